@@ -1,0 +1,39 @@
+"""Payment gateways: one module each, found by itself.
+
+A module of this package that defines `PROVIDER` (`provider.Provider`) is a gateway; adding one
+is adding its module. Decline codes are put in the agent's words by `reasons`, for all of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from halodesk.connectors.payments.provider import GatewayAccount, Provider
+from halodesk.engine.errors import SettingsError
+from halodesk.runtime.ports import PaymentGateway
+
+
+@functools.cache
+def providers() -> Mapping[str, Provider]:
+    """Every gateway by its key."""
+    found: dict[str, Provider] = {}
+    for module_info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        provider = getattr(module, "PROVIDER", None)
+        if isinstance(provider, Provider):
+            found[provider.key] = provider
+    return MappingProxyType(found)
+
+
+def open_gateway(key: str, account: GatewayAccount) -> PaymentGateway:
+    """The gateway `key` for an account. Raises `SettingsError` where there is none or it cannot be used."""
+    provider = providers().get(key)
+    if provider is None:
+        raise SettingsError(
+            f"There is no payment gateway “{key}”.", f"Choose one of: {', '.join(sorted(providers()))}."
+        )
+    return provider.build(account)

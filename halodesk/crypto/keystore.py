@@ -1,0 +1,136 @@
+"""The seat's own keys: in the keyring of the operating system, else in a wrapped file.
+
+Rules:
+- Only keyrings that encrypt are taken: Windows Credential Locker, macOS Keychain, Secret
+  Service, KWallet. A plain-text or null backend is never used, even where it is the default.
+- Without one the key lies in `seat.key`, mode 0600, wrapped with AES-256-GCM under
+  Argon2id (RFC 9106, second recommended option) of a passphrase: from the environment
+  variable HALODESK_PASSPHRASE, else from `seat.secret`, made at random beside it. The
+  last protects a database that is copied alone, not a disk that is copied whole; `Status`
+  says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+from pathlib import Path
+
+import keyring
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringError
+
+from halodesk.engine.errors import StoreKeyError
+
+KEY_BYTES = 32
+_SERVICE = "HaloDesk seat"
+_SAFE_BACKENDS = (
+    "keyring.backends.Windows",
+    "keyring.backends.macOS",
+    "keyring.backends.SecretService",
+    "keyring.backends.kwallet",
+)
+_PASSPHRASE = "HALODESK_PASSPHRASE"
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the key is and what that protects, in words."""
+
+    place: str
+    strong: bool
+    message: str
+
+
+class _Wrapped(msgspec.Struct, frozen=True):
+    salt: bytes
+    nonce: bytes
+    sealed: bytes
+
+
+def load_key(folder: Path, name: str = "database") -> tuple[bytes, Status]:
+    """The 256-bit key of that name, made on first use. Raises `StoreKeyError`."""
+    backend = _safe_backend()
+    if backend is not None:
+        try:
+            return _from_keyring(backend, f"{folder}:{name}")
+        except (KeyringError, binascii.Error):
+            if not (folder / "seat.key").exists():
+                raise StoreKeyError(
+                    "The keyring of this computer does not give the seat's key.", "Unlock the keyring and start again."
+                ) from None
+    return _from_file(folder)
+
+
+def _safe_backend() -> KeyringBackend | None:
+    backend = keyring.get_keyring()
+    candidates = getattr(backend, "backends", [backend])
+    return next((found for found in candidates if type(found).__module__ in _SAFE_BACKENDS), None)
+
+
+def _from_keyring(backend: KeyringBackend, name: str) -> tuple[bytes, Status]:
+    kept = backend.get_password(_SERVICE, name)
+    if kept is None:
+        kept = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+        backend.set_password(_SERVICE, name, kept)
+    key = base64.b64decode(kept, validate=True)
+    place = type(backend).__module__.rpartition(".")[2]
+    return key, Status(place=place, strong=True, message=f"The key is in the keyring ({place}).")
+
+
+def _from_file(folder: Path) -> tuple[bytes, Status]:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = folder / "seat.key"
+    given = os.environ.get(_PASSPHRASE, "")
+    if given:
+        passphrase, strong = given.encode(), True
+        message = "The key is in a file, wrapped with the passphrase of this seat."
+    else:
+        passphrase, strong = _secret(folder / "seat.secret"), False
+        message = (
+            "No keyring here: the key is in a file beside the database. A copy of the whole folder can be opened; "
+            f"set {_PASSPHRASE} or use a desktop keyring."
+        )
+    status = Status(place="file", strong=strong, message=message)
+    if file.exists():
+        return _unwrap(file, passphrase), status
+    key, salt, nonce = secrets.token_bytes(KEY_BYTES), secrets.token_bytes(16), secrets.token_bytes(12)
+    sealed = AESGCM(_stretch(passphrase, salt)).encrypt(nonce, key, None)
+    _write(file, msgspec.msgpack.encode(_Wrapped(salt, nonce, sealed)))
+    return key, status
+
+
+def _unwrap(file: Path, passphrase: bytes) -> bytes:
+    try:
+        wrapped = msgspec.msgpack.decode(file.read_bytes(), type=_Wrapped)
+        return AESGCM(_stretch(passphrase, wrapped.salt)).decrypt(wrapped.nonce, wrapped.sealed, None)
+    except (InvalidTag, msgspec.DecodeError, ValueError):
+        raise StoreKeyError(
+            f"{file.name} does not open with this passphrase.",
+            f"Set {_PASSPHRASE} as it was when the seat was set up.",
+        ) from None
+
+
+def _stretch(passphrase: bytes, salt: bytes) -> bytes:
+    return Argon2id(salt=salt, length=KEY_BYTES, iterations=3, lanes=4, memory_cost=64 * 1024).derive(passphrase)
+
+
+def _secret(file: Path) -> bytes:
+    if not file.exists():
+        _write(file, base64.b64encode(secrets.token_bytes(KEY_BYTES)))
+    return file.read_bytes()
+
+
+def _write(file: Path, data: bytes) -> None:
+    partial = file.with_suffix(file.suffix + ".new")
+    handle = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    partial.replace(file)

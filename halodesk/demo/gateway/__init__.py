@@ -1,0 +1,1 @@
+"""The sandbox gateway: a real HTTP payment gateway for demos, tests and training seats."""

@@ -1,0 +1,32 @@
+"""boolean: yes or no, and unset until touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from halodesk.engine.fields.base import Problem
+from halodesk.engine.flow import Field
+
+_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+
+
+class Boolean:
+    """`config`: `true_label`, `false_label`."""
+
+    name = "boolean"
+
+    def normalise(self, field: Field, raw: Any) -> Any | Problem:
+        """True, False or None."""
+        if raw is None or raw == "":
+            return None
+        if isinstance(raw, bool):
+            return raw
+        value = _WORDS.get(str(raw).strip().casefold())
+        return Problem("Choose yes or no.") if value is None else value
+
+    def show(self, field: Field, value: Any) -> str:
+        """The label of the side that was chosen."""
+        return str(field.config.get("true_label", "Yes") if value else field.config.get("false_label", "No"))
+
+
+TYPE = Boolean()

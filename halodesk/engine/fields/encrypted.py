@@ -1,0 +1,31 @@
+"""encrypted: digits that never enter the engine; its value is a handle of the vault.
+
+`kind` says what the digits are and `retention` what becomes of them: `capture` lives in
+memory until the gateway has it, `sealed` is kept as a dual-key envelope. The two never mix.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from halodesk.engine.fields.base import Problem
+from halodesk.engine.flow import Field
+
+KINDS = ("card_number", "cvv", "ssn", "medicare_id", "bank_account", "other")
+
+
+class Encrypted:
+    """Takes no raw value: `EnterSecret` brings a handle, and only while the mask is held."""
+
+    name = "encrypted"
+
+    def normalise(self, field: Field, raw: Any) -> Any | Problem:
+        """Always a problem: digits must not come this way."""
+        return None if raw is None else Problem("This value may only be typed into its own secure field.")
+
+    def show(self, field: Field, value: Any) -> str:
+        """Never anything of the value."""
+        return "••••"
+
+
+TYPE = Encrypted()

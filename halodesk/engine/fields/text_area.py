@@ -1,0 +1,25 @@
+"""text_area: several lines; refuses a pasted card number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from halodesk.engine.fields.base import Problem, plain_text
+from halodesk.engine.flow import Field
+
+
+class TextArea:
+    """`config`: `max_length` (characters, 4000)."""
+
+    name = "text_area"
+
+    def normalise(self, field: Field, raw: Any) -> Any | Problem:
+        """Text with its line breaks."""
+        return plain_text(raw, int(field.config.get("max_length", 4000)))
+
+    def show(self, field: Field, value: Any) -> str:
+        """The text itself."""
+        return str(value)
+
+
+TYPE = TextArea()

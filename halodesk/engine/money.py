@@ -1,0 +1,43 @@
+"""Money: integers in the currency's minor unit (ISO 4217), decimals only at the edges."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
+
+from babel.numbers import format_currency, get_currency_precision
+
+
+@lru_cache(maxsize=64)
+def digits(currency: str) -> int:
+    """Decimal places of the currency: 2 for USD, 0 for JPY."""
+    return get_currency_precision(currency)
+
+
+def to_minor(amount: str | int | Decimal, currency: str) -> int:
+    """Minor units of an amount in major units, rounded half up.
+
+    Raises ValueError when it is not a finite number.
+    """
+    try:
+        value = Decimal(str(amount).replace(",", "").replace("$", "").strip())
+    except InvalidOperation:
+        raise ValueError(f"not an amount: {amount!r}") from None
+    if not value.is_finite():
+        raise ValueError(f"not an amount: {amount!r}")
+    return int(value.scaleb(digits(currency)).to_integral_value(ROUND_HALF_UP))
+
+
+def to_major(minor: int, currency: str) -> Decimal:
+    """Decimal amount in major units, exact."""
+    return Decimal(minor).scaleb(-digits(currency))
+
+
+def percent_of(minor: int, percent: str | Decimal) -> int:
+    """That share of an amount, rounded half up to the minor unit."""
+    return int((Decimal(minor) * Decimal(str(percent)) / 100).to_integral_value(ROUND_HALF_UP))
+
+
+def words(minor: int, currency: str, locale: str = "en_US") -> str:
+    """For the screen: `$1,234.50`."""
+    return format_currency(to_major(minor, currency), currency, locale=locale)

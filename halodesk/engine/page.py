@@ -1,0 +1,334 @@
+"""What the agent sees of a step: a plain value the window renders and replay shows again.
+
+The window validates nothing and decides nothing: every label, lock, button and word of it
+stands here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from halodesk.engine.cart import Cart
+from halodesk.engine.commands import Refused
+from halodesk.engine.core import is_required, is_sensitive, previous_page, visible_fields
+from halodesk.engine.errors import TemplateError
+from halodesk.engine.flow import Field, Flow, Option, Step
+from halodesk.engine.money import words
+from halodesk.engine.registry import field_types, step_types
+from halodesk.engine.session import Mask, Session, scope
+from halodesk.engine.template import render_markdown, render_text
+
+
+class FieldView(msgspec.Struct, frozen=True, kw_only=True):
+    """One input. `locked` means: nothing can be typed now, `why` says what for."""
+
+    name: str
+    type: str
+    label: str
+    value: Any
+    required: bool
+    help: str = ""
+    options: tuple[Option, ...] = ()
+    kind: str = ""
+    role: str = ""
+    """Payment pages: number, expiry or cvv."""
+    read_only: bool = False
+    locked: bool = False
+    why: str = ""
+    filled: bool = False
+    """Encrypted fields: the vault holds a complete value."""
+    config: dict[str, Any] = {}
+
+
+class ChoiceView(msgspec.Struct, frozen=True, kw_only=True):
+    """One button that leaves the page; `key` goes into `commands.Submit`."""
+
+    key: str
+    label: str
+    primary: bool = False
+    chosen: bool = False
+
+
+class PathView(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the path."""
+
+    step: str
+    title: str
+    route: str
+    current: bool
+
+
+class AnswerView(msgspec.Struct, frozen=True, kw_only=True):
+    """One captured value in words."""
+
+    label: str
+    value: str
+
+
+class CartLineView(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    quantity: int
+    price: str
+    total: str
+
+
+class CartView(msgspec.Struct, frozen=True, kw_only=True):
+    """The cart in words; amounts formatted for the screen."""
+
+    lines: tuple[CartLineView, ...]
+    subtotal: str
+    discount: str
+    shipping: str
+    shipping_name: str
+    tax: str
+    tax_label: str
+    total: str
+    paid: bool
+    quantity: int
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything of one moment of a session."""
+
+    step: str
+    visit: int
+    type: str
+    title: str
+    html: str
+    """Safe HTML of the script text."""
+    fields: tuple[FieldView, ...]
+    choices: tuple[ChoiceView, ...]
+    can_go_back: bool
+    back_refusal: str
+    sensitive: bool
+    mask: Mask
+    waiting: str
+    """Non-empty: outside work is under way; nothing can be typed."""
+    problem: str
+    path: tuple[PathView, ...]
+    answers: tuple[AnswerView, ...]
+    notes: tuple[str, ...]
+    cart: CartView
+    progress: float
+    """0 to 1 along the shortest way to an end."""
+    call_left: str
+    ended: bool
+    disposition: str
+    target_seconds: int = 0
+
+
+_WAITING = {
+    "tokenise": "Checking the card with the gateway …",
+    "charge": "Charging the card …",
+    "function": "Working …",
+}
+
+
+def page(flow: Flow, state: Session) -> Page:
+    """The page of the current step. Raises nothing: a broken text shows as its error."""
+    step = flow.step(state.step)
+    if step is None:
+        step = Step(key=state.step, type="unknown", title="Unknown step")
+    values = scope(state)
+    back = previous_page(flow, state)
+    waiting = _waiting(state)
+    ended = state.status == "ended"
+    return Page(
+        step=step.key,
+        visit=state.visit,
+        type=step.type,
+        title=_text(step.title or step.key, values),
+        html=_html(str(step.config.get("body", "")), values),
+        fields=tuple(
+            _field(field, step, state, waiting)
+            for field in visible_fields(step, state)
+            if not field.config.get("buttons")
+        ),
+        choices=() if ended else _choices(step, state, waiting),
+        can_go_back=not isinstance(back, Refused) and not ended,
+        back_refusal=back.message if isinstance(back, Refused) else "",
+        sensitive=is_sensitive(step),
+        mask=state.mask,
+        waiting=waiting,
+        problem=state.problem,
+        path=_path(flow, state),
+        answers=_answers(flow, state),
+        notes=state.notes,
+        cart=cart_view(state.cart),
+        progress=_progress(flow, state),
+        call_left=state.call_left,
+        ended=ended,
+        disposition=state.disposition,
+        target_seconds=step.target_seconds,
+    )
+
+
+def cart_view(cart: Cart) -> CartView:
+    """The cart in words."""
+
+    def money(minor: int) -> str:
+        return words(minor, cart.currency)
+
+    off = cart.subtotal - cart.goods
+    return CartView(
+        lines=tuple(
+            CartLineView(
+                name=line.name, quantity=line.quantity, price=money(line.price), total=money(line.total)
+            )
+            for line in cart.lines
+        ),
+        subtotal=money(cart.subtotal),
+        discount=money(-off) if off else "",
+        shipping=money(cart.shipping) if cart.lines else money(0),
+        shipping_name=cart.shipping_name,
+        tax=money(cart.tax),
+        tax_label=cart.tax_label,
+        total=money(cart.total),
+        paid=cart.frozen,
+        quantity=cart.quantity,
+    )
+
+
+def _waiting(state: Session) -> str:
+    if state.unknown:
+        return next(iter(state.unknown.values())) or "The gateway has not answered. Asking what became of the charge …"
+    ask = next((ask for ask in state.effects.values() if ask.step == state.step), None)
+    return _WAITING.get(ask.kind, "Working …") if ask else ""
+
+
+def _field(field: Field, step: Step, state: Session, waiting: str) -> FieldView:
+    secret = field.type == "encrypted"
+    why = waiting
+    if secret and not waiting and state.mask.phase != "held":
+        why = state.mask.message or "Waiting until every recording is masked …"
+    role = ""
+    if secret:
+        role = next((name for name in ("number", "expiry", "cvv") if step.config.get(name) == field.name), "")
+    return FieldView(
+        name=field.name,
+        type=field.type,
+        label=field.label or field.name,
+        value=None if secret else state.values.get(field.name),
+        required=is_required(field, state),
+        help=field.help,
+        options=field.options,
+        kind=field.kind,
+        role=role,
+        read_only=field.read_only,
+        locked=bool(why),
+        why=why,
+        filled=field.name in state.secrets,
+        config=field.config,
+    )
+
+
+def _choices(step: Step, state: Session, waiting: str) -> tuple[ChoiceView, ...]:
+    if state.unknown and step.config.get("on_unknown"):
+        return (ChoiceView(key="on_unknown", label="Continue without an answer"),)
+    known = step_types().get(step.type)
+    if waiting or known is None or not known.shows_page:
+        return ()
+    buttons = [
+        ChoiceView(
+            key=f"{field.name}={value}",
+            label=label,
+            primary=index == 0,
+            chosen=_same(state.values.get(field.name), value),
+        )
+        for field in visible_fields(step, state)
+        if field.config.get("buttons")
+        for index, (value, label) in enumerate(_sides(field))
+    ]
+    if buttons:
+        return tuple(buttons)
+    label = step.fallback_label or ("Finish" if step.type == "end" else "Continue")
+    return (ChoiceView(key="", label=label, primary=True),)
+
+
+def _sides(field: Field) -> list[tuple[str, str]]:
+    if field.type == "boolean":
+        return [
+            ("true", str(field.config.get("true_label", "Yes"))),
+            ("false", str(field.config.get("false_label", "No"))),
+        ]
+    return [(option.value, option.label or option.value) for option in field.options]
+
+
+def _same(value: Any, side: str) -> bool:
+    return (str(value).casefold() if isinstance(value, bool) else value) == side
+
+
+def _path(flow: Flow, state: Session) -> tuple[PathView, ...]:
+    last = len(state.path) - 1
+    entries = []
+    for index, visit in enumerate(state.path):
+        step = flow.step(visit.step)
+        known = step_types().get(step.type) if step else None
+        if step is not None and (index == last or (known is not None and known.shows_page)):
+            entries.append(
+                PathView(step=step.key, title=step.title or step.key, route=visit.route, current=index == last)
+            )
+    return tuple(entries)
+
+
+def _answers(flow: Flow, state: Session) -> tuple[AnswerView, ...]:
+    types = field_types()
+    seen = {visit.step for visit in state.path}
+    return tuple(
+        AnswerView(label=field.label or field.name, value=types[field.type].show(field, value))
+        for step in flow.steps
+        if step.key in seen
+        for field in step.fields
+        if field.type in types and (value := state.values.get(field.name)) is not None
+    )
+
+
+def _progress(flow: Flow, state: Session) -> float:
+    done = len({visit.step for visit in state.path}) - 1
+    left = _distances(flow).get(state.step, 0)
+    return 1.0 if state.status == "ended" or done + left == 0 else done / (done + left)
+
+
+_distance_cache: dict[int, tuple[Flow, dict[str, int]]] = {}
+
+
+def _distances(flow: Flow) -> dict[str, int]:
+    """Steps from each step to the nearest end that sells something or not, by breadth."""
+    known = _distance_cache.get(id(flow))
+    if known is not None and known[0] is flow:
+        return known[1]
+    into: dict[str, list[str]] = {}
+    for step in flow.steps:
+        for target in (*(route.to for route in step.routes), step.fallback):
+            into.setdefault(target, []).append(step.key)
+    level = [step.key for step in flow.steps if step.type == "end"]
+    distances = dict.fromkeys(level, 0)
+    while level:
+        level = [key for target in level for key in into.get(target, ()) if key not in distances]
+        for key in level:
+            distances.setdefault(key, 1 + min(distances[t] for t in _targets(flow, key) if t in distances))
+    if len(_distance_cache) > 16:
+        _distance_cache.clear()
+    _distance_cache[id(flow)] = (flow, distances)
+    return distances
+
+
+def _targets(flow: Flow, key: str) -> list[str]:
+    step = flow.step(key)
+    return [] if step is None else [*(route.to for route in step.routes), step.fallback]
+
+
+def _text(text: str, values: dict[str, Any]) -> str:
+    try:
+        return render_text(text, values)
+    except TemplateError:
+        return text
+
+
+def _html(text: str, values: dict[str, Any]) -> str:
+    try:
+        return render_markdown(text, values)
+    except TemplateError as error:
+        return f"<p><em>{render_markdown(error.message, {})}</em></p>"

@@ -1,0 +1,31 @@
+"""Finds step and field types: every module of `engine.steps` and `engine.fields` that has `TYPE`."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import lru_cache
+from types import ModuleType
+
+from halodesk.engine import fields, steps
+from halodesk.engine.fields.base import FieldType
+from halodesk.engine.steps.base import StepType
+
+
+def _modules(package: ModuleType) -> list[ModuleType]:
+    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
+    return [importlib.import_module(f"{package.__name__}.{name}") for name in names]
+
+
+@lru_cache(maxsize=1)
+def step_types() -> dict[str, StepType]:
+    """All step types by name."""
+    types: list[StepType] = [module.TYPE for module in _modules(steps) if hasattr(module, "TYPE")]
+    return {found.name: found for found in types}
+
+
+@lru_cache(maxsize=1)
+def field_types() -> dict[str, FieldType]:
+    """All field types by name."""
+    types: list[FieldType] = [module.TYPE for module in _modules(fields) if hasattr(module, "TYPE")]
+    return {found.name: found for found in types}

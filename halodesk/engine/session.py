@@ -1,0 +1,122 @@
+"""The state of one session: an immutable value, the fold of its events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from halodesk.engine.cart import Cart
+from halodesk.engine.events import CallFacts, EffectRequested, MaskPhase
+from halodesk.engine.money import to_major
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the path: where the session was, and what it was before it went there."""
+
+    step: str
+    visit: int
+    came_from: str = ""
+    route: str = ""
+    values: Mapping[str, Any] = {}
+    cart: Cart = Cart()
+
+
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt at a gateway. `open` until an answer can be trusted."""
+
+    id: str
+    amount: int
+    currency: str
+    outcome: Literal["open", "ok", "declined", "unknown", "failed"] = "open"
+    reason: str = ""
+    charge_id: str = ""
+
+
+class Mask(msgspec.Struct, frozen=True, kw_only=True):
+    """Phase of the mask lease as the session knows it."""
+
+    phase: MaskPhase = "none"
+    lease: str = ""
+    step: str = ""
+    confirmed_by: tuple[str, ...] = ()
+    message: str = ""
+    todo: str = ""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything `decide` and the page need; nothing secret, nothing of the outside."""
+
+    status: Literal["new", "running", "ended"] = "new"
+    flow: str = ""
+    version: int = 0
+    agent: str = ""
+    call: CallFacts = CallFacts()
+    call_left: str = ""
+    """How the call ended; empty while it is up or there was none."""
+    step: str = ""
+    visit: int = 0
+    stage: Literal["page", "functions", "work"] = "page"
+    function: int = 0
+    """How many functions of this submit are done."""
+    values: Mapping[str, Any] = {}
+    cart: Cart = Cart()
+    secrets: Mapping[str, str] = {}
+    """Field name to vault handle, of the current step only."""
+    visits: Mapping[str, int] = {}
+    path: tuple[Visit, ...] = ()
+    effects: Mapping[str, EffectRequested] = {}
+    """Requested and not settled."""
+    unknown: Mapping[str, str] = {}
+    """Open effects whose last answer was `unknown`, with the words for it."""
+    charges: tuple[Charge, ...] = ()
+    mask: Mask = Mask()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+    """What went wrong on this page last (a declined card number, say)."""
+    disposition: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """An effect of the current step is under way."""
+        return bool(self.effects)
+
+
+SYSTEM_NAMES = ("call", "cart", "charge", "agent", "flow")
+"""First names of values the engine provides; no field may be called so."""
+
+
+def scope(state: Session) -> dict[str, Any]:
+    """What conditions, texts and functions may read: captured values and the system's own.
+
+    Secrets are not in it, in any form. Amounts are decimals as text, in major units.
+    """
+    cart, currency = state.cart, state.cart.currency
+    last = state.charges[-1] if state.charges else None
+    return {
+        **state.values,
+        "call": {"direction": state.call.direction, "number": state.call.number, "name": state.call.name,
+                 "did": state.call.called, "headers": state.call.headers},
+        "cart": {
+            "total": str(to_major(cart.total, currency)),
+            "subtotal": str(to_major(cart.subtotal, currency)),
+            "tax": str(to_major(cart.tax, currency)),
+            "shipping": str(to_major(cart.shipping, currency)),
+            "quantity": cart.quantity,
+            "currency": currency,
+            "items": [
+                {"item": line.item, "name": line.name, "quantity": line.quantity,
+                 "price": str(to_major(line.price, currency)), "total": str(to_major(line.total, currency))}
+                for line in cart.lines
+            ],
+        },
+        "charge": {
+            "attempts": len(state.charges),
+            "success": last is not None and last.outcome == "ok",
+            "reason": last.reason if last is not None else "",
+            "id": last.charge_id if last is not None else "",
+        },
+        "agent": {"name": state.agent},
+        "flow": {"key": state.flow, "version": state.version},
+    }

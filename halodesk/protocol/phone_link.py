@@ -1,0 +1,243 @@
+"""Messages between the seat and the phone process (version 1).
+
+One msgpack frame is one message, over `multiprocessing.connection` bytes. Every request
+carries `rid`, a number the seat chooses; the phone answers it with exactly one reply
+bearing the same `rid` (`Done`, `Refusal`, `Attached` or `MaskState`) and sends notices
+(`rid` 0) at any time. Only plain values cross: no pj object, no exception, no traceback.
+
+Masking is counted by lease name and belongs to the phone process, not to a connection:
+a seat that dies leaves the mask on. A recorder that starts while a lease is held starts
+masked.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+"""Raised when a message changes its meaning; new optional keys do not raise it."""
+
+CallState = Literal["incoming", "outgoing", "early", "connecting", "active", "ended"]
+RegistrationState = Literal["unregistered", "registering", "registered", "failed"]
+
+
+class _Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
+    rid: int = 0
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One SIP account. `registrar` empty means: no registration, direct calls only."""
+
+    key: str
+    uri: str
+    registrar: str = ""
+    username: str = ""
+    password: str = ""
+    transport: Literal["udp", "tcp"] = "udp"
+    expires_s: int = 300
+    allowed_peers: tuple[str, ...] = ()
+    """Hosts besides the registrar whose INVITEs are taken; all others get 403."""
+
+
+class MaskWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """One stretch of silence in the recording file, in samples of its timeline."""
+
+    from_sample: int
+    to_sample: int | None = None
+    """None while the window is open."""
+    leases: tuple[str, ...] = ()
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """The stereo file of a call: left the agent, right the caller."""
+
+    path: str
+    sample_rate: int
+    samples: int
+    windows: tuple[MaskWindow, ...] = ()
+    lost_frames: int = 0
+    """20 ms frames the disk could not take; they are silence in the file."""
+
+
+class CallInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """All the seat knows of one call. Times are Unix seconds."""
+
+    key: str
+    sip_call_id: str
+    account: str
+    direction: Literal["in", "out"]
+    state: CallState
+    remote_uri: str = ""
+    remote_number: str = ""
+    remote_name: str = ""
+    called: str = ""
+    """User part the caller dialled (To, then request URI): the DID."""
+    headers: dict[str, str] = {}
+    """`X-*`, `Diversion`, `P-Asserted-Identity`, `Call-Info`, `Alert-Info` of the INVITE."""
+    codec: str = ""
+    setup_ms: float | None = None
+    """INVITE to answered media, measured at this phone."""
+    begun_at: float = 0.0
+    answered_at: float | None = None
+    ended_at: float | None = None
+    code: int = 0
+    reason: str = ""
+    """In words a person understands; `code` is the SIP status."""
+    recording: Recording | None = None
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """State of one account at its registrar."""
+
+    account: str
+    state: RegistrationState
+    code: int = 0
+    message: str = ""
+    todo: str = ""
+    next_try_s: float | None = None
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What the installed pjsua2 build can do, found at start-up."""
+
+    version: str
+    tls: bool
+    srtp: bool
+    codecs: tuple[str, ...]
+    sound_devices: int
+    max_calls: int
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a newly attached window needs."""
+
+    registrations: tuple[Registration, ...] = ()
+    calls: tuple[CallInfo, ...] = ()
+    leases: tuple[str, ...] = ()
+
+
+# requests, seat to phone
+
+
+class Attach(_Message, frozen=True, tag="attach"):
+    protocol: int = PROTOCOL_VERSION
+    client: str = "seat"
+
+
+class Register(_Message, frozen=True, tag="register"):
+    account: Account
+
+
+class Unregister(_Message, frozen=True, tag="unregister"):
+    account: str
+
+
+class Dial(_Message, frozen=True, tag="dial"):
+    call: str
+    """Key the seat chooses for the new call."""
+    account: str
+    to: str
+    """Number or SIP URI."""
+    headers: dict[str, str] = {}
+
+
+class AnswerCall(_Message, frozen=True, tag="answer_call"):
+    call: str
+
+
+class HangUp(_Message, frozen=True, tag="hang_up"):
+    call: str
+    code: int = 0
+
+
+class Mask(_Message, frozen=True, tag="mask"):
+    """Silence every recorder of ours from this very frame on; answered by `MaskState`."""
+
+    lease: str
+
+
+class Unmask(_Message, frozen=True, tag="unmask"):
+    lease: str
+
+
+class ReadMask(_Message, frozen=True, tag="read_mask"):
+    pass
+
+
+class Ping(_Message, frozen=True, tag="ping"):
+    pass
+
+
+class Quit(_Message, frozen=True, tag="quit"):
+    """End all calls, close the files, leave."""
+
+
+# replies and notices, phone to seat
+
+
+class Attached(_Message, frozen=True, tag="attached"):
+    protocol: int
+    pid: int
+    capabilities: Capabilities
+    snapshot: Snapshot
+
+
+class Done(_Message, frozen=True, tag="done"):
+    pass
+
+
+class Refusal(_Message, frozen=True, tag="refusal"):
+    code: str
+    message: str
+    todo: str = ""
+
+
+class MaskState(_Message, frozen=True, tag="mask_state"):
+    masked: bool
+    leases: tuple[str, ...]
+    positions: dict[str, int] = {}
+    """Call key to the sample of its file at which this state took hold."""
+
+
+class RegistrationChanged(_Message, frozen=True, tag="registration_changed"):
+    registration: Registration
+
+
+class CallChanged(_Message, frozen=True, tag="call_changed"):
+    call: CallInfo
+
+
+class Fault(_Message, frozen=True, tag="fault"):
+    """Something went wrong that no request asked for (a recording disk that is full, say)."""
+
+    code: str
+    message: str
+    todo: str = ""
+
+
+Request = (
+    Attach | Register | Unregister | Dial | AnswerCall | HangUp | Mask | Unmask | ReadMask | Ping | Quit
+)
+Reply = Attached | Done | Refusal | MaskState
+Notice = RegistrationChanged | CallChanged | MaskState | Fault
+
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_answers: msgspec.msgpack.Decoder[Reply | Notice] = msgspec.msgpack.Decoder(Reply | Notice)
+
+
+def encode(message: Request | Reply | Notice) -> bytes:
+    """One message as one msgpack frame."""
+    return _encoder.encode(message)
+
+
+def decode_request(frame: bytes) -> Request:
+    """Raises `msgspec.DecodeError` (also for a wrong shape) on a frame that is no request."""
+    return _requests.decode(frame)
+
+
+def decode_answer(frame: bytes) -> Reply | Notice:
+    """Raises `msgspec.DecodeError` (also for a wrong shape) on a frame that is no answer."""
+    return _answers.decode(frame)

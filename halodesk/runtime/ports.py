@@ -1,0 +1,253 @@
+"""The seat's seams: what the runtime needs from outside, as protocols.
+
+Rules:
+- A port takes and gives plain values. Nothing of Qt, pjsua2 or a driver crosses it.
+- Coroutines run on the io thread's loop; nothing here may block it.
+- A fake for tests stands at the same seam and speaks the same protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from halodesk.engine.commands import Command, Refused
+from halodesk.engine.page import Page
+from halodesk.protocol.phone_link import CallInfo, Registration
+
+Unsubscribe = Callable[[], None]
+
+RecorderVerdict = Literal["confirmed", "unconfirmed", "failed"]
+
+
+class RecorderAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one recorder proved when it was asked to mask or to record again.
+
+    `confirmed` is proof (an event, a read-back), `unconfirmed` a bare acknowledgement,
+    `failed` a refusal or silence. `detail` is a sentence for the agent and the log.
+    """
+
+    recorder: str
+    verdict: RecorderVerdict
+    detail: str = ""
+    todo: str = ""
+    positions: dict[str, int] = {}
+    """Call key to sample offset in that recorder's own file, where it is known."""
+
+
+class RecorderControl(Protocol):
+    """Masks one recorder for one call. Idempotent: asking again is how a lease is renewed."""
+
+    name: str
+
+    async def mask(self, sip_call_id: str, lease: str) -> RecorderAnswer:
+        """Stop recording, with proof. Never raises; a failure is an answer."""
+        ...
+
+    async def unmask(self, sip_call_id: str, lease: str) -> RecorderAnswer:
+        """Record again. Never raises; where it fails the recorder stays masked."""
+        ...
+
+
+ChargeVerdict = Literal["approved", "declined", "unknown", "failed"]
+
+
+class CardDigits(msgspec.Struct, frozen=True, kw_only=True):
+    """Card data on its way from the vault to a gateway. Views of memory that is wiped after use."""
+
+    number: memoryview
+    expiry: memoryview
+    """MMYY."""
+    cvv: memoryview
+
+
+class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """`approved`: a single-use token; `declined`: the card data is wrong; `failed`: not reached."""
+
+    verdict: ChargeVerdict
+    token: str = ""
+    last4: str = ""
+    brand: str = ""
+    reason: str = ""
+    field: Literal["", "number", "expiry", "cvv"] = ""
+    """Which part of the card a `declined` answer complains about."""
+
+
+class ChargeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """`unknown`: sent, but no answer that can be trusted: query by key, never repeat.
+
+    `failed`: surely not charged (not reached, or the gateway has never seen the key).
+    """
+
+    verdict: ChargeVerdict
+    charge_id: str = ""
+    auth_code: str = ""
+    code: str = ""
+    """The gateway's own decline code, for the log."""
+    reason: str = ""
+    """In the agent's words."""
+
+
+class PaymentGateway(Protocol):
+    """One payment gateway. Amounts are integers in the currency's minor unit (ISO 4217)."""
+
+    name: str
+
+    async def tokenise(self, card: CardDigits, *, key: str) -> TokenAnswer:
+        """Trade card data for a single-use token; the CVV is consumed here (PCI DSS 4.0.1, 3.3.1)."""
+        ...
+
+    async def charge(
+        self, token: str, amount_minor: int, currency: str, *, reference: str, key: str
+    ) -> ChargeAnswer:
+        """Charge once. `key` is the idempotency key on the wire."""
+        ...
+
+    async def query(self, key: str) -> ChargeAnswer:
+        """What became of the charge that was sent under `key`."""
+        ...
+
+
+class FunctionRunner(Protocol):
+    """Evaluates flow authors' JavaScript in a process that can be killed."""
+
+    async def evaluate(
+        self, expression: str, variables: Mapping[str, Any], *, timeout_ms: int = 200
+    ) -> Any:
+        """JSON value of the expression. Raises `FunctionError` with words for the author."""
+        ...
+
+
+class Clock(Protocol):
+    """Wall and monotonic time; tests pass their own."""
+
+    def wall(self) -> float:
+        """Unix seconds."""
+        ...
+
+    def mono(self) -> float:
+        """Monotonic seconds."""
+        ...
+
+
+# what the window needs of the seat
+
+
+Topic = Literal["registration", "call", "session", "storage", "notice"]
+
+
+class StorageState(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether what the agent did is safely on disk. `failed`: kept in memory and tried again."""
+
+    state: Literal["saved", "saving", "failed"] = "saved"
+    message: str = ""
+    todo: str = ""
+
+
+class DeskNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """A sentence for the agent that belongs to no field."""
+
+    level: Literal["info", "warning", "error"]
+    message: str
+    todo: str = ""
+
+
+class SecretView(msgspec.Struct, frozen=True, kw_only=True):
+    """All the window may know of digits in the vault."""
+
+    length: int = 0
+    complete: bool = False
+    last4: str = ""
+    """Card numbers only, once complete."""
+    brand: str = ""
+    problem: str = ""
+    """What is wrong with complete digits, in words."""
+
+
+class DeskPort(Protocol):
+    """The seat as the window sees it: plain values to show, wishes to make.
+
+    Main thread only. Listeners are called on the main thread after a value has changed;
+    they read the properties again and render them.
+    """
+
+    @property
+    def agent(self) -> str:
+        """Name of the agent at this seat."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """SIP address of the seat, for the status bar."""
+        ...
+
+    @property
+    def registration(self) -> Registration | None: ...
+
+    @property
+    def phone_problem(self) -> DeskNotice | None:
+        """Set while the phone process is away or restarting."""
+        ...
+
+    @property
+    def call(self) -> CallInfo | None:
+        """The call in hand (ringing, active, or the last one until its session is closed)."""
+        ...
+
+    @property
+    def session_id(self) -> str: ...
+
+    @property
+    def page(self) -> Page | None:
+        """The page of the live session, None when there is none."""
+        ...
+
+    @property
+    def flow_name(self) -> str:
+        """Name and version of the running flow, empty without a session."""
+        ...
+
+    @property
+    def drafts(self) -> Mapping[str, Any]:
+        """Half-typed text of the current step by field, as it was left."""
+        ...
+
+    @property
+    def storage(self) -> StorageState: ...
+
+    @property
+    def notices(self) -> tuple[DeskNotice, ...]:
+        """Newest last; the window may dismiss them."""
+        ...
+
+    def subscribe(self, listener: Callable[[Topic], None]) -> Unsubscribe: ...
+
+    def answer_call(self) -> None: ...
+
+    def hang_up(self) -> None: ...
+
+    def dial(self, number: str) -> None: ...
+
+    def do(self, command: Command) -> Refused | None:
+        """A wish to the session; the refusal is shown where it belongs."""
+        ...
+
+    def draft(self, field: str, raw: Any) -> None:
+        """Keep half-typed input so that a crash in mid-word loses nothing. Never for secrets."""
+        ...
+
+    def secret(self, field: str) -> SecretView: ...
+
+    def type_secret(self, field: str, digit: str) -> SecretView:
+        """One digit into the vault; ignored unless the mask is held."""
+        ...
+
+    def erase_secret(self, field: str, *, all_digits: bool = False) -> SecretView: ...
+
+    def dismiss(self, notice: DeskNotice) -> None: ...
+
+    def close_session(self) -> None:
+        """Put the ended session away; the desk is ready for the next call."""
+        ...

@@ -1,0 +1,161 @@
+"""One live session on the main thread: command in, facts out, durable before acted on.
+
+The way of one command: `decide` -> stamp -> hand to the writer -> fold -> tell listeners.
+What must not happen before the facts are on disk (effects, the mask) waits for the
+writer's future; painting does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from halodesk.engine import commands as c
+from halodesk.engine import events as e
+from halodesk.engine.core import decide
+from halodesk.engine.evolve import evolve, fold
+from halodesk.engine.flow import Flow
+from halodesk.engine.page import Page, page
+from halodesk.engine.session import Session
+from halodesk.protocol.envelope import StoredEvent
+from halodesk.runtime.log import SessionLog
+
+_CHATTER = (e.NoteAdded, e.Incident)
+"""Facts that may wait 200 ms for company on their way to disk."""
+
+
+class EventStore(Protocol):
+    """Where rows become durable."""
+
+    def append(self, rows: Sequence[StoredEvent], *, urgent: bool) -> Future[Any]:
+        """Done when the rows are on disk."""
+        ...
+
+    def draft(self, session: str, step: str, field: str, raw: Any) -> Future[Any]:
+        """Done when the draft is on disk."""
+        ...
+
+
+Listener = Callable[["LiveSession", Sequence[e.AnyEvent], "Future[Any]"], None]
+
+
+class LiveSession:
+    """The state, the log and the drafts of the session in hand."""
+
+    def __init__(self, flow: Flow, log: SessionLog, store: EventStore, listener: Listener) -> None:
+        self.flow = flow
+        self.state = Session()
+        self.drafts: dict[tuple[str, str], Any] = {}
+        self._log = log
+        self._store = store
+        self._listener = listener
+        self._page: Page | None = None
+
+    @property
+    def id(self) -> str:
+        """Id of the session."""
+        return self._log.session
+
+    def restore(self, events: Iterable[e.AnyEvent], drafts: dict[tuple[str, str], Any]) -> None:
+        """Take up a session where its log ends."""
+        self.state = fold(events)
+        self.drafts = dict(drafts)
+
+    @property
+    def page(self) -> Page:
+        """What the agent sees now."""
+        if self._page is None:
+            self._page = page(self.flow, self.state)
+        return self._page
+
+    def do(self, command: c.Command) -> c.Refused | None:
+        """Decide, keep, fold, tell; the incidents of a refusal are kept too."""
+        decided = decide(self.flow, self.state, command)
+        if isinstance(decided, c.Refused):
+            self._keep(decided.incidents)
+            return decided
+        self._keep(decided)
+        return None
+
+    def _keep(self, events: Sequence[e.AnyEvent]) -> None:
+        if not events:
+            return
+        rows = self._log.stamp(events, flow=self.flow.key, version=self.flow.version)
+        durable = self._store.append(rows, urgent=not all(isinstance(event, _CHATTER) for event in events))
+        for event in events:
+            self.state = evolve(self.state, event)
+            self._forget_drafts(event)
+        self._page = None
+        self._listener(self, events, durable)
+
+    def draft(self, session: str, step: str, field: str, raw: Any) -> Future[Any]:
+        """Done when the draft is on disk."""
+        ...
+
+
+Listener = Callable[["LiveSession", Sequence[e.AnyEvent], "Future[Any]"], None]
+
+
+class LiveSession:
+    """The state, the log and the drafts of the session in hand."""
+
+    def __init__(self, flow: Flow, log: SessionLog, store: EventStore, listener: Listener) -> None:
+        self.flow = flow
+        self.state = Session()
+        self.drafts: dict[tuple[str, str], Any] = {}
+        self._log = log
+        self._store = store
+        self._listener = listener
+        self._page: Page | None = None
+
+    @property
+    def id(self) -> str:
+        """Id of the session."""
+        return self._log.session
+
+    def restore(self, events: Iterable[e.AnyEvent], drafts: dict[tuple[str, str], Any]) -> None:
+        """Take up a session where its log ends."""
+        self.state = fold(events)
+        self.drafts = dict(drafts)
+
+    @property
+    def page(self) -> Page:
+        """What the agent sees now."""
+        if self._page is None:
+            self._page = page(self.flow, self.state)
+        return self._page
+
+    def do(self, command: c.Command) -> c.Refused | None:
+        """Decide, keep, fold, tell; the incidents of a refusal are kept too."""
+        decided = decide(self.flow, self.state, command)
+        if isinstance(decided, c.Refused):
+            return decided
+        if not decided:
+            return None
+        rows = self._log.stamp(decided, flow=self.flow.key, version=self.flow.version)
+        durable = self._store.append(rows, urgent=not all(isinstance(event, _CHATTER) for event in decided))
+        for event in decided:
+            self.state = evolve(self.state, event)
+            self._forget_drafts(event)
+        self._page = None
+        self._listener(self, decided, durable)
+        only_incident = next((x for x in decided if isinstance(x, e.Incident)), None)
+        if only_incident is not None and len(decided) == 1 and isinstance(command, c.Answer | c.AddNote):
+            return c.Refused(code=only_incident.code, message=only_incident.message, field=getattr(command, "field", ""))
+        return None
+
+    def draft(self, field: str, raw: Any) -> None:
+        """Keep half-typed input of the current step; None forgets it."""
+        key = (self.state.step, field)
+        if raw is None:
+            self.drafts.pop(key, None)
+        else:
+            self.drafts[key] = raw
+        self._store.draft(self.id, self.state.step, field, raw)
+
+    def _forget_drafts(self, event: e.AnyEvent) -> None:
+        if isinstance(event, e.StepEntered | e.SessionEnded):
+            self.drafts.clear()
+        elif isinstance(event, e.AnswerGiven):
+            self.drafts.pop((event.step, event.field), None)

@@ -1,0 +1,93 @@
+"""Settings of a seat: one JSON file, checked word by word."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import msgspec
+
+from halodesk.engine.errors import SettingsError
+
+
+class SipAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The seat's SIP account. Without `registrar` only calls of `allowed_peers` come in."""
+
+    uri: str
+    registrar: str = ""
+    username: str = ""
+    password: str = ""
+    transport: str = "udp"
+    allowed_peers: tuple[str, ...] = ()
+
+
+class Ami(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Asterisk manager of the PBX whose recordings must be masked."""
+
+    host: str
+    port: int = 5038
+    username: str = ""
+    secret: str = ""
+    expects_recording: bool = True
+    """The PBX is known to record these calls: finding nothing to mask is a failure."""
+
+
+class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One payment gateway. `provider` names a module of `connectors.payments`."""
+
+    name: str = "default"
+    provider: str
+    url: str
+    api_key: str = ""
+    timeout_s: float = 15.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a seat needs to know. `flows`: files or folders of `*.flow.json`."""
+
+    agent: str = "Agent"
+    account: SipAccount | None = None
+    flows: tuple[str, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
+    ami: Ami | None = None
+    theme: str = "system"
+    sip_bind: str = ""
+    """Local address of the phone; empty: the one that leads to the registrar."""
+    orphan_after_s: float = 60.0
+    """How long a phone without a window keeps its calls."""
+    mask_longest_s: float = 900.0
+
+
+def load(path: Path) -> Settings:
+    """Settings of a file. Raises `SettingsError` naming the wrong key."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.", "Name an existing file.") from None
+    try:
+        found = msgspec.json.decode(data, type=Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{path.name}: {error}.", "See docs/it.md for every setting.") from None
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"{path.name} is not JSON: {error}.", "Check brackets, commas and quotes.") from None
+    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077 and _has_secret(found):
+        raise SettingsError(
+            f"{path.name} holds passwords and can be read by others.", f"Run: chmod 600 {path.name}"
+        )
+    return found
+
+
+def save(path: Path, settings: Settings) -> None:
+    """Write settings, readable by this person only."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as out:
+        out.write(msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
+
+
+def _has_secret(settings: Settings) -> bool:
+    account, ami = settings.account, settings.ami
+    return bool(
+        (account and account.password) or (ami and ami.secret) or any(gateway.api_key for gateway in settings.gateways)
+    )

@@ -1,0 +1,342 @@
+"""SIP accounts: digest registration, its watchdog, and whom calls are taken from.
+
+Rules:
+
+1. pjsua2's own retries are off. After a failure the next try comes after an exponential
+   delay with full jitter, so that 2,000 seats do not storm a PBX that comes back.
+2. A REGISTER pending for more than `PENDING_S` may have been swallowed (a TCP connection
+   the PBX no longer knows answers after 34 s). Sending again does not help; the account
+   is made anew, unless a call is up: calls belong to the account, so then we wait.
+3. A refused password is not tried again (it would lock the account), unless the same
+   account has been registered before: a PBX that starts refuses everybody for a moment.
+4. The registration is renewed after about half its life (3GPP TS 24.229, 5.1.1.4.1).
+5. INVITEs are taken from the address that answered our REGISTER and from the allowed
+   peers of the account; strangers get 403 (`Accounts.trusts`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+from collections.abc import Callable
+
+import pjsua2 as pj
+
+from halodesk.engine.errors import PhoneRefusedError
+from halodesk.protocol.phone_link import Account, Registration, RegistrationChanged, RegistrationState
+from halodesk.sip.phone.board import Board
+from halodesk.sip.phone.endpoint import Guard, SipThread, Timer, words
+from halodesk.sip.phone.invite import host_of
+from halodesk.sip.phone.reasons import REFUSED_CREDENTIALS, registration_words
+
+PENDING_S = 4.0
+"""A REGISTER unanswered for this long counts as lost."""
+
+RETRY_FIRST_S = 1.0
+RETRY_MOST_S = 60.0
+
+_random = random.SystemRandom()
+
+OnInvite = Callable[["PhoneAccount", int, str, str], None]
+"""Account, pjsua2's call id, the INVITE as text, the host it came from."""
+
+
+def retry_after_s(failures: int, chance: float) -> float:
+    """Seconds until the next try after `failures` in a row; `chance` is uniform in [0, 1].
+
+    Full jitter over an exponentially growing span, at least 0.2 s.
+    """
+    span = min(RETRY_MOST_S, RETRY_FIRST_S * 2.0 ** min(failures - 1, 16))
+    return max(0.2, span * chance)
+
+
+class _PjAccount(pj.Account):  # type: ignore[misc, unused-ignore]
+    """Hands pjsua2's callbacks on; replaced whenever the account is made anew."""
+
+    def __init__(self, owner: PhoneAccount) -> None:
+        super().__init__()
+        self.owner: PhoneAccount | None = owner
+
+    def onRegState(self, prm: pj.OnRegStateParam) -> None:
+        if self.owner is not None:
+            with Guard(self.owner.sip.log, "reg_state"):
+                self.owner.on_reg_state(
+                    prm.code, prm.expiration, host_of(prm.rdata.srcAddress), failed=prm.status != 0
+                )
+
+    def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:
+        if self.owner is not None:
+            with Guard(self.owner.sip.log, "incoming_call"):
+                source = host_of(prm.rdata.srcAddress)
+                self.owner.on_invite(self.owner, prm.callId, prm.rdata.wholeMsg, source)
+
+
+class PhoneAccount:
+    """One account and its registration. SIP thread only."""
+
+    def __init__(
+        self,
+        account: Account,
+        peers: frozenset[str],
+        *,
+        sip: SipThread,
+        board: Board,
+        on_invite: OnInvite,
+        busy: Callable[[], bool],
+    ) -> None:
+        """`peers`: addresses of the allowed peers. `busy`: whether any call is up."""
+        self.account = account
+        self.sip = sip
+        self.on_invite = on_invite
+        self.trusted: set[str] = set(peers)
+        self._board = board
+        self._busy = busy
+        self._pj: _PjAccount | None = None
+        self._timer: Timer | None = None
+        self._failures = 0
+        self._proven = False
+        self._state: RegistrationState = "unregistered"
+
+    @property
+    def key(self) -> str:
+        return self.account.key
+
+    @property
+    def pj_account(self) -> pj.Account:
+        """pjsua2's account; raises `PhoneRefusedError` while it is being made anew."""
+        if self._pj is None:
+            raise PhoneRefusedError("The server is away.", "Wait for the next try of the registration.")
+        return self._pj
+
+    def target(self, number: str) -> str:
+        """The SIP URI of a number at this account's PBX."""
+        host = (self.account.registrar or self.account.uri.rpartition("@")[2]).removeprefix("sip:")
+        return f"sip:{number}@{host.split(';')[0].rstrip('>')}{self._transport_parameter()}"
+
+    def begin(self) -> None:
+        """Creates the account at pjsua2 and registers it."""
+        self.sip.assert_here()
+        self._drop()
+        if self.account.registrar:
+            self._say("registering")
+            self._arm(PENDING_S, self._pending_too_long)
+        self._pj = _PjAccount(self)
+        try:
+            self._pj.create(self._config())
+        except pj.Error as error:
+            self.sip.log.warning("account_failed", account=self.key, error=words(error))
+            self._failed(503)
+
+    def renew(self) -> None:
+        """Registers again now: on renewal, or when the connection to the server broke."""
+        if self._pj is None or not self.account.registrar:
+            return
+        self._arm(PENDING_S, self._pending_too_long)
+        try:
+            self._pj.setRegistration(True)
+        except pj.Error as error:  # one is under way already
+            self.sip.log.info("register_pending", account=self.key, error=words(error))
+
+    def on_reg_state(self, code: int, expires_s: int, source: str, *, failed: bool) -> None:
+        """pjsua2 has a final answer to a REGISTER, or gave up (`failed`)."""
+        if not failed and 200 <= code < 300:
+            if expires_s <= 0:
+                return  # the answer to our own unregistration
+            self._failures = 0
+            self._proven = True
+            self.trusted.add(source)
+            self._say("registered", code=code)
+            self._arm(expires_s * _random.uniform(0.4, 0.5), self.renew)
+        else:
+            self._failed(code)
+
+    def end(self) -> None:
+        """Takes the registration back; the answer is not waited for."""
+        self._cancel()
+        if self._pj is not None and self._state == "registered":
+            self._pj.setRegistration(False)
+
+    def drop(self) -> None:
+        """Removes the account from pjsua2."""
+        self._cancel()
+        self._drop()
+
+    def _pending_too_long(self) -> None:
+        if self._busy():
+            self._say("failed", code=408, message="server away; the call goes on")
+            self._arm(PENDING_S, self._pending_too_long)
+            return
+        self._drop()
+        self._failed(408)
+
+    def _failed(self, code: int) -> None:
+        self._failures += 1
+        user = self.account.username or self.account.uri
+        message, todo = registration_words(code, user)
+        if code in REFUSED_CREDENTIALS and not self._proven:
+            self._cancel()
+            self._say("failed", code=code, message=message, todo=todo)
+            return
+        delay = retry_after_s(self._failures, _random.random())
+        self._say(
+            "failed",
+            code=code,
+            message=f"{message}, next try in {max(1, round(delay))} s",
+            todo=todo,
+            next_try_s=round(delay, 1),
+        )
+        self._arm(delay, self._retry)
+
+    def _retry(self) -> None:
+        if self._pj is not None and self._busy():
+            self.renew()
+        else:
+            self.begin()
+
+    def _say(
+        self,
+        state: RegistrationState,
+        *,
+        code: int = 0,
+        message: str = "",
+        todo: str = "",
+        next_try_s: float | None = None,
+    ) -> None:
+        if state == self._state == "registered":
+            return  # a renewal is no news
+        self._state = state
+        self.sip.log.info("registration", account=self.key, state=state, code=code, reason=message)
+        registration = Registration(
+            account=self.key, state=state, code=code, message=message, todo=todo, next_try_s=next_try_s
+        )
+        self._board.publish(RegistrationChanged(registration=registration))
+
+    def _arm(self, seconds: float, job: Callable[[], None]) -> None:
+        self._cancel()
+        self._timer = self.sip.call_later(seconds, job)
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _drop(self) -> None:
+        if self._pj is not None:
+            self._pj.owner = None
+            self._pj.shutdown()
+            self._pj = None
+            self.sip.collect_soon()
+
+    def _transport_parameter(self) -> str:
+        return ";transport=tcp" if self.account.transport == "tcp" else ""
+
+    def _config(self) -> pj.AccountConfig:
+        account, settings = self.account, self.sip.settings
+        config = pj.AccountConfig()
+        config.idUri = account.uri
+        if account.registrar:
+            registrar = account.registrar.removeprefix("sip:").split(";")[0]
+            config.regConfig.registrarUri = f"sip:{registrar}{self._transport_parameter()}"
+            config.regConfig.timeoutSec = account.expires_s
+            config.regConfig.retryIntervalSec = 0
+            config.regConfig.firstRetryIntervalSec = 0
+        if account.username:
+            credentials = pj.AuthCredInfo("digest", "*", account.username, 0, account.password)
+            config.sipConfig.authCreds.append(credentials)
+        if account.transport == "udp":
+            config.sipConfig.transportId = self.sip.udp
+        config.mediaConfig.transportConfig.boundAddress = settings.bind
+        config.mediaConfig.transportConfig.port = settings.rtp_port
+        config.mediaConfig.transportConfig.portRange = settings.rtp_ports if settings.rtp_port else 0
+        return config
+
+
+class Accounts:
+    """All accounts of this phone by key. SIP thread only."""
+
+    def __init__(self, sip: SipThread, board: Board, busy: Callable[[], bool]) -> None:
+        self._sip = sip
+        self._board = board
+        self._busy = busy
+        self._by_key: dict[str, PhoneAccount] = {}
+        self.on_invite: OnInvite = _nobody_home
+        sip.on_disconnected.append(self._connection_broke)
+        sip.add_owner(self)
+
+    def register(self, account: Account, peers: frozenset[str]) -> None:
+        """Adds or replaces an account and registers it; `peers` as `resolve_peers` found them.
+
+        Raises `PhoneRefusedError` for a changed account while a call is up.
+        """
+        old = self._by_key.get(account.key)
+        if old is not None and self._busy():
+            if old.account != account:
+                raise PhoneRefusedError(
+                    "An account cannot be changed during a call.", "Change it when the call is over."
+                )
+            old.renew()
+            return
+        if old is not None:
+            old.drop()
+        self._by_key[account.key] = PhoneAccount(
+            account, peers, sip=self._sip, board=self._board, on_invite=self.on_invite, busy=self._busy
+        )
+        self._by_key[account.key].begin()
+
+    def unregister(self, key: str) -> None:
+        """Takes the registration back and removes the account.
+
+        Raises `PhoneRefusedError` when it is unknown.
+        """
+        self.get(key).drop()  # pjsua2 sends the REGISTER with Expires 0 itself
+        del self._by_key[key]
+        self._board.publish(RegistrationChanged(registration=Registration(account=key, state="unregistered")))
+        self._board.forget_account(key)
+
+    def get(self, key: str) -> PhoneAccount:
+        """The account; raises `PhoneRefusedError` when it is unknown."""
+        try:
+            return self._by_key[key]
+        except KeyError:
+            raise PhoneRefusedError(
+                f"This phone has no account “{key}”.", "Register the account first."
+            ) from None
+
+    def trusts(self, source: str) -> bool:
+        """Whether an INVITE from this address is taken."""
+        return any(source in account.trusted for account in self._by_key.values())
+
+    def tidy(self) -> None:
+        """Accounts do not end by themselves."""
+
+    def end(self) -> None:
+        """Takes all registrations back."""
+        for account in self._by_key.values():
+            with Guard(self._sip.log, "unregister"):
+                account.end()
+
+    def drop(self) -> None:
+        """Removes all accounts."""
+        for account in self._by_key.values():
+            account.drop()
+        self._by_key.clear()
+
+    def _connection_broke(self) -> None:
+        # Registering on a fresh turn: pjsua2 is in the middle of closing the connection.
+        for account in self._by_key.values():
+            if account.account.transport == "tcp":
+                self._sip.call_later(_random.uniform(0.1, RETRY_FIRST_S), account.renew)
+
+
+def _nobody_home(_account: PhoneAccount, _call: int, _message: str, _source: str) -> None:
+    """Stands in until the calls are wired; pjsua2 answers 500 by itself."""
+
+
+def resolve_peers(account: Account) -> frozenset[str]:
+    """The addresses of the allowed peers, unknown names left out. May block for seconds."""
+    found: set[str] = set()
+    for peer in account.allowed_peers:
+        with contextlib.suppress(OSError):
+            found.update(str(entry[4][0]) for entry in socket.getaddrinfo(peer, None))
+    return frozenset(found)

@@ -1,0 +1,267 @@
+"""One call: pjsua2's object, the state the seat sees, its bridge and its recorder.
+
+Rules:
+
+1. Callbacks note what happened and return. Nothing is let go in them: `Calls.tidy` does so
+   after the event pump.
+2. The recorder starts when the call is answered (CONFIRMED) and has sound, and its timeline
+   ends with the call. It starts masked while a lease is held (`Masks.admit`).
+3. The seat hears of the end once, when the recording is closed, or after
+   `CLOSE_WAIT_S` if the disk is that slow.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pjsua2 as pj
+
+from halodesk.protocol.phone_link import CallChanged, CallInfo, CallState, Fault, Recording
+from halodesk.sip.phone.account import PhoneAccount
+from halodesk.sip.phone.audio import Bridge, SourceFactory
+from halodesk.sip.phone.board import Board
+from halodesk.sip.phone.endpoint import Guard, SipThread
+from halodesk.sip.phone.masks import Masks
+from halodesk.sip.phone.reasons import ended_words
+from halodesk.sip.phone.recorder import GUARD_S, Gate, Recorder
+
+CLOSE_WAIT_S = 2.0
+
+_FORBIDDEN = 403
+_DECLINE = 603
+
+_OUTGOING: dict[int, CallState] = {
+    pj.PJSIP_INV_STATE_CALLING: "outgoing",
+    pj.PJSIP_INV_STATE_EARLY: "early",
+    pj.PJSIP_INV_STATE_CONNECTING: "connecting",
+    pj.PJSIP_INV_STATE_CONFIRMED: "active",
+}
+_INCOMING: dict[int, CallState] = {
+    pj.PJSIP_INV_STATE_INCOMING: "incoming",
+    pj.PJSIP_INV_STATE_EARLY: "incoming",
+    pj.PJSIP_INV_STATE_CONNECTING: "connecting",
+    pj.PJSIP_INV_STATE_CONFIRMED: "active",
+}
+
+
+class CallKit(msgspec.Struct, frozen=True):
+    """What every call of this phone works with."""
+
+    sip: SipThread
+    board: Board
+    masks: Masks
+    source: SourceFactory
+    recordings: Path | None
+    """Folder of the recordings; None: nothing is recorded."""
+    guard_s: float = GUARD_S
+
+
+class PhoneCall(pj.Call):  # type: ignore[misc, unused-ignore]
+    """A call known to the seat. Made, used and dropped on the SIP thread."""
+
+    def __init__(self, kit: CallKit, account: PhoneAccount, info: CallInfo, call_id: int | None = None) -> None:
+        """`call_id`: pjsua2's id of an incoming call; None for a call yet to be made."""
+        super().__init__(account.pj_account, pj.PJSUA_INVALID_ID if call_id is None else call_id)
+        self.kit = kit
+        self.info = info
+        self.recorder: Recorder | None = None
+        self.gone = False
+        """pjsua2 has reported the end: let go of it."""
+        self._begun = time.monotonic()
+        self._bridge: Bridge | None = None
+        self._ended_by_us = False
+
+    # what the seat asks
+
+    def accept(self) -> None:
+        """Answers an incoming call; raises `pj.Error` when it is too late."""
+        prm = pj.CallOpParam()
+        prm.statusCode = 200
+        self.answer(prm)
+
+    def identify(self) -> None:
+        """Notes the Call-ID of an incoming call."""
+        self.info = msgspec.structs.replace(self.info, sip_call_id=self.getInfo().callIdString)
+
+    def ring(self) -> None:
+        """Tells the caller that we are ringing."""
+        prm = pj.CallOpParam()
+        prm.statusCode = 180
+        self.answer(prm)
+
+    def refuse_or_end(self, code: int = 0) -> None:
+        """Hangs up; an unanswered incoming call is declined with `code` (603 if 0)."""
+        self._ended_by_us = True
+        prm = pj.CallOpParam()
+        if self.info.direction == "in" and self.info.answered_at is None:
+            prm.statusCode = code or _DECLINE
+        self.hangup(prm)
+
+    def publish(self) -> None:
+        """Tells the seat how the call stands."""
+        info = self.info
+        if self.recorder is not None and info.state != "ended":
+            info = msgspec.structs.replace(info, recording=self.recorder.recording())
+        self.kit.board.publish(CallChanged(call=info))
+
+    # what pjsua2 reports
+
+    def onCallState(self, _prm: pj.OnCallStateParam) -> None:
+        with Guard(self.kit.sip.log, "call_state"):
+            state = self.getInfo()
+            if not self.info.sip_call_id:
+                self.info = msgspec.structs.replace(self.info, sip_call_id=state.callIdString)
+            if state.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+                self._finish(state.lastStatusCode, state.lastReason)
+                return
+            table = _INCOMING if self.info.direction == "in" else _OUTGOING
+            new = table.get(state.state)
+            if new is None or new == self.info.state:
+                return
+            self.info = msgspec.structs.replace(self.info, state=new)
+            if new == "active":
+                self.info = msgspec.structs.replace(self.info, answered_at=self._now())
+                self._settle()
+            self._log(new)
+            self.publish()
+
+    def onCallMediaState(self, _prm: pj.OnCallMediaStateParam) -> None:
+        with Guard(self.kit.sip.log, "call_media_state"):
+            for index, media in enumerate(self.getInfo().media):
+                if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status in (
+                    pj.PJSUA_CALL_MEDIA_ACTIVE,
+                    pj.PJSUA_CALL_MEDIA_REMOTE_HOLD,
+                ):
+                    self._connect(index)
+                    break
+
+    def onCallTransferRequest(self, prm: pj.OnCallTransferRequestParam) -> None:
+        """The other side wants us to call somebody: never, or it could dial at our cost."""
+        prm.statusCode = _DECLINE
+
+    def onCallReplaceRequest(self, prm: pj.OnCallReplaceRequestParam) -> None:
+        """An INVITE that takes over this call passes by the check of strangers: refused."""
+        prm.statusCode = _FORBIDDEN
+
+    def drop(self) -> None:
+        """Lets go of the port; ends the recording of a call the other side never confirmed."""
+        if not self.gone:
+            self._finish(0, "")
+        self._bridge = None
+
+    def _connect(self, index: int) -> None:
+        audio = self.getAudioMedia(index)
+        if self._bridge is None:
+            log = self.kit.sip.log
+            key = self.info.key
+            self._bridge = Bridge(
+                f"call-{self.getId()}",
+                self.kit.source(),
+                lambda text: log.error("audio_failed", call=key, error=text),
+            )
+        audio.startTransmit(self._bridge)
+        self._bridge.startTransmit(audio)
+        stream = self.getStreamInfo(index)
+        self.info = msgspec.structs.replace(self.info, codec=f"{stream.codecName}/{stream.codecClockRate}")
+        if self.info.state == "active":
+            self._settle()
+            self.publish()
+
+    def _settle(self) -> None:
+        """The call is answered and has sound: note the time, start the recorder (once)."""
+        if self._bridge is None or self.info.setup_ms is not None:
+            return
+        elapsed = (time.monotonic() - self._begun) * 1000
+        self.info = msgspec.structs.replace(self.info, setup_ms=round(elapsed, 1))
+        if self.kit.recordings is None:
+            return
+        gate = Gate(guard_s=self.kit.guard_s)
+        self.kit.masks.admit(self.info.key, gate)
+        self.recorder = Recorder(_recording_path(self.kit.recordings), gate=gate, on_fault=self._disk_trouble)
+        self._bridge.sink = self.recorder
+
+    def _finish(self, code: int, phrase: str) -> None:
+        reason = ended_words(
+            by_us=self._ended_by_us,
+            answered=self.info.answered_at is not None,
+            incoming=self.info.direction == "in",
+            code=code,
+            phrase=phrase,
+        )
+        self.info = msgspec.structs.replace(
+            self.info, state="ended", ended_at=self._now(), code=code, reason=reason
+        )
+        self._log("ended")
+        self.gone = True
+        self.kit.masks.dismiss(self.info.key)
+        if self._bridge is not None:
+            self._bridge.sink = None
+        if self.recorder is None:
+            self.publish()
+            return
+        ending = _Ending(self.kit, msgspec.structs.replace(self.info, recording=self.recorder.recording()))
+        self.kit.sip.call_later(CLOSE_WAIT_S, ending.publish)
+        self.recorder.finish(ending.closed)
+
+    def _disk_trouble(self, text: str) -> None:
+        self.kit.sip.log.error("recording_trouble", call=self.info.key, error=text)
+        self.kit.board.publish(
+            Fault(
+                code="recording_trouble",
+                message=f"{text} The call goes on; its recording has a silent gap.",
+                todo="Free space on the disk of the recordings.",
+            )
+        )
+
+    def _now(self) -> float:
+        """Unix seconds that never step back within a call, whatever the clock does."""
+        return self.info.begun_at + time.monotonic() - self._begun
+
+    def _log(self, state: str) -> None:
+        info = self.info
+        self.kit.sip.log.info(
+            "call", call=info.key, direction=info.direction, state=state, code=info.code, codec=info.codec
+        )
+
+
+class _Ending:
+    """Tells the end of a recorded call once: with the closed file, or in time without it."""
+
+    def __init__(self, kit: CallKit, info: CallInfo) -> None:
+        self._kit = kit
+        self._info = info
+        self._lock = threading.Lock()
+        self._told = False
+
+    def closed(self, recording: Recording) -> None:
+        """The file is complete; writer thread."""
+        self._kit.sip.log.info(
+            "recording_closed",
+            call=self._info.key,
+            path=recording.path,
+            samples=recording.samples,
+            windows=len(recording.windows),
+            lost=recording.lost_frames,
+        )
+        self._tell(msgspec.structs.replace(self._info, recording=recording))
+
+    def publish(self) -> None:
+        """The disk takes too long; SIP thread."""
+        self._tell(self._info)
+
+    def _tell(self, info: CallInfo) -> None:
+        with self._lock:
+            if self._told:
+                return
+            self._told = True
+        self._kit.board.publish(CallChanged(call=info))
+
+
+def _recording_path(folder: Path) -> Path:
+    """A new name that says when, and nothing about who."""
+    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:12]}.flac"

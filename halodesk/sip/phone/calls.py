@@ -1,0 +1,218 @@
+"""All calls of this phone: dialling, taking and refusing, letting go.
+
+Whom we take calls from: the address that answered our REGISTER and the allowed peers of an
+account (403 for all others: junk INVITEs that are never acknowledged would fill the four
+lines). Without a window nobody could answer: 480.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+import pjsua2 as pj
+
+from halodesk.engine.errors import PhoneRefusedError
+from halodesk.protocol.phone_link import CallInfo, Dial
+from halodesk.sip.phone.account import Accounts, PhoneAccount
+from halodesk.sip.phone.call import CallKit, PhoneCall
+from halodesk.sip.phone.endpoint import MAX_CALLS, Guard, words
+from halodesk.sip.phone.invite import read_invite, read_party
+from halodesk.sip.phone.recorder import Recorder
+
+_NUMBER = re.compile(r"^\+?[0-9A-Za-z*#._-]{1,64}$")
+_NUMBER_NOISE = re.compile(r"[\s()/]|(?<=\d)-(?=\d)")
+_URI = re.compile(r"^sips?:[^\s<>\"\x00-\x1f]{1,255}$", re.IGNORECASE)
+_HEADER = re.compile(r"^(?:X-[A-Za-z0-9-]{1,60}|Diversion|P-Asserted-Identity|Call-Info|Alert-Info)$", re.I)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class _Rejected(pj.Call):  # type: ignore[misc, unused-ignore]
+    """A call the seat never hears of; kept until pjsua2 has reported its end."""
+
+    def __init__(self, account: pj.Account, call_id: int) -> None:
+        super().__init__(account, call_id)
+        self.gone = False
+
+    def onCallState(self, _prm: pj.OnCallStateParam) -> None:
+        try:
+            self.gone = self.getInfo().state == pj.PJSIP_INV_STATE_DISCONNECTED
+        except pj.Error:
+            self.gone = True
+
+
+class Calls:
+    """The calls by key. SIP thread only, but for `up` and `join_recorders`."""
+
+    def __init__(self, kit: CallKit, accounts: Accounts) -> None:
+        self._kit = kit
+        self._accounts = accounts
+        self._by_key: dict[str, PhoneCall] = {}
+        self._rejected: list[_Rejected] = []
+        self._closing: list[Recorder] = []
+        self._leaving = False
+        accounts.on_invite = self._on_invite
+        kit.sip.add_owner(self)
+
+    def up(self) -> bool:
+        """Whether any call is up or on its way."""
+        return bool(self._by_key)
+
+    def dial(self, request: Dial) -> None:
+        """Starts a call; its progress comes as `CallChanged`.
+
+        Raises `PhoneRefusedError` when the number, a header or the account is not usable, the
+        key is taken or all lines are busy.
+        """
+        account = self._accounts.get(request.account)
+        if not request.call or request.call in self._by_key:
+            raise PhoneRefusedError("This call exists already.", "Choose a new key for the new call.")
+        if len(self._by_key) + len(self._rejected) >= MAX_CALLS:
+            raise PhoneRefusedError("All lines of this phone are busy.", "End a call first.")
+        uri = _uri_of(request.to, account)
+        prm = pj.CallOpParam(True)
+        for name, value in request.headers.items():
+            prm.txOption.headers.append(_header(name, value))
+        remote = read_party(f"<{uri}>")
+        info = CallInfo(
+            key=request.call,
+            sip_call_id="",
+            account=account.key,
+            direction="out",
+            state="outgoing",
+            remote_uri=uri,
+            remote_number=remote.user,
+            begun_at=time.time(),
+        )
+        call = PhoneCall(self._kit, account, info)
+        self._by_key[request.call] = call
+        try:
+            call.makeCall(uri, prm)
+        except pj.Error as error:
+            self._kit.sip.log.warning("dial_failed", call=request.call, error=words(error))
+            self._forget(request.call, call)
+            raise PhoneRefusedError(
+                f"The call cannot be started: {error.reason}.", "Check the number and the network."
+            ) from None
+        call.publish()
+
+    def answer(self, key: str) -> None:
+        """Takes an incoming call; raises `PhoneRefusedError` when it is over or no longer rings."""
+        call = self._get(key)
+        if call.info.state != "incoming":
+            raise PhoneRefusedError("This call does not ring.", "")
+        self._operate(call.accept)
+
+    def hang_up(self, key: str, code: int) -> None:
+        """Ends a call or declines it with `code`; raises `PhoneRefusedError` when it is over."""
+        if code and not 400 <= code <= 699:
+            raise PhoneRefusedError(f"{code} is no code to decline a call with.", "Use one from 400 to 699.")
+        call = self._get(key)
+        self._operate(lambda: call.refuse_or_end(code))
+
+    def tidy(self) -> None:
+        """Lets go of the calls that have ended."""
+        for key, call in [item for item in self._by_key.items() if item[1].gone]:
+            self._forget(key, call)
+        if any(call.gone for call in self._rejected):
+            self._rejected = [call for call in self._rejected if not call.gone]
+            self._kit.sip.collect_soon()
+
+    def end(self) -> None:
+        """Hangs up everything and takes nothing new."""
+        self._leaving = True
+        for call in self._by_key.values():
+            with Guard(self._kit.sip.log, "hang_up"):
+                call.refuse_or_end(480)
+
+    def drop(self) -> None:
+        """Lets go of all calls, whether they reported their end or not."""
+        for key, call in list(self._by_key.items()):
+            self._forget(key, call)
+        self._rejected.clear()
+
+    def join_recorders(self, timeout_s: float) -> None:
+        """Waits until the files of ended calls are closed. Any thread, after the SIP thread's end."""
+        for recorder in self._closing:
+            recorder.join(timeout_s)
+
+    def _on_invite(self, account: PhoneAccount, call_id: int, message: str, source: str) -> None:
+        if not self._accounts.trusts(source):
+            self._reject(account, call_id, 403, "Forbidden")
+        elif self._leaving or not self._kit.board.attended:
+            self._reject(account, call_id, 480, "No window is attached to this phone")
+        else:
+            self._take(account, call_id, message)
+
+    def _take(self, account: PhoneAccount, call_id: int, message: str) -> None:
+        invite = read_invite(message)
+        info = CallInfo(
+            key=uuid.uuid4().hex,
+            sip_call_id="",
+            account=account.key,
+            direction="in",
+            state="incoming",
+            remote_uri=invite.remote.uri,
+            remote_number=invite.remote.user,
+            remote_name=invite.remote.name,
+            called=invite.called,
+            headers=invite.headers,
+            begun_at=time.time(),
+        )
+        call = PhoneCall(self._kit, account, info, call_id)
+        call.identify()
+        self._by_key[info.key] = call
+        call.publish()
+        call.ring()
+
+    def _reject(self, account: PhoneAccount, call_id: int, code: int, words_: str) -> None:
+        self._kit.sip.log.info("call_refused", account=account.key, code=code, reason=words_)
+        call = _Rejected(account.pj_account, call_id)
+        self._rejected.append(call)
+        prm = pj.CallOpParam()
+        prm.statusCode = code
+        prm.reason = words_
+        call.hangup(prm)
+
+    def _get(self, key: str) -> PhoneCall:
+        call = self._by_key.get(key)
+        if call is None or call.gone:
+            raise PhoneRefusedError("This call is over.", "")
+        return call
+
+    def _operate(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except pj.Error as error:
+            self._kit.sip.log.warning("call_step_failed", error=words(error))
+            raise PhoneRefusedError("The call has just ended.", "") from None
+
+    def _forget(self, key: str, call: PhoneCall) -> None:
+        call.drop()
+        del self._by_key[key]
+        self._closing = [recorder for recorder in self._closing if not recorder.closed]
+        if call.recorder is not None:
+            self._closing.append(call.recorder)
+        self._kit.sip.collect_soon()
+
+
+def _uri_of(to: str, account: PhoneAccount) -> str:
+    if _URI.match(to):
+        return to
+    number = _NUMBER_NOISE.sub("", to)
+    if not _NUMBER.match(number):
+        raise PhoneRefusedError(f"“{to[:40]}” is neither a number nor a SIP address.", "Correct the number.")
+    return account.target(number.replace("#", "%23"))
+
+
+def _header(name: str, value: str) -> pj.SipHeader:
+    if not _HEADER.match(name) or _CONTROL.search(value) or len(value) > 1000:
+        raise PhoneRefusedError(
+            f"The header “{name[:40]}” cannot be sent.", "Use X- headers without line breaks."
+        )
+    header = pj.SipHeader()
+    header.hName = name
+    header.hValue = value
+    return header

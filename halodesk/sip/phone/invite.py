@@ -1,0 +1,83 @@
+"""Reads the headers of a SIP message as text (RFC 3261, 7.3).
+
+Only to describe a call: pjsua2 has parsed and accepted the message before. So nothing
+here refuses; what cannot be read stays empty.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_COMPACT = {"f": "from", "t": "to", "i": "call-id", "m": "contact", "v": "via", "s": "subject"}
+_KEPT = frozenset({"diversion", "p-asserted-identity", "call-info", "alert-info"})
+_MAX_VALUE = 1000
+_USER = re.compile(r"^(?:sips?|tel):(?:([^@;>?]*)@)?([^;>?]*)", re.IGNORECASE)
+_NAME_ADDRESS = re.compile(r'^\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^>]*)>')
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Party:
+    """One end of a call as its header names it."""
+
+    uri: str = ""
+    user: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invite:
+    """What the phone tells the seat about an INVITE."""
+
+    remote: Party
+    called: str
+    """User part of To, or of the request URI when To has none."""
+    headers: dict[str, str]
+    """`X-*`, `Diversion`, `P-Asserted-Identity`, `Call-Info`, `Alert-Info`, as written."""
+
+
+def read_invite(message: str) -> Invite:
+    """Reads the headers up to the empty line; repeated ones are joined with a comma."""
+    head = message.replace("\r\n", "\n").split("\n\n", 1)[0]
+    first, *lines = re.sub(r"\n[ \t]+", " ", head).split("\n")
+    values: dict[str, str] = {}
+    kept: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        key, value = name.strip().lower(), value.strip()[:_MAX_VALUE]
+        key = _COMPACT.get(key, key)
+        if not colon or not key:
+            continue
+        values.setdefault(key, value)
+        if key in _KEPT or key.startswith("x-"):
+            label = next((known for known in kept if known.lower() == key), name.strip())
+            kept[label] = f"{kept[label]}, {value}" if label in kept else value
+    request = first.split(" ")
+    to = read_party(values.get("to", ""))
+    target = read_party(request[1]) if len(request) > 1 else Party()
+    return Invite(remote=read_party(values.get("from", "")), called=to.user or target.user, headers=kept)
+
+
+def read_party(text: str) -> Party:
+    """Reads a name-addr or addr-spec (RFC 3261, 20.10)."""
+    name, uri = "", text.split(";", 1)[0].strip()
+    if match := _NAME_ADDRESS.match(text):
+        quoted, plain, uri = match.groups()
+        name = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain.strip()
+    user = ""
+    if match := _USER.match(uri):
+        user = match[1] if match[1] is not None else ""
+        if uri.lower().startswith("tel:"):
+            user = user or match[2]
+    return Party(uri=uri, user=_plain(user.split(";", 1)[0]), name=name)
+
+
+def _plain(text: str) -> str:
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def host_of(address: str) -> str:
+    """The host of `host:port` or `[v6]:port`."""
+    host, _, port = address.rpartition(":")
+    return (host if host and port.isdigit() else address).strip("[]")

@@ -1,0 +1,84 @@
+"""Opens the seat's encrypted database.
+
+Rules:
+- SQLCipher with a raw 256-bit key, given first of all on each connection; the plain sqlite3
+  module cannot open the file.
+- WAL, `synchronous=FULL`: an answer that was acknowledged survives a power cut.
+- The schema is brought up to date on opening, by Alembic; a database of a newer HaloDesk is
+  refused, not touched.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import sqlcipher3.dbapi2 as sqlcipher
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import QueuePool
+
+from halodesk.engine.errors import StoreError, StoreKeyError
+
+SCHEMA = "0001"
+"""The newest migration."""
+
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA secure_delete=ON",
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+def open_database(path: Path, key: bytes) -> Engine:
+    """An engine on the database at `path`, made and migrated where needed.
+
+    Raises `StoreKeyError` when the key does not open it, `StoreError` when it cannot be used.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    engine = create_engine(
+        f"sqlite:///{path}", module=sqlcipher, poolclass=QueuePool, pool_size=3, max_overflow=2
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlcipher.Connection, _: object) -> None:
+        connection.execute(f"PRAGMA key=\"x'{key.hex()}'\"")
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    try:
+        with engine.connect() as connection:
+            _migrate(connection)
+    except DatabaseError as error:
+        engine.dispose()
+        if "not a database" in str(error.orig):
+            raise StoreKeyError(
+                f"The key of this seat does not open {path.name}.",
+                "Restore the key from the keyring backup, or move the file away to begin anew.",
+            ) from None
+        raise StoreError(f"{path.name} cannot be used: {error.orig}.", "Check the disk and its permissions.") from None
+    return engine
+
+
+def _migrate(connection: Connection) -> None:
+    found = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")).scalar()
+    current = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if found else ""
+    if current == SCHEMA:
+        return
+    if current and str(current) > SCHEMA:
+        raise StoreError("This database was written by a newer HaloDesk.", "Update HaloDesk on this seat.")
+    connection.rollback()
+    from alembic import command  # 0.2 s of imports that only a new or old database needs
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "halodesk.store:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    connection.commit()

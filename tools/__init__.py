@@ -1,0 +1,1 @@
+"""Programs of developers: not shipped. `python -m tools.NAME`; those without an ending are shell."""
