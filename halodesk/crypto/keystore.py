@@ -36,7 +36,7 @@ _SAFE_BACKENDS = (
     "keyring.backends.SecretService",
     "keyring.backends.kwallet",
 )
-_PASSPHRASE = "HALODESK_PASSPHRASE"
+_VARIABLE = "HALODESK_PASSPHRASE"
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +62,8 @@ def load_key(folder: Path, name: str = "database") -> tuple[bytes, Status]:
         except (KeyringError, binascii.Error):
             if not (folder / "seat.key").exists():
                 raise StoreKeyError(
-                    "The keyring of this computer does not give the seat's key.", "Unlock the keyring and start again."
+                    "The keyring of this computer does not give the seat's key.",
+                    "Unlock the keyring and start again.",
                 ) from None
     return _from_file(folder)
 
@@ -86,15 +87,15 @@ def _from_keyring(backend: KeyringBackend, name: str) -> tuple[bytes, Status]:
 def _from_file(folder: Path) -> tuple[bytes, Status]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / "seat.key"
-    given = os.environ.get(_PASSPHRASE, "")
+    given = os.environ.get(_VARIABLE, "")
     if given:
         passphrase, strong = given.encode(), True
         message = "The key is in a file, wrapped with the passphrase of this seat."
     else:
         passphrase, strong = _secret(folder / "seat.secret"), False
         message = (
-            "No keyring here: the key is in a file beside the database. A copy of the whole folder can be opened; "
-            f"set {_PASSPHRASE} or use a desktop keyring."
+            "No keyring here: the key is in a file beside the database. "
+            f"A copy of the whole folder can be opened; set {_VARIABLE} or use a desktop keyring."
         )
     status = Status(place="file", strong=strong, message=message)
     if file.exists():
@@ -112,12 +113,14 @@ def _unwrap(file: Path, passphrase: bytes) -> bytes:
     except (InvalidTag, msgspec.DecodeError, ValueError):
         raise StoreKeyError(
             f"{file.name} does not open with this passphrase.",
-            f"Set {_PASSPHRASE} as it was when the seat was set up.",
+            f"Set {_VARIABLE} as it was when the seat was set up.",
         ) from None
 
 
 def _stretch(passphrase: bytes, salt: bytes) -> bytes:
-    return Argon2id(salt=salt, length=KEY_BYTES, iterations=3, lanes=4, memory_cost=64 * 1024).derive(passphrase)
+    return Argon2id(salt=salt, length=KEY_BYTES, iterations=3, lanes=4, memory_cost=64 * 1024).derive(
+        passphrase
+    )
 
 
 def _secret(file: Path) -> bytes:

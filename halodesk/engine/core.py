@@ -23,12 +23,13 @@ from msgspec.structs import replace
 from halodesk.engine import cart as carts
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
-from halodesk.engine.conditions import holds, is_empty
+from halodesk.engine.conditions import holds
 from halodesk.engine.evolve import CHARGE, evolve
 from halodesk.engine.fields.base import Problem
-from halodesk.engine.flow import Field, Flow, Step, content_hash
+from halodesk.engine.flow import Flow, Step, content_hash
 from halodesk.engine.pan import has_card_number
 from halodesk.engine.registry import field_types, step_types
+from halodesk.engine.rules import is_sensitive, missing, previous_page, wrap_up_step
 from halodesk.engine.session import Session, scope
 from halodesk.engine.steps.base import Ask, StepType, read_config
 from halodesk.engine.steps.end import Config as EndConfig
@@ -50,43 +51,6 @@ def decide(flow: Flow, state: Session, command: c.Command) -> list[e.AnyEvent] |
     if state.status != "running":
         return c.Refused(code="not_running", message="This session is closed.")
     return _Decision(flow, state).take(command)
-
-
-def is_sensitive(step: Step) -> bool:
-    """Whether recording must be masked while this step is open."""
-    known = step_types().get(step.type)
-    encrypted = any(field.type == "encrypted" for field in step.fields)
-    return step.mask or encrypted or (known is not None and known.sensitive)
-
-
-def visible_fields(step: Step, state: Session) -> tuple[Field, ...]:
-    """The step's fields whose `show_when` holds now."""
-    values = scope(state)
-    return tuple(field for field in step.fields if holds(field.show_when, values))
-
-
-def is_required(field: Field, state: Session) -> bool:
-    """Whether the field must be answered now."""
-    return field.required or (bool(field.required_when) and holds(field.required_when, scope(state)))
-
-
-def wrap_up_step(flow: Flow) -> Step | None:
-    """Where a session goes when its call ends in mid-flow: the first end step."""
-    return next((step for step in flow.steps if step.type == "end"), None)
-
-
-def previous_page(flow: Flow, state: Session) -> str | c.Refused:
-    """The step that Back leads to."""
-    if state.pending:
-        return c.Refused(code="busy", message="Please wait: this step is still working.")
-    if state.cart.frozen:
-        return c.Refused(code="paid", message="The order is paid: earlier steps can no longer be changed.")
-    for visit in reversed(state.path[:-1]):
-        step = flow.step(visit.step)
-        known = step_types().get(step.type) if step else None
-        if known is not None and known.shows_page:
-            return visit.step
-    return c.Refused(code="first_step", message="This is the first step.")
 
 
 class _Decision:
@@ -203,10 +167,14 @@ class _Decision:
                 code="no_such_field", message="This step does not ask for that.", field=command.field
             )
         if self.state.stage != "page":
-            return c.Refused(code="busy", message="Please wait: this step is still working.", field=command.field)
+            return c.Refused(
+                code="busy", message="Please wait: this step is still working.", field=command.field
+            )
         known = field_types().get(field.type)
         if known is None:
-            return c.Refused(code="unknown_field_type", message="Update HaloDesk to use this field.", field=field.name)
+            return c.Refused(
+                code="unknown_field_type", message="Update HaloDesk to use this field.", field=field.name
+            )
         value = known.normalise(field, command.raw)
         if isinstance(value, Problem):
             if value.incident:
@@ -222,7 +190,10 @@ class _Decision:
             return c.Refused(code="no_such_field", message="This step has no such secure field.")
         if self.state.mask.phase != "held":
             return c.Refused(
-                code="not_masked", message="The recording is not masked.", todo=self.state.mask.todo, field=field.name
+                code="not_masked",
+                message="The recording is not masked.",
+                todo=self.state.mask.todo,
+                field=field.name,
             )
         if command.problem:
             return c.Refused(code="invalid", message=command.problem, field=field.name)
@@ -246,7 +217,7 @@ class _Decision:
             refused = self.choose(command.choice)
             if refused is not None:
                 return refused
-        errors = self.problems()
+        errors = missing(self.step, self.state)
         if errors:
             first = next(iter(errors))
             return c.Refused(code="incomplete", message=errors[first], field=first, errors=errors)
@@ -260,18 +231,6 @@ class _Decision:
         if field is None:
             return c.Refused(code="no_such_choice", message="This step has no such button.")
         return self.answer(c.Answer(field=name, raw=value))
-
-    def problems(self) -> dict[str, str]:
-        errors: dict[str, str] = {}
-        for field in visible_fields(self.step, self.state):
-            given = (
-                self.state.secrets.get(field.name)
-                if field.type == "encrypted"
-                else self.state.values.get(field.name)
-            )
-            if is_empty(given) and is_required(field, self.state):
-                errors[field.name] = f"{field.label or field.name} is still missing."
-        return errors
 
     def back(self) -> c.Refused | None:
         target = previous_page(self.flow, self.state)
@@ -376,7 +335,9 @@ class _Decision:
             if ask.kind == "tokenise":  # its digits died with the old process
                 self.resolve(
                     c.Resolve(
-                        id=ask.id, outcome="failed", result={"reason": "HaloDesk was restarted. Nothing was charged."}
+                        id=ask.id,
+                        outcome="failed",
+                        result={"reason": "HaloDesk was restarted. Nothing was charged."},
                     )
                 )
 
@@ -465,7 +426,7 @@ class _Decision:
 
     def follow(self, target: str, reason: e.EnterReason, label: str) -> None:
         if self.flow.step(target) is None:
-            message = f'The step "{self.step.title or self.step.key}" leads nowhere; the session goes to its wrap-up.'
+            message = f'"{self.step.title or self.step.key}" leads nowhere; the session goes to its wrap-up.'
             self.emit(e.Incident(code="dead_end", message=message, step=self.step.key))
             self.to_wrap_up()
             return
@@ -486,7 +447,9 @@ class _Decision:
             if self.hops > MAX_HOPS:
                 self.emit(
                     e.Incident(
-                        code="endless_loop", message="The flow goes round in circles without a page.", step=target
+                        code="endless_loop",
+                        message="The flow goes round in circles without a page.",
+                        step=target,
                     )
                 )
                 self.to_wrap_up()
@@ -512,7 +475,9 @@ class _Decision:
     def leave_unknown(self) -> c.Refused | None:
         target = str(self.step.config.get("on_unknown", ""))
         if self.flow.step(target) is None:
-            return c.Refused(code="must_wait", message="The gateway has not answered yet: this step has to wait.")
+            return c.Refused(
+                code="must_wait", message="The gateway has not answered yet: this step has to wait."
+            )
         for effect, words in self.state.unknown.items():
             if self.state.effects[effect].kind == CHARGE:
                 message = f"The charge {effect} is not settled: {words or 'no answer'}. It must be looked up."

@@ -89,7 +89,9 @@ def _secret(state: Session, event: e.SecretEntered) -> Session:
 
 
 def _wiped(state: Session, event: e.SecretsWiped) -> Session:
-    kept = {name: handle for name, handle in state.secrets.items() if event.fields and name not in event.fields}
+    kept = {
+        name: handle for name, handle in state.secrets.items() if event.fields and name not in event.fields
+    }
     return replace(state, secrets=kept)
 
 

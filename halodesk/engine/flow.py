@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import types
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -214,16 +214,23 @@ def _steps(flow: Flow) -> dict[str, Step]:
 def load(data: bytes) -> Flow:
     """Read a flow document. Raises `DocumentError` naming the first wrong place."""
     if len(data) > MAX_BYTES:
-        raise DocumentError(
-            "",
-            f"a document of at most {MAX_BYTES // 2**20} MB, and this one has {len(data) / 2**20:.1f} MB",
-            "Move product lists and texts that are not part of the script out of the flow.",
-        )
+        refuse_size(len(data))
     try:
         raw = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise DocumentError("", f"JSON, and this is not ({error})", "Check brackets, commas and quotes.") from None
+        raise DocumentError(
+            "", f"JSON, and this is not ({error})", "Check brackets, commas and quotes."
+        ) from None
     return from_builtins(raw)
+
+
+def refuse_size(size: int) -> NoReturn:
+    """Raises `DocumentError`: no flow has that many bytes."""
+    raise DocumentError(
+        "",
+        f"a document of at most {MAX_BYTES // 2**20} MB, and this one has {size / 2**20:.1f} MB",
+        "Move product lists and texts that are not part of the script out of the flow.",
+    )
 
 
 def from_builtins(raw: Any) -> Flow:

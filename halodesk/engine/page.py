@@ -12,11 +12,11 @@ import msgspec
 
 from halodesk.engine.cart import Cart
 from halodesk.engine.commands import Refused
-from halodesk.engine.core import is_required, is_sensitive, previous_page, visible_fields
 from halodesk.engine.errors import TemplateError
 from halodesk.engine.flow import Field, Flow, Option, Step
 from halodesk.engine.money import words
 from halodesk.engine.registry import field_types, step_types
+from halodesk.engine.rules import is_required, is_sensitive, previous_page, visible_fields
 from halodesk.engine.session import Mask, Session, scope
 from halodesk.engine.template import render_markdown, render_text
 
@@ -193,7 +193,10 @@ def cart_view(cart: Cart) -> CartView:
 
 def _waiting(state: Session) -> str:
     if state.unknown:
-        return next(iter(state.unknown.values())) or "The gateway has not answered. Asking what became of the charge …"
+        return (
+            next(iter(state.unknown.values()))
+            or "The gateway has not answered. Asking what became of the charge …"
+        )
     ask = next((ask for ask in state.effects.values() if ask.step == state.step), None)
     return _WAITING.get(ask.kind, "Working …") if ask else ""
 
@@ -268,7 +271,9 @@ def _path(flow: Flow, state: Session) -> tuple[PathView, ...]:
         known = step_types().get(step.type) if step else None
         if step is not None and (index == last or (known is not None and known.shows_page)):
             entries.append(
-                PathView(step=step.key, title=step.title or step.key, route=visit.route, current=index == last)
+                PathView(
+                    step=step.key, title=step.title or step.key, route=visit.route, current=index == last
+                )
             )
     return tuple(entries)
 

@@ -96,8 +96,13 @@ def scope(state: Session) -> dict[str, Any]:
     last = state.charges[-1] if state.charges else None
     return {
         **state.values,
-        "call": {"direction": state.call.direction, "number": state.call.number, "name": state.call.name,
-                 "did": state.call.called, "headers": state.call.headers},
+        "call": {
+            "direction": state.call.direction,
+            "number": state.call.number,
+            "name": state.call.name,
+            "did": state.call.called,
+            "headers": state.call.headers,
+        },
         "cart": {
             "total": str(to_major(cart.total, currency)),
             "subtotal": str(to_major(cart.subtotal, currency)),
@@ -106,8 +111,13 @@ def scope(state: Session) -> dict[str, Any]:
             "quantity": cart.quantity,
             "currency": currency,
             "items": [
-                {"item": line.item, "name": line.name, "quantity": line.quantity,
-                 "price": str(to_major(line.price, currency)), "total": str(to_major(line.total, currency))}
+                {
+                    "item": line.item,
+                    "name": line.name,
+                    "quantity": line.quantity,
+                    "price": str(to_major(line.price, currency)),
+                    "total": str(to_major(line.total, currency)),
+                }
                 for line in cart.lines
             ],
         },

@@ -217,9 +217,7 @@ class Fault(_Message, frozen=True, tag="fault"):
     todo: str = ""
 
 
-Request = (
-    Attach | Register | Unregister | Dial | AnswerCall | HangUp | Mask | Unmask | ReadMask | Ping | Quit
-)
+Request = Attach | Register | Unregister | Dial | AnswerCall | HangUp | Mask | Unmask | ReadMask | Ping | Quit
 Reply = Attached | Done | Refusal | MaskState
 Notice = RegistrationChanged | CallChanged | MaskState | Fault
 

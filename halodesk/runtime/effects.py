@@ -23,6 +23,7 @@ from halodesk.engine.commands import Resolve
 from halodesk.engine.errors import FunctionError
 from halodesk.engine.events import EffectRequested
 from halodesk.runtime.ports import CardDigits, ChargeAnswer, FunctionRunner, PaymentGateway
+from halodesk.runtime.secret_entry import vault_handle
 from halodesk.runtime.vault import Vault
 
 _log = structlog.get_logger("effects")
@@ -49,7 +50,9 @@ class Effects:
         self._settle = settle
         self._open: set[str] = set()
 
-    async def run(self, session: str, ask: EffectRequested, scope: Mapping[str, Any], *, again: bool = False) -> None:
+    async def run(
+        self, session: str, ask: EffectRequested, scope: Mapping[str, Any], *, again: bool = False
+    ) -> None:
         """Do the work of one request; `again` after a restart, when it may have been done before."""
         key = f"{session}:{ask.id}"
         if key in self._open:
@@ -68,12 +71,14 @@ class Effects:
             case "function":
                 answer = await self._function(ask, scope)
             case "tokenise":
-                answer = await self._tokenise(key, ask)
+                answer = await self._tokenise(session, key, ask)
             case "charge":
                 await self._charge(session, key, ask, again)
                 return
             case _:
-                answer = Resolve(id=ask.id, outcome="failed", result={"reason": f"This seat cannot do: {ask.kind}."})
+                answer = Resolve(
+                    id=ask.id, outcome="failed", result={"reason": f"This seat cannot do: {ask.kind}."}
+                )
         self._settle(session, answer)
 
     async def _function(self, ask: EffectRequested, scope: Mapping[str, Any]) -> Resolve:
@@ -85,20 +90,26 @@ class Effects:
             return Resolve(id=ask.id, outcome="failed", result={"reason": str(error)})
         return Resolve(id=ask.id, outcome="ok", result={"value": value})
 
-    async def _tokenise(self, key: str, ask: EffectRequested) -> Resolve:
+    async def _tokenise(self, session: str, key: str, ask: EffectRequested) -> Resolve:
         gateway = self._gateways.get(ask.args["gateway"])
         if gateway is None:
             return _no_gateway(ask)
-        handles = [ask.args[role] for role in ("number", "expiry", "cvv")]
+        handles = [vault_handle(session, ask.args[role]) for role in ("number", "expiry", "cvv")]
         try:
             with ExitStack() as views:
                 number, expiry, cvv = (views.enter_context(self._vault.view(handle)) for handle in handles)
+                if not (number and expiry and cvv):
+                    reason = "The card data is no longer in memory."
+                    return Resolve(id=ask.id, outcome="failed", result={"reason": reason})
                 answer = await gateway.tokenise(CardDigits(number=number, expiry=expiry, cvv=cvv), key=key)
-        except KeyError:
-            return Resolve(id=ask.id, outcome="failed", result={"reason": "The card data is gone from memory."})
         finally:
             self._vault.wipe_all("used")
-        result = {"token": answer.token, "last4": answer.last4, "brand": answer.brand, "reason": answer.reason}
+        result = {
+            "token": answer.token,
+            "last4": answer.last4,
+            "brand": answer.brand,
+            "reason": answer.reason,
+        }
         outcome = "failed" if answer.verdict == "unknown" else _OUTCOME[answer.verdict]
         return Resolve(id=ask.id, outcome=outcome, result={k: v for k, v in result.items() if v})  # type: ignore[arg-type]  # _OUTCOME's words are Resolve's
 

@@ -15,6 +15,7 @@ import msgspec
 
 from halodesk.crypto import chain
 from halodesk.engine import codec
+from halodesk.engine.errors import SessionFileError
 from halodesk.engine.events import AnyEvent
 from halodesk.protocol import envelope as envelopes
 from halodesk.protocol.envelope import Envelope, StoredEvent
@@ -24,7 +25,9 @@ from halodesk.runtime.ports import Clock
 class SessionLog:
     """Stamps the events of one session."""
 
-    def __init__(self, *, session: str, seat: str, clock: Clock, seq: int = 0, head: bytes | None = None) -> None:
+    def __init__(
+        self, *, session: str, seat: str, clock: Clock, seq: int = 0, head: bytes | None = None
+    ) -> None:
         self.session = session
         self.seq = seq
         self.head = head if head is not None else chain.genesis(session)
@@ -108,7 +111,7 @@ def _problem(session: str, index: int, row: StoredEvent) -> str:
         return "it is missing or out of order"
     try:
         stamped = envelopes.decode(row.envelope)
-    except envelopes.SessionFileError as error:
+    except SessionFileError as error:
         return error.message
     if (stamped.session, stamped.seq) != (session, index):
         return "its envelope belongs to another event"

@@ -9,13 +9,14 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from halodesk.engine.commands import Command, Refused
 from halodesk.engine.page import Page
-from halodesk.protocol.phone_link import CallInfo, Registration
+from halodesk.protocol.phone_link import CallInfo, Registration, Reply, Request
 
 Unsubscribe = Callable[[], None]
 
@@ -113,10 +114,21 @@ class PaymentGateway(Protocol):
 class FunctionRunner(Protocol):
     """Evaluates flow authors' JavaScript in a process that can be killed."""
 
-    async def evaluate(
-        self, expression: str, variables: Mapping[str, Any], *, timeout_ms: int = 200
-    ) -> Any:
+    async def evaluate(self, expression: str, variables: Mapping[str, Any], *, timeout_ms: int = 200) -> Any:
         """JSON value of the expression. Raises `FunctionError` with words for the author."""
+        ...
+
+
+class PhonePort(Protocol):
+    """The phone process, as far as the desk needs it."""
+
+    def send(self, request: Request) -> Future[Reply]:
+        """From any thread. The future raises `PhoneRefusedError` or `PhoneAwayError`."""
+        ...
+
+    @property
+    def leases(self) -> tuple[str, ...]:
+        """Mask leases our own recorder holds, as far as the seat has heard."""
         ...
 
 

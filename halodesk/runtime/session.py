@@ -78,6 +78,15 @@ class LiveSession:
         self._keep(decided)
         return None
 
+    def draft(self, field: str, raw: Any) -> None:
+        """Keep half-typed input of the current step; None forgets it."""
+        key = (self.state.step, field)
+        if raw is None:
+            self.drafts.pop(key, None)
+        else:
+            self.drafts[key] = raw
+        self._store.draft(self.id, self.state.step, field, raw)
+
     def _keep(self, events: Sequence[e.AnyEvent]) -> None:
         if not events:
             return
@@ -88,71 +97,6 @@ class LiveSession:
             self._forget_drafts(event)
         self._page = None
         self._listener(self, events, durable)
-
-    def draft(self, session: str, step: str, field: str, raw: Any) -> Future[Any]:
-        """Done when the draft is on disk."""
-        ...
-
-
-Listener = Callable[["LiveSession", Sequence[e.AnyEvent], "Future[Any]"], None]
-
-
-class LiveSession:
-    """The state, the log and the drafts of the session in hand."""
-
-    def __init__(self, flow: Flow, log: SessionLog, store: EventStore, listener: Listener) -> None:
-        self.flow = flow
-        self.state = Session()
-        self.drafts: dict[tuple[str, str], Any] = {}
-        self._log = log
-        self._store = store
-        self._listener = listener
-        self._page: Page | None = None
-
-    @property
-    def id(self) -> str:
-        """Id of the session."""
-        return self._log.session
-
-    def restore(self, events: Iterable[e.AnyEvent], drafts: dict[tuple[str, str], Any]) -> None:
-        """Take up a session where its log ends."""
-        self.state = fold(events)
-        self.drafts = dict(drafts)
-
-    @property
-    def page(self) -> Page:
-        """What the agent sees now."""
-        if self._page is None:
-            self._page = page(self.flow, self.state)
-        return self._page
-
-    def do(self, command: c.Command) -> c.Refused | None:
-        """Decide, keep, fold, tell; the incidents of a refusal are kept too."""
-        decided = decide(self.flow, self.state, command)
-        if isinstance(decided, c.Refused):
-            return decided
-        if not decided:
-            return None
-        rows = self._log.stamp(decided, flow=self.flow.key, version=self.flow.version)
-        durable = self._store.append(rows, urgent=not all(isinstance(event, _CHATTER) for event in decided))
-        for event in decided:
-            self.state = evolve(self.state, event)
-            self._forget_drafts(event)
-        self._page = None
-        self._listener(self, decided, durable)
-        only_incident = next((x for x in decided if isinstance(x, e.Incident)), None)
-        if only_incident is not None and len(decided) == 1 and isinstance(command, c.Answer | c.AddNote):
-            return c.Refused(code=only_incident.code, message=only_incident.message, field=getattr(command, "field", ""))
-        return None
-
-    def draft(self, field: str, raw: Any) -> None:
-        """Keep half-typed input of the current step; None forgets it."""
-        key = (self.state.step, field)
-        if raw is None:
-            self.drafts.pop(key, None)
-        else:
-            self.drafts[key] = raw
-        self._store.draft(self.id, self.state.step, field, raw)
 
     def _forget_drafts(self, event: e.AnyEvent) -> None:
         if isinstance(event, e.StepEntered | e.SessionEnded):

@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     theme: str = "system"
     sip_bind: str = ""
     """Local address of the phone; empty: the one that leads to the registrar."""
+    sip_port: int = 0
+    """Local SIP port; 0: any free one."""
     orphan_after_s: float = 60.0
     """How long a phone without a window keeps its calls."""
     mask_longest_s: float = 900.0
@@ -70,7 +72,9 @@ def load(path: Path) -> Settings:
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path.name}: {error}.", "See docs/it.md for every setting.") from None
     except msgspec.DecodeError as error:
-        raise SettingsError(f"{path.name} is not JSON: {error}.", "Check brackets, commas and quotes.") from None
+        raise SettingsError(
+            f"{path.name} is not JSON: {error}.", "Check brackets, commas and quotes."
+        ) from None
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077 and _has_secret(found):
         raise SettingsError(
             f"{path.name} holds passwords and can be read by others.", f"Run: chmod 600 {path.name}"
@@ -89,5 +93,7 @@ def save(path: Path, settings: Settings) -> None:
 def _has_secret(settings: Settings) -> bool:
     account, ami = settings.account, settings.ami
     return bool(
-        (account and account.password) or (ami and ami.secret) or any(gateway.api_key for gateway in settings.gateways)
+        (account and account.password)
+        or (ami and ami.secret)
+        or any(gateway.api_key for gateway in settings.gateways)
     )

@@ -112,7 +112,7 @@ def new_address(data_dir: Path) -> str:
         folder = Path(tempfile.mkdtemp(prefix="halodesk-", dir=parent))
         if len(os.fsencode(folder / "phone.sock")) > _MAX_SOCKET_PATH:
             folder.rmdir()
-            folder = Path(tempfile.mkdtemp(prefix="halodesk-", dir="/tmp"))  # noqa: S108 - mkdtemp is private
+            folder = Path(tempfile.mkdtemp(prefix="halodesk-", dir="/tmp"))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     path = folder / "phone.sock"

@@ -62,12 +62,16 @@ def open_database(path: Path, key: bytes) -> Engine:
                 f"The key of this seat does not open {path.name}.",
                 "Restore the key from the keyring backup, or move the file away to begin anew.",
             ) from None
-        raise StoreError(f"{path.name} cannot be used: {error.orig}.", "Check the disk and its permissions.") from None
+        raise StoreError(
+            f"{path.name} cannot be used: {error.orig}.", "Check the disk and its permissions."
+        ) from None
     return engine
 
 
 def _migrate(connection: Connection) -> None:
-    found = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")).scalar()
+    found = connection.execute(
+        text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
+    ).scalar()
     current = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if found else ""
     if current == SCHEMA:
         return

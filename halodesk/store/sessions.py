@@ -81,7 +81,9 @@ def append(connection: Connection, rows: Sequence[StoredEvent]) -> None:
         elif isinstance(event, e.AnswerGiven):
             connection.execute(
                 delete(t.draft).where(
-                    t.draft.c.session == row.session, t.draft.c.step == event.step, t.draft.c.field == event.field
+                    t.draft.c.session == row.session,
+                    t.draft.c.step == event.step,
+                    t.draft.c.field == event.field,
                 )
             )
         if values:
@@ -157,7 +159,9 @@ class Sessions:
         with self._engine.connect() as connection:
             document = connection.execute(query).scalar()
         if document is None:
-            raise SessionFileError("The flow version of this session is not on this seat.", "Fetch it from the server.")
+            raise SessionFileError(
+                "The flow version of this session is not on this seat.", "Fetch it from the server."
+            )
         return bytes(document)
 
     def drafts(self, session: str) -> dict[tuple[str, str], Any]:

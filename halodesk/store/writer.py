@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -29,7 +30,13 @@ Job = Callable[[Connection], Any]
 
 GROUP_S = 0.2
 RETRY_S = 0.5
-_DISK = ("disk is full", "disk i/o error", "readonly database", "unable to open database", "database is locked")
+_DISK = (
+    "disk is full",
+    "disk i/o error",
+    "readonly database",
+    "unable to open database",
+    "database is locked",
+)
 
 _log = structlog.get_logger("store")
 
@@ -69,10 +76,11 @@ class Writer:
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
             batch, last = [item], False
-            urgent = item.urgent
+            urgent, until = item.urgent, time.monotonic() + GROUP_S
             while True:
                 try:
-                    more = self._queue.get(timeout=0 if urgent else GROUP_S) if not urgent else self._queue.get_nowait()
+                    wait = 0.0 if urgent else max(0.0, until - time.monotonic())
+                    more = self._queue.get(timeout=wait) if wait else self._queue.get_nowait()
                 except queue.Empty:
                     break
                 if more is None:
@@ -123,7 +131,9 @@ class Writer:
             except (SQLAlchemyError, StoreError) as error:
                 _log.error("job_failed", error=type(error).__name__)
                 item.future.set_exception(
-                    error if isinstance(error, StoreError) else StoreError("The database refused an entry.", "Report it.")
+                    error
+                    if isinstance(error, StoreError)
+                    else StoreError("The database refused an entry.", "Report it.")
                 )
 
     def _is_disk(self, error: DatabaseError) -> bool:

@@ -219,7 +219,7 @@ def test_busy_port_is_said(gateway: GatewayChild) -> None:
 
 
 def test_only_loopback() -> None:
-    for host in ("0.0.0.0", "192.0.2.1", "example.test"):
+    for host in ("::", "192.0.2.1", "example.test"):
         with pytest.raises(DemoError, match="plain HTTP"):
             serve(host, 0, ready=lambda _port: None)
 
@@ -228,12 +228,13 @@ def test_ready_file_and_signal(tmp_path: Path) -> None:
     ready_file = tmp_path / "ready.json"
     command = [*GATEWAY_COMMAND, "--port", "0", "--ready-file", str(ready_file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert ready_file.read_bytes() == line
-        port = json.loads(line)["port"]
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-        process.terminate()
-        process.wait(10)
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert ready_file.read_bytes() == line
+            port = json.loads(line)["port"]
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        finally:
+            process.terminate()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=5)

@@ -34,12 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     def ready(port: int) -> None:
         line = json.dumps({"port": port})
-        print(line, flush=True)
         if options.ready_file:
             # Renamed into place: a watcher never reads half of it.
             draft = options.ready_file.with_name(options.ready_file.name + ".part")
             draft.write_text(line + "\n", encoding="utf-8")
             draft.replace(options.ready_file)
+        print(line, flush=True)
 
     try:
         serve(

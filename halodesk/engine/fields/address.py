@@ -9,10 +9,18 @@ from halodesk.engine.fields.base import Problem, plain_text
 from halodesk.engine.flow import Field
 
 PARTS = ("line1", "line2", "city", "region", "postal_code", "country")
-_REQUIRED = {"line1": "street", "city": "city", "region": "state or province", "postal_code": "ZIP or postal code"}
+_REQUIRED = {
+    "line1": "street",
+    "city": "city",
+    "region": "state or province",
+    "postal_code": "ZIP or postal code",
+}
 _POSTAL = {
     "US": (re.compile(r"\d{5}(-\d{4})?"), "a ZIP code such as 94107 or 94107-1234"),
-    "CA": (re.compile(r"[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] \d[ABCEGHJ-NPRSTV-Z]\d"), "a postal code such as K1A 0B1"),
+    "CA": (
+        re.compile(r"[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] \d[ABCEGHJ-NPRSTV-Z]\d"),
+        "a postal code such as K1A 0B1",
+    ),
 }
 
 

@@ -40,7 +40,7 @@ CARD_NUMBER = Problem(
 )
 
 
-def plain_text(raw: Any, limit: int) -> str | None | Problem:
+def plain_text(raw: Any, limit: int) -> str | Problem | None:
     """Trimmed text of at most `limit` characters without control characters, or None."""
     if raw is None:
         return None
@@ -56,4 +56,6 @@ def plain_text(raw: Any, limit: int) -> str | None | Problem:
 
 def option_label(field: Field, value: Any) -> str:
     """The label of a chosen option, or the value itself."""
-    return next((option.label or option.value for option in field.options if option.value == value), str(value))
+    return next(
+        (option.label or option.value for option in field.options if option.value == value), str(value)
+    )

@@ -63,7 +63,9 @@ class ApiCall(Plain):
             )
         )
 
-    def settle(self, flow: Flow, step: Step, state: Session, ask: EffectRequested, answer: Resolve) -> Settled:
+    def settle(
+        self, flow: Flow, step: Step, state: Session, ask: EffectRequested, answer: Resolve
+    ) -> Settled:
         """Approved freezes the cart; unknown waits."""
         config = read_config(Config, step)
         result = answer.result
@@ -71,7 +73,9 @@ class ApiCall(Plain):
             return Settled()
         reason = str(result.get("reason", ""))
         if answer.outcome == "ok":
-            value = _answer(True, "", charge_id=result.get("charge_id", ""), auth_code=result.get("auth_code", ""))
+            value = _answer(
+                True, "", charge_id=result.get("charge_id", ""), auth_code=result.get("auth_code", "")
+            )
             return Settled(go=True, values={config.target: value}, freeze_cart=True)
         return Settled(go=True, values={config.target: _answer(False, reason)})
 

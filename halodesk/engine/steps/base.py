@@ -65,7 +65,9 @@ class StepType(Protocol):
         """The step's own work, after fields, functions and cart actions."""
         ...
 
-    def settle(self, flow: Flow, step: Step, state: Session, ask: EffectRequested, answer: Resolve) -> Settled:
+    def settle(
+        self, flow: Flow, step: Step, state: Session, ask: EffectRequested, answer: Resolve
+    ) -> Settled:
         """What came of the work."""
         ...
 
@@ -90,7 +92,9 @@ class Plain:
         """Nothing."""
         return Work()
 
-    def settle(self, flow: Flow, step: Step, state: Session, ask: EffectRequested, answer: Resolve) -> Settled:
+    def settle(
+        self, flow: Flow, step: Step, state: Session, ask: EffectRequested, answer: Resolve
+    ) -> Settled:
         """On to the routes."""
         return Settled(go=True)
 

@@ -66,7 +66,9 @@ class PaymentForm(Plain):
             )
         )
 
-    def settle(self, flow: Flow, step: Step, state: Session, ask: EffectRequested, answer: Resolve) -> Settled:
+    def settle(
+        self, flow: Flow, step: Step, state: Session, ask: EffectRequested, answer: Resolve
+    ) -> Settled:
         """A token goes on; all else stays on the page, with the fields empty."""
         config = read_config(Config, step)
         if answer.outcome == "ok":

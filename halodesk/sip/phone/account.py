@@ -51,7 +51,7 @@ def retry_after_s(failures: int, chance: float) -> float:
     return max(0.2, span * chance)
 
 
-class _PjAccount(pj.Account):  # type: ignore[misc, unused-ignore]
+class _PjAccount(pj.Account):
     """Hands pjsua2's callbacks on; replaced whenever the account is made anew."""
 
     def __init__(self, owner: PhoneAccount) -> None:
@@ -103,6 +103,11 @@ class PhoneAccount:
         return self.account.key
 
     @property
+    def settled(self) -> bool:
+        """Nothing is wrong: registered, on the way to it, or without a registrar."""
+        return self._state != "failed"
+
+    @property
     def pj_account(self) -> pj.Account:
         """pjsua2's account; raises `PhoneRefusedError` while it is being made anew."""
         if self._pj is None:
@@ -121,11 +126,14 @@ class PhoneAccount:
         if self.account.registrar:
             self._say("registering")
             self._arm(PENDING_S, self._pending_too_long)
+        else:
+            self._say("unregistered", message="direct calls only")
         self._pj = _PjAccount(self)
         try:
             self._pj.create(self._config())
         except pj.Error as error:
             self.sip.log.warning("account_failed", account=self.key, error=words(error))
+            self._pj = None
             self._failed(503)
 
     def renew(self) -> None:
@@ -189,10 +197,12 @@ class PhoneAccount:
         self._arm(delay, self._retry)
 
     def _retry(self) -> None:
-        if self._pj is not None and self._busy():
-            self.renew()
-        else:
+        # Never made anew after a final answer: pjsua2 would send a REGISTER with Expires 0
+        # first, and a late copy of that could undo the new registration.
+        if self._pj is None:
             self.begin()
+        else:
+            self.renew()
 
     def _say(
         self,
@@ -267,9 +277,13 @@ class Accounts:
     def register(self, account: Account, peers: frozenset[str]) -> None:
         """Adds or replaces an account and registers it; `peers` as `resolve_peers` found them.
 
+        An account that is registered, or on the way, is left alone: a window that attaches
+        again registers what it knows. One that waits for its next try is tried at once.
         Raises `PhoneRefusedError` for a changed account while a call is up.
         """
         old = self._by_key.get(account.key)
+        if old is not None and old.account == account and old.settled:
+            return
         if old is not None and self._busy():
             if old.account != account:
                 raise PhoneRefusedError(
@@ -287,9 +301,14 @@ class Accounts:
     def unregister(self, key: str) -> None:
         """Takes the registration back and removes the account.
 
-        Raises `PhoneRefusedError` when it is unknown.
+        Raises `PhoneRefusedError` when it is unknown or a call is up.
         """
-        self.get(key).drop()  # pjsua2 sends the REGISTER with Expires 0 itself
+        account = self.get(key)
+        if self._busy():
+            raise PhoneRefusedError(
+                "An account cannot be removed during a call.", "Remove it when the call is over."
+            )
+        account.drop()  # pjsua2 sends the REGISTER with Expires 0 itself
         del self._by_key[key]
         self._board.publish(RegistrationChanged(registration=Registration(account=key, state="unregistered")))
         self._board.forget_account(key)

@@ -90,7 +90,8 @@ def load_sound(path: Path) -> bytes:
     if rate != SAMPLE_RATE:
         count = round(len(mono) * SAMPLE_RATE / rate)
         mono = np.interp(np.arange(count) * rate / SAMPLE_RATE, np.arange(len(mono)), mono)
-    return (np.clip(mono, -1.0, 1.0) * 32767).astype("<i2").tobytes()
+    sound: bytes = (np.clip(mono, -1.0, 1.0) * 32767).astype("<i2").tobytes()
+    return sound
 
 
 def _begin(vector: pj.ByteVector) -> int:
@@ -127,7 +128,7 @@ def pointers_work() -> bool:
         return False
 
 
-class Bridge(pj.AudioMediaPort):  # type: ignore[misc, unused-ignore]
+class Bridge(pj.AudioMediaPort):
     """One call's port: sends what `source` gives, hands both directions to `sink`.
 
     Made and dropped on the SIP thread only.

@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,10 +62,12 @@ class CallKit(msgspec.Struct, frozen=True):
     guard_s: float = GUARD_S
 
 
-class PhoneCall(pj.Call):  # type: ignore[misc, unused-ignore]
+class PhoneCall(pj.Call):
     """A call known to the seat. Made, used and dropped on the SIP thread."""
 
-    def __init__(self, kit: CallKit, account: PhoneAccount, info: CallInfo, call_id: int | None = None) -> None:
+    def __init__(
+        self, kit: CallKit, account: PhoneAccount, info: CallInfo, call_id: int | None = None
+    ) -> None:
         """`call_id`: pjsua2's id of an incoming call; None for a call yet to be made."""
         super().__init__(account.pj_account, pj.PJSUA_INVALID_ID if call_id is None else call_id)
         self.kit = kit
@@ -132,7 +135,8 @@ class PhoneCall(pj.Call):  # type: ignore[misc, unused-ignore]
 
     def onCallMediaState(self, _prm: pj.OnCallMediaStateParam) -> None:
         with Guard(self.kit.sip.log, "call_media_state"):
-            for index, media in enumerate(self.getInfo().media):
+            state = self.getInfo()  # must live as long as its vector of media is read
+            for index, media in enumerate(state.media):
                 if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status in (
                     pj.PJSUA_CALL_MEDIA_ACTIVE,
                     pj.PJSUA_CALL_MEDIA_REMOTE_HOLD,
@@ -182,7 +186,9 @@ class PhoneCall(pj.Call):  # type: ignore[misc, unused-ignore]
             return
         gate = Gate(guard_s=self.kit.guard_s)
         self.kit.masks.admit(self.info.key, gate)
-        self.recorder = Recorder(_recording_path(self.kit.recordings), gate=gate, on_fault=self._disk_trouble)
+        self.recorder = Recorder(
+            _recording_path(self.kit.recordings), gate=gate, on_fault=_trouble_teller(self.kit, self.info.key)
+        )
         self._bridge.sink = self.recorder
 
     def _finish(self, code: int, phrase: str) -> None:
@@ -207,16 +213,6 @@ class PhoneCall(pj.Call):  # type: ignore[misc, unused-ignore]
         ending = _Ending(self.kit, msgspec.structs.replace(self.info, recording=self.recorder.recording()))
         self.kit.sip.call_later(CLOSE_WAIT_S, ending.publish)
         self.recorder.finish(ending.closed)
-
-    def _disk_trouble(self, text: str) -> None:
-        self.kit.sip.log.error("recording_trouble", call=self.info.key, error=text)
-        self.kit.board.publish(
-            Fault(
-                code="recording_trouble",
-                message=f"{text} The call goes on; its recording has a silent gap.",
-                todo="Free space on the disk of the recordings.",
-            )
-        )
 
     def _now(self) -> float:
         """Unix seconds that never step back within a call, whatever the clock does."""
@@ -260,6 +256,22 @@ class _Ending:
                 return
             self._told = True
         self._kit.board.publish(CallChanged(call=info))
+
+
+def _trouble_teller(kit: CallKit, call: str) -> Callable[[str], None]:
+    """Tells disk trouble. Must not hold the call: the recorder may outlive pjsua2."""
+
+    def tell(text: str) -> None:
+        kit.sip.log.error("recording_trouble", call=call, error=text)
+        kit.board.publish(
+            Fault(
+                code="recording_trouble",
+                message=f"{text} The call goes on; its recording has a silent gap.",
+                todo="Free space on the disk of the recordings.",
+            )
+        )
+
+    return tell
 
 
 def _recording_path(folder: Path) -> Path:

@@ -7,6 +7,7 @@ lines). Without a window nobody could answer: 480.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 import uuid
@@ -29,7 +30,7 @@ _HEADER = re.compile(r"^(?:X-[A-Za-z0-9-]{1,60}|Diversion|P-Asserted-Identity|Ca
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class _Rejected(pj.Call):  # type: ignore[misc, unused-ignore]
+class _Rejected(pj.Call):
     """A call the seat never hears of; kept until pjsua2 has reported its end."""
 
     def __init__(self, account: pj.Account, call_id: int) -> None:
@@ -92,6 +93,7 @@ class Calls:
             call.makeCall(uri, prm)
         except pj.Error as error:
             self._kit.sip.log.warning("dial_failed", call=request.call, error=words(error))
+            call.gone = True  # the refusal tells the seat
             self._forget(request.call, call)
             raise PhoneRefusedError(
                 f"The call cannot be started: {error.reason}.", "Check the number and the network."
@@ -165,16 +167,30 @@ class Calls:
         call.identify()
         self._by_key[info.key] = call
         call.publish()
-        call.ring()
+        self._after_callback(call, call.ring)
 
-    def _reject(self, account: PhoneAccount, call_id: int, code: int, words_: str) -> None:
-        self._kit.sip.log.info("call_refused", account=account.key, code=code, reason=words_)
+    def _reject(self, account: PhoneAccount, call_id: int, code: int, phrase: str) -> None:
+        self._kit.sip.log.info("call_refused", account=account.key, code=code, reason=phrase)
         call = _Rejected(account.pj_account, call_id)
         self._rejected.append(call)
         prm = pj.CallOpParam()
         prm.statusCode = code
-        prm.reason = words_
-        call.hangup(prm)
+        prm.reason = phrase
+        self._after_callback(call, lambda: call.hangup(prm))
+
+    def _after_callback(self, call: PhoneCall | _Rejected, answer: Callable[[], None]) -> None:
+        """Answers an INVITE on a fresh turn.
+
+        An INVITE that ends while pjsua2 still reports it (one without SDP that is refused) is
+        freed twice there, and the process aborts.
+        """
+
+        def step() -> None:
+            if not call.gone:
+                with contextlib.suppress(pj.Error):  # it has ended by itself
+                    answer()
+
+        self._kit.sip.post(step)
 
     def _get(self, key: str) -> PhoneCall:
         call = self._by_key.get(key)

@@ -10,7 +10,9 @@ Rules; breaking one of them aborts the process (the wheel's assertions are on):
    call beyond `libDestroy`. Only text of errors is kept (`Guard`).
 4. Python's cycle collector may run on any thread and so drop a pj object on the wrong one.
    It is switched off for the process; this thread runs it when a call has been let go.
-5. The end has an order: calls, 300 ms of pumping, ports and accounts, collector, `libDestroy`.
+5. A part of a pj struct does not keep the struct alive: `for m in call.getInfo().media` reads
+   freed memory. Hold the struct in a variable.
+6. The end has an order: calls, 300 ms of pumping, ports and accounts, collector, `libDestroy`.
 
 A posted job would wait for the 10 ms poll. An empty datagram to our own SIP port (a
 keep-alive of RFC 5626, 4.4.1, which pjsip drops) ends the poll at once: 0.2 ms.
@@ -125,7 +127,7 @@ class Timer:
         self.job = None
 
 
-class _PjEndpoint(pj.Endpoint):  # type: ignore[misc, unused-ignore]
+class _PjEndpoint(pj.Endpoint):
     """Passes on that a connection to a server has gone."""
 
     def __init__(self, sip: SipThread) -> None:
@@ -286,7 +288,7 @@ class SipThread:
         config.medConfig.noVad = True
         config.medConfig.jbMax = JITTER_MAX_MS
         config.logConfig.level = self.settings.log_level
-        config.logConfig.consoleLevel = 0
+        config.logConfig.consoleLevel = self.settings.log_level  # the gate of the writer, too
         config.logConfig.msgLogging = 0
         config.logConfig.decor = 0
         config.logConfig.writer = PjLog(self.log).__disown__()

@@ -44,9 +44,7 @@ class FlacFile:
         self._rate = sample_rate
         self.cut_samples = 0
         """Samples that never reached the disk; known after `close`."""
-        self._encoder = soundfile.SoundFile(
-            self._disk, "w", sample_rate, 2, format="FLAC", subtype="PCM_16"
-        )
+        self._encoder = soundfile.SoundFile(self._disk, "w", sample_rate, 2, format="FLAC", subtype="PCM_16")
 
     @property
     def blocked(self) -> bool:

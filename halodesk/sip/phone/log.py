@@ -11,7 +11,7 @@ import contextlib
 import os
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pjsua2 as pj
 import structlog
@@ -26,7 +26,7 @@ _MAX_BYTES = 5_000_000
 _CREDENTIAL_WORDS = ("authorization", "password", "digest")
 
 
-def open_log(data_dir: Path) -> Log:
+def open_log_file(data_dir: Path) -> TextIO:
     """`<data_dir>/logs/phone.log`, kept from the last run and turned over at 5 MB."""
     folder = data_dir / "logs"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,7 +34,11 @@ def open_log(data_dir: Path) -> Log:
     with contextlib.suppress(FileNotFoundError):
         if path.stat().st_size > _MAX_BYTES:
             path.replace(folder / "phone.log.1")
-    file = open(path, "a", encoding="utf-8", opener=_private)  # noqa: SIM115 - open as long as the process
+    return open(path, "a", encoding="utf-8", opener=_private)
+
+
+def make_log(file: TextIO) -> Log:
+    """A log that writes JSON lines of the allowed keys to `file`. Any thread may use it."""
     log: Log = structlog.wrap_logger(
         structlog.WriteLogger(file),
         processors=[
@@ -43,7 +47,7 @@ def open_log(data_dir: Path) -> Log:
             _only_allowed,
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        wrapper_class=structlog.make_filtering_bound_logger(20),  # from "info" on
     )
     return log
 
@@ -52,13 +56,11 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _only_allowed(
-    _logger: object, _method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
+def _only_allowed(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {key: value for key, value in event.items() if key in _ALLOWED}
 
 
-class PjLog(pj.LogWriter):  # type: ignore[misc, unused-ignore]
+class PjLog(pj.LogWriter):
     """Takes pjsua2's log lines. The endpoint destroys it, so Python must disown it."""
 
     def __init__(self, log: Log) -> None:

@@ -130,9 +130,7 @@ class Gate:
             return samples
         sound_from = max(0, self._open_until - self._position)
         self._closed.append(
-            MaskWindow(
-                from_sample=self._open_from, to_sample=self._open_until, leases=self._open_leases
-            )
+            MaskWindow(from_sample=self._open_from, to_sample=self._open_until, leases=self._open_leases)
         )
         self._open_from = self._open_until = None
         self._open_leases = ()

@@ -1,0 +1,1 @@
+"""The panes of the Desk page: status, call, step, context, progress."""

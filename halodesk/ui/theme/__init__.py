@@ -1,0 +1,1 @@
+"""Look of the application: tokens, palette, style sheet, fonts, icons."""

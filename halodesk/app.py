@@ -1,0 +1,263 @@
+"""Composition root of the seat: builds and wires everything, nothing else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import structlog
+from PySide6.QtCore import QLockFile, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QApplication
+
+from halodesk.connectors.payments import open_gateway
+from halodesk.connectors.payments.provider import GatewayAccount
+from halodesk.engine import codec
+from halodesk.engine import flow as flows
+from halodesk.engine.commands import Resolve
+from halodesk.engine.errors import HaloDeskError, PhoneError, SettingsError
+from halodesk.engine.events import AnyEvent
+from halodesk.protocol.phone_link import Account, Capabilities, Notice, Snapshot
+from halodesk.recording.ami import AmiAccess
+from halodesk.recording.asterisk import AmiRecorderControl
+from halodesk.runtime.desk import Desk, Resumable
+from halodesk.runtime.effects import Effects
+from halodesk.runtime.flow_files import load_all
+from halodesk.runtime.lease import MaskLeases
+from halodesk.runtime.log import SessionLog
+from halodesk.runtime.masking import Masking
+from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState
+from halodesk.runtime.sandbox import JsSandbox
+from halodesk.runtime.secret_entry import SecretEntry
+from halodesk.runtime.settings import Settings
+from halodesk.runtime.threads import IoThread, SystemClock
+from halodesk.runtime.vault import SecretHandle, Vault, WipeReason, disable_core_dumps
+from halodesk.sip.keeper import PhoneKeeper
+from halodesk.sip.own_recorder import OwnRecorder
+from halodesk.store.seat_store import SeatStore
+from halodesk.store.sessions import SessionRow
+from halodesk.ui.window import MainWindow
+
+_log = structlog.get_logger("app")
+
+
+class _Bridge(QObject):
+    """The one way from other threads to the main thread: a queued signal that carries a call."""
+
+    called = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called.connect(self._run, Qt.ConnectionType.QueuedConnection)
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Run it on the main thread, later, in order. Any thread."""
+        self.called.emit(call)
+
+    @Slot(object)
+    def _run(self, call: Callable[[], None]) -> None:
+        call()
+
+
+class _Found:
+    """A session a crash left open."""
+
+    def __init__(self, store: SeatStore, row: SessionRow, seat: str) -> None:
+        rows = store.sessions.events(row.id)
+        self.flow = flows.load(store.sessions.flow_document(row.flow_hash))
+        self.events: Sequence[AnyEvent] = [codec.decode(event.payload or b"") for event in rows]
+        self.drafts = store.sessions.drafts(row.id)
+        self.log = SessionLog(
+            session=row.id, seat=seat, clock=SystemClock(), seq=rows[-1].seq, head=rows[-1].head
+        )
+
+
+class Seat:
+    """A running seat. Build it after the QApplication, `close` it before that ends.
+
+    Raises `SettingsError`, `DocumentError`, `StoreError`: the seat cannot start, in words.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings, self.folder = settings, folder
+        self._lock = _only_one(folder)
+        disable_core_dumps()
+        sys.setswitchinterval(0.001)  # a mask request is confirmed in 4 ms instead of 26 behind a busy window
+        self._bridge = _Bridge()
+        post = self._bridge.post
+        clock = SystemClock()
+        flow_list = load_all(settings.flows)
+        self.store = SeatStore(folder, lambda state: post(partial(self._storage_changed, state)))
+        seat = self.store.seat()
+        self.io = IoThread()
+        self.vault = Vault(clock.mono)
+        self.vault.subscribe(lambda handle, reason: post(partial(self._wiped, handle, reason)))
+        self._sandbox = JsSandbox(clock, argv=[*command(), "js-worker"])
+        self.keeper = PhoneKeeper(
+            data_dir=folder,
+            argv=self._phone_argv,
+            account=_account(settings),
+            loop=self.io.loop,
+            on_attached=lambda snapshot, found: post(partial(self._attached, snapshot, found)),
+            on_notice=lambda notice: post(partial(self._noticed, notice)),
+            on_away=lambda error: post(partial(self._away, error)),
+        )
+        self._own = OwnRecorder(lambda: self.keeper.client)
+        self._leases = MaskLeases(clock, max_seconds=settings.mask_longest_s)
+        self._pbx = self._pbx_control()
+        masking = Masking(leases=self._leases, recorders=self._recorders, vault=self.vault, io=self.io)
+        self._secret_entry = SecretEntry(self.vault, date.today)
+        effects = Effects(
+            functions=self._sandbox,
+            gateways={
+                found.name: open_gateway(
+                    found.provider,
+                    GatewayAccount(base_url=found.url, api_key=found.api_key, total_seconds=found.timeout_s),
+                )
+                for found in settings.gateways
+            },
+            vault=self.vault,
+            settle=lambda session, answer: post(partial(self._settled, session, answer)),
+        )
+        self.desk = Desk(
+            agent=settings.agent,
+            account=settings.account.uri if settings.account else "",
+            seat=seat,
+            flows=flow_list,
+            store=self.store,
+            phone=self.keeper,
+            masking=masking,
+            secret_entry=self._secret_entry,
+            effects=effects,
+            io=self.io,
+            post=post,
+            clock=clock,
+        )
+        self.window = MainWindow(self.desk, theme=settings.theme)
+        self._ticks = QTimer(interval=1000)
+        self._ticks.timeout.connect(self.vault.expire)
+        self._resume(seat)
+
+    def start(self) -> None:
+        """Show the window and bring the phone up."""
+        self.window.show()
+        self._ticks.start()
+        self.io.call(self.keeper.start)
+        if self._pbx is not None:
+            self.io.call(self._pbx.start)
+
+    def close(self, *, quit_phone: bool = True) -> None:
+        """Write everything, let go of the phone, stop the threads."""
+        self._ticks.stop()
+        self.vault.lock("shutdown")
+        self.io.submit(self._shut(quit_phone)).result(10)
+        self.io.close()
+        self.store.close()
+        self.window.close()
+        self._lock.unlock()
+
+    async def _shut(self, quit_phone: bool) -> None:
+        await self._leases.close()
+        if self._pbx is not None:
+            await self._pbx.close()
+        await self.keeper.close(quit_phone=quit_phone)
+        await self._sandbox.close()
+
+    # from the other threads, on the main thread
+
+    def _attached(self, snapshot: Snapshot, found: Capabilities) -> None:
+        self.desk.phone_attached(snapshot)
+
+    def _noticed(self, notice: Notice) -> None:
+        self.desk.phone_notice(notice)
+
+    def _away(self, error: PhoneError) -> None:
+        self.desk.phone_away(error)
+
+    def _settled(self, session: str, answer: Resolve) -> None:
+        self.desk.settled(session, answer)
+
+    def _storage_changed(self, state: StorageState) -> None:
+        self.desk.storage_changed(state)
+
+    def _wiped(self, handle: SecretHandle, reason: WipeReason) -> None:
+        if reason == "time_limit":
+            self._secret_entry.expired(self.desk.session, handle)
+            words = "The card data was typed too long ago and has been wiped. Ask for it again."
+            self.desk.notice(DeskNotice(level="warning", message=words))
+
+    # parts
+
+    def _recorders(self) -> Sequence[RecorderControl]:
+        return [self._own, self._pbx] if self._pbx is not None else [self._own]
+
+    def _pbx_control(self) -> AmiRecorderControl | None:
+        ami = self.settings.ami
+        if ami is None:
+            return None
+        return AmiRecorderControl(
+            AmiAccess(host=ami.host, port=ami.port, username=ami.username, secret=ami.secret),
+            expects_recording=ami.expects_recording,
+            on_changed=self._recorder_changed,
+        )
+
+    def _recorder_changed(self, sip_call_id: str, answer: RecorderAnswer) -> None:
+        self._leases.recorder_changed(answer.recorder, sip_call_id, answer)
+
+    def _phone_argv(self, start_masked: bool) -> list[str]:
+        argv = [*command(), "phone", "--data", str(self.folder)]
+        argv += ["--orphan-after", str(self.settings.orphan_after_s)]
+        argv += ["--bind", self.settings.sip_bind] if self.settings.sip_bind else []
+        argv += ["--sip-port", str(self.settings.sip_port)]
+        argv += ["--start-masked"] if start_masked else []
+        return argv
+
+    def _resume(self, seat: str) -> None:
+        found: list[Resumable] = []
+        for row in self.store.sessions.rows(status="open"):
+            try:
+                found.append(_Found(self.store, row, seat))
+            except HaloDeskError as error:
+                _log.error("session_not_resumed", session=row.id, error=type(error).__name__)
+                self.desk.notice(DeskNotice(level="error", message=error.message, todo=error.todo))
+        self.desk.resume(found)
+
+
+def command() -> list[str]:
+    """How this very application is started again: itself in a bundle, else the interpreter."""
+    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "halodesk"]
+
+
+def _account(settings: Settings) -> Account | None:
+    given = settings.account
+    if given is None:
+        return None
+    return Account(
+        key="main",
+        uri=given.uri,
+        registrar=given.registrar,
+        username=given.username,
+        password=given.password,
+        transport="tcp" if given.transport == "tcp" else "udp",
+        allowed_peers=given.allowed_peers,
+    )
+
+
+def _only_one(folder: Path) -> QLockFile:
+    lock = QLockFile(str(folder / "seat.lock"))
+    if not lock.tryLock(200):
+        raise SettingsError("HaloDesk already runs with this data folder.", "Use the window that is open.")
+    return lock
+
+
+def run(settings: Settings, folder: Path) -> int:
+    """Open the window and serve until it is closed; the exit code."""
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    seat = Seat(settings, folder)
+    seat.start()
+    try:
+        return app.exec()
+    finally:
+        seat.close()

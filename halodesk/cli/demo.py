@@ -1,0 +1,54 @@
+"""`halodesk demo`: the whole product on this machine, nothing needed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halodesk.cli.output import Json, failing
+
+
+def demo(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Let a driver work the window and measure.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder of what the demo leaves behind.")] = Path("build/demo"),
+    theme: Annotated[str, typer.Option(help="light, dark or system.")] = "light",
+    direct: Annotated[bool, typer.Option("--direct", help="Call without a PBX.")] = False,
+    as_json: Json = False,
+) -> None:
+    """A real call through a real PBX, worked in the real window, masked, charged, stored."""
+
+    def say(words: str) -> None:
+        if not as_json:
+            sys.stdout.write(words + "\n")
+            sys.stdout.flush()
+
+    with failing(as_json):
+        from halodesk.demo.run import as_json as report_json
+        from halodesk.demo.run import run
+        from halodesk.runtime import logs
+
+        logs.set_up(out / "work-logs", "demo")
+        report = run(out, headless=headless, theme=theme, say=say, lab=not direct)
+    if report is None:
+        return
+    if as_json:
+        sys.stdout.write(report_json(report) + "\n")
+    else:
+        leaked = report.mask.leaked_frames + (
+            report.pbx_recording.leaked_frames if report.pbx_recording else 0
+        )
+        say(
+            f"{report.call.duration_s:.0f} s call over {report.pbx} ({report.call.codec}), "
+            f"{report.session.events} events, {report.charge.attempts} charges "
+            f"({', '.join(report.charge.outcomes)}), "
+            f"{len(report.mask.windows)} masked windows, {leaked} leaked frames."
+        )
+        for problem in report.problems:
+            say(f"PROBLEM {problem}")
+        say(f"See {out}/replay.html and {out}/report.json")
+    raise typer.Exit(0 if report.ok else 1)

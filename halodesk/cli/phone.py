@@ -1,0 +1,53 @@
+"""`halodesk phone` and the hidden worker: children of the seat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halodesk.cli.output import failing
+
+
+def phone(
+    data: Annotated[Path, typer.Option(help="Data folder of the seat this phone belongs to.")],
+    start_masked: Annotated[
+        bool, typer.Option("--start-masked", help="Begin with recording masked.")
+    ] = False,
+    orphan_after: Annotated[
+        float, typer.Option(help="Seconds without a window until calls are ended.")
+    ] = 60.0,
+    bind: Annotated[str, typer.Option(help="Local address of all sockets (default: every interface).")] = "",
+    sip_port: Annotated[int, typer.Option(help="Local SIP port; 0: any free one.")] = 0,
+    rtp_port: Annotated[int, typer.Option(help="First local RTP port; 0: any free one.")] = 0,
+    microphone: Annotated[
+        Path | None, typer.Option(help="Sound file played in a loop as the microphone.")
+    ] = None,
+    recordings: Annotated[Path | None, typer.Option(help="Folder of the recordings.")] = None,
+    no_record: Annotated[bool, typer.Option("--no-record", help="Record nothing.")] = False,
+) -> None:
+    """Run the phone process. The window starts it by itself; a person rarely needs to."""
+    with failing():
+        from halodesk.sip.phone.main import run
+
+        raise typer.Exit(
+            run(
+                data,
+                start_masked=start_masked,
+                orphan_after_s=orphan_after,
+                bind=bind,
+                sip_port=sip_port,
+                rtp_port=rtp_port,
+                microphone=microphone,
+                recordings=recordings,
+                record=not no_record,
+            )
+        )
+
+
+def js_worker() -> None:
+    """Evaluate flow functions, asked over standard input."""
+    from halodesk.runtime.js_child import main
+
+    main()

@@ -1,0 +1,60 @@
+"""`halodesk`: the window, and every other command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import halodesk
+from halodesk.cli import demo, doctor, flow, phone, sandbox_gateway, session
+from halodesk.cli.output import failing
+
+app = typer.Typer(
+    name="halodesk",
+    help="Softphone and guided workflows for contact-centre agents. Without a command: the window.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(session.app, name="session")
+app.add_typer(flow.app, name="flow")
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("phone")(phone.phone)
+app.command("sandbox-gateway")(sandbox_gateway.sandbox_gateway)
+app.command("js-worker", hidden=True)(phone.js_worker)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"halodesk {halodesk.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def seat(
+    context: typer.Context,
+    settings: Annotated[
+        Path | None, typer.Option(help="Settings file (default: settings.json in the data folder).")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Data folder of this seat.")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Open the agent's window."""
+    if context.invoked_subcommand is not None:
+        return
+    with failing():
+        from halodesk.app import run
+        from halodesk.runtime import logs
+        from halodesk.runtime.paths import data_dir
+        from halodesk.runtime.settings import Settings, load
+
+        folder = data_dir(data)
+        logs.set_up(folder / "logs", "seat")
+        file = settings or folder / "settings.json"
+        found = load(file) if settings is not None or file.exists() else Settings()
+        raise typer.Exit(run(found, folder))

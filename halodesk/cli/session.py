@@ -1,0 +1,145 @@
+"""`halodesk session`: the records of this seat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from halodesk.cli.output import Json, failing, show
+
+if TYPE_CHECKING:
+    from halodesk.store.seat_store import SeatStore
+    from halodesk.store.sessions import SessionRow
+
+app = typer.Typer(help="List, check, replay and export recorded sessions.", no_args_is_help=True)
+
+Data = Annotated[Path | None, typer.Option("--data", help="Data folder of the seat.")]
+Session = Annotated[str, typer.Argument(help="Id, its first characters, or its number.")]
+
+
+@contextmanager
+def _store(data: Path | None) -> Iterator[SeatStore]:
+    from halodesk.engine.errors import StoreError
+    from halodesk.runtime.paths import data_dir
+    from halodesk.store.seat_store import FILE, SeatStore
+
+    folder = data_dir(data)
+    if not (folder / FILE).exists():
+        raise StoreError(f"There is no seat in {folder}.", "Name its folder with --data.")
+    store = SeatStore(folder)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _when(seconds: float | None) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S") if seconds else "-"
+
+
+@app.command("list")
+def list_sessions(data: Data = None, as_json: Json = False) -> None:
+    """Sessions of this seat, newest first. Times are UTC."""
+    with failing(as_json), _store(data) as store:
+        rows = store.sessions.rows()
+
+    def words() -> str:
+        lines = [
+            f"{row.number:>5}  {row.id}  {_when(row.started_at)}  {row.status:6}  "
+            f"{row.disposition or '-':12}  {row.caller or '-':16}  {row.flow} v{row.version}"
+            for row in rows
+        ]
+        return "\n".join(lines) or "No sessions yet."
+
+    show(rows, as_json=as_json, words=words)
+
+
+@app.command("show")
+def show_session(session: Session, data: Data = None, as_json: Json = False) -> None:
+    """Answers, path and cart of one session."""
+    with failing(as_json), _store(data) as store:
+        from halodesk.store.record import read
+
+        record = read(store.sessions, session)
+    page = record.last_page
+    result: dict[str, Any] = {
+        "id": record.row.id,
+        "flow": record.row.flow,
+        "version": record.row.version,
+        "status": record.row.status,
+        "disposition": record.row.disposition,
+        "events": len(record.rows),
+        "answers": page.answers,
+        "path": page.path,
+        "cart": page.cart,
+    }
+
+    def words() -> str:
+        lines = [f"{record.row.id}  {record.flow.name}, version {record.row.version}, {record.row.status}"]
+        lines += [f"  {answer.label}: {answer.value}" for answer in page.answers]
+        lines += [f"  {line.quantity} x {line.name}  {line.total}" for line in page.cart.lines]
+        lines += [f"  Total {page.cart.total}{' (paid)' if page.cart.paid else ''}"]
+        lines += [f"  Disposition: {record.row.disposition or '-'}"]
+        return "\n".join(lines)
+
+    show(result, as_json=as_json, words=words)
+
+
+@app.command()
+def verify(session: Session, data: Data = None, as_json: Json = False) -> None:
+    """Check the hash chain of one session; names the first broken link."""
+    with failing(as_json), _store(data) as store:
+        from halodesk.runtime.log import verify as check
+
+        row = store.sessions.find(session)
+        verdict = check(row.id, store.sessions.events(row.id))
+    show(
+        verdict,
+        as_json=as_json,
+        words=lambda: f"{'OK' if verdict.ok else 'BROKEN'}: {verdict.events} events. {verdict.message}",
+    )
+    raise typer.Exit(0 if verdict.ok else 1)
+
+
+@app.command()
+def replay(
+    session: Session,
+    out: Annotated[Path | None, typer.Option(help="Write an HTML page here instead.")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """What the agent saw and entered, step by step, with times."""
+    with failing(as_json), _store(data) as store:
+        from halodesk.store.record import read, timeline
+        from halodesk.store.replay_page import render
+
+        record = read(store.sessions, session)
+        moments = timeline(record)
+        if out is not None:
+            out.write_text(render(record), encoding="utf-8")
+            typer.echo(f"Written: {out}")
+            return
+    show(moments, as_json=as_json, words=lambda: "\n".join(f"{m.at_s:8.1f} s  {m.words}" for m in moments))
+
+
+@app.command()
+def export(
+    session: Session,
+    out: Annotated[Path | None, typer.Option(help="File to write (default: standard output).")] = None,
+    data: Data = None,
+) -> None:
+    """The exact record as JSON Lines: envelope, payload, salt, leaf and head of each event."""
+    with failing(), _store(data) as store:
+        from halodesk.store.record import json_lines
+
+        row: SessionRow = store.sessions.find(session)
+        text = json_lines(store.sessions.events(row.id))
+        if out is None:
+            typer.echo(text, nl=False)
+        else:
+            out.write_text(text, encoding="utf-8")

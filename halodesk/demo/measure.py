@@ -1,0 +1,109 @@
+"""Measures a mask from the recorded files: is the caller's marker gone where it must be?
+
+Rules:
+- Frames of 20 ms. The marker's level in a frame is the amplitude at its frequency, in dB
+  relative to full scale, from a Hann-windowed single-bin transform.
+- A silent file proves nothing: the marker must be there, within 3 dB of its own usual level,
+  right before and right after each window.
+- A frame leaks when the marker in it is less than 26 dB below its usual level.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import soundfile
+
+FRAME_S = 0.02
+LEAK_DB = 26.0
+NEAR_DB = 3.0
+BESIDE_S = 0.4
+"""How long a stretch beside a window is looked at."""
+FLOOR_DB = -120.0
+
+
+class Levels(msgspec.Struct, frozen=True):
+    """Marker level of each 20 ms frame of one channel, in dBFS."""
+
+    db: np.ndarray
+
+    @property
+    def usual(self) -> float:
+        """Median of the frames in which the marker is on; `FLOOR_DB` without any."""
+        loud = self.db[self.db > self.db.max() - 12] if len(self.db) else self.db
+        return float(np.median(loud)) if len(loud) and self.db.max() > -60 else FLOOR_DB
+
+    @property
+    def onset_s(self) -> float:
+        """Where the marker is first heard for five frames in a row; -1 when never."""
+        on = self.db > self.usual - NEAR_DB * 2
+        runs = np.convolve(on.astype(int), np.ones(5, dtype=int), "valid") == 5
+        return float(np.argmax(runs)) * FRAME_S if runs.any() and self.usual > FLOOR_DB else -1.0
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file shows of one masked stretch. Levels are dBFS of the marker."""
+
+    from_s: float
+    to_s: float
+    leaked_frames: int
+    before_db: float
+    after_db: float
+    inside_db: float
+    usual_db: float
+    silent_s: float
+    """Length of the whole stretch without the marker around this window."""
+
+    @property
+    def present_around(self) -> bool:
+        """The marker is within 3 dB of its usual level on both sides."""
+        return (
+            abs(self.before_db - self.usual_db) <= NEAR_DB and abs(self.after_db - self.usual_db) <= NEAR_DB
+        )
+
+
+def marker_levels(path: Path, channel: int, frequency: float) -> Levels:
+    """Marker level of each frame of one channel of a sound file."""
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    size = round(rate * FRAME_S)
+    column = samples[:, min(channel, samples.shape[1] - 1)]
+    frames = column[: len(column) // size * size].reshape(-1, size)
+    weights = np.hanning(size)
+    probe = weights * np.exp(-2j * np.pi * frequency * np.arange(size) / rate)
+    amplitude = 2 * np.abs(frames @ probe) / weights.sum()
+    return Levels(20 * np.log10(np.maximum(amplitude, 10 ** (FLOOR_DB / 20))))
+
+
+def window(levels: Levels, from_s: float, to_s: float) -> Window:
+    """What the file shows of the stretch from `from_s` to `to_s` (whole frames inside it)."""
+    db, usual = levels.db, levels.usual
+    first, last = int(np.ceil(from_s / FRAME_S)), int(to_s / FRAME_S)
+    inside = db[first:last]
+    gone = db < usual - LEAK_DB
+    begin, end = _stretch(gone, (first + last) // 2)
+    beside = round(BESIDE_S / FRAME_S)
+    before, after = db[max(0, begin - 1 - beside) : max(0, begin - 1)], db[end + 2 : end + 2 + beside]
+    return Window(
+        from_s=from_s,
+        to_s=to_s,
+        leaked_frames=int((inside >= usual - LEAK_DB).sum()) if usual > FLOOR_DB else len(inside),
+        before_db=_median(before),
+        after_db=_median(after),
+        inside_db=float(inside.max()) if len(inside) else FLOOR_DB,
+        usual_db=usual,
+        silent_s=(end - begin) * FRAME_S,
+    )
+
+
+def _stretch(gone: np.ndarray, middle: int) -> tuple[int, int]:
+    """The unbroken run of frames without the marker around the frame `middle`."""
+    if not 0 <= middle < len(gone) or not gone[middle]:
+        return middle, middle
+    before, after = np.flatnonzero(~gone[:middle]), np.flatnonzero(~gone[middle:])
+    return (int(before[-1]) + 1 if len(before) else 0), (middle + int(after[0]) if len(after) else len(gone))
+
+
+def _median(values: np.ndarray) -> float:
+    return float(np.median(values)) if len(values) else FLOOR_DB

@@ -1,0 +1,56 @@
+"""Questions about a step and a session that the core, the page and the health check all ask."""
+
+from __future__ import annotations
+
+from halodesk.engine.commands import Refused
+from halodesk.engine.conditions import holds, is_empty
+from halodesk.engine.flow import Field, Flow, Step
+from halodesk.engine.registry import step_types
+from halodesk.engine.session import Session, scope
+
+
+def is_sensitive(step: Step) -> bool:
+    """Whether recording must be masked while this step is open."""
+    known = step_types().get(step.type)
+    encrypted = any(field.type == "encrypted" for field in step.fields)
+    return step.mask or encrypted or (known is not None and known.sensitive)
+
+
+def visible_fields(step: Step, state: Session) -> tuple[Field, ...]:
+    """The step's fields whose `show_when` holds now."""
+    values = scope(state)
+    return tuple(field for field in step.fields if holds(field.show_when, values))
+
+
+def is_required(field: Field, state: Session) -> bool:
+    """Whether the field must be answered now."""
+    return field.required or (bool(field.required_when) and holds(field.required_when, scope(state)))
+
+
+def missing(step: Step, state: Session) -> dict[str, str]:
+    """Visible required fields without a value: name to what is to be said of it."""
+    errors: dict[str, str] = {}
+    for field in visible_fields(step, state):
+        source = state.secrets if field.type == "encrypted" else state.values
+        if is_empty(source.get(field.name)) and is_required(field, state):
+            errors[field.name] = f"{field.label or field.name} is still missing."
+    return errors
+
+
+def wrap_up_step(flow: Flow) -> Step | None:
+    """Where a session goes when its call ends in mid-flow: the first end step."""
+    return next((step for step in flow.steps if step.type == "end"), None)
+
+
+def previous_page(flow: Flow, state: Session) -> str | Refused:
+    """The step that Back leads to."""
+    if state.pending:
+        return Refused(code="busy", message="Please wait: this step is still working.")
+    if state.cart.frozen:
+        return Refused(code="paid", message="The order is paid: earlier steps can no longer be changed.")
+    for visit in reversed(state.path[:-1]):
+        step = flow.step(visit.step)
+        known = step_types().get(step.type) if step else None
+        if known is not None and known.shows_page:
+            return visit.step
+    return Refused(code="first_step", message="This is the first step.")

@@ -1,0 +1,33 @@
+"""Which flow a call starts: the first whose start step names its DID or its queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import re2
+
+from halodesk.engine.flow import Flow
+from halodesk.engine.steps.base import read_config
+from halodesk.engine.steps.start import Config
+from halodesk.protocol.phone_link import CallInfo
+
+QUEUE_HEADER = "X-Queue"
+
+
+def flow_for(call: CallInfo, flows: Sequence[Flow]) -> Flow | None:
+    """The flow of an incoming call; a lone flow takes every call. None: nothing fits."""
+    for flow in flows:
+        if _fits(call, flow):
+            return flow
+    return flows[0] if len(flows) == 1 else None
+
+
+def _fits(call: CallInfo, flow: Flow) -> bool:
+    start = flow.step(flow.start)
+    if start is None or start.type != "start":
+        return False
+    config = read_config(Config, start)
+    queue = next((value for name, value in call.headers.items() if name.lower() == QUEUE_HEADER.lower()), "")
+    if queue and queue in config.queues:
+        return True
+    return any(re2.fullmatch(pattern, call.called) for pattern in config.did_patterns)

@@ -1,0 +1,483 @@
+"""The seat's model on the main thread: the call in hand, its session, what the window shows.
+
+Rules:
+- Main thread only; everything from elsewhere comes in through `post`.
+- One call in hand. A second one is refused as busy.
+- A session begins when its call is answered and lives on after the call has ended, until the
+  agent has finished its wrap-up and puts it away.
+- An effect, and the end of a mask, wait until the facts that ask for them are on disk.
+- Secrets: lock and wipe first, then tell the recorders.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+import structlog
+
+from halodesk.engine import commands as c
+from halodesk.engine import events as e
+from halodesk.engine.errors import HaloDeskError
+from halodesk.engine.flow import Flow
+from halodesk.engine.page import Page
+from halodesk.engine.pan import has_card_number
+from halodesk.engine.session import scope
+from halodesk.protocol import phone_link as link
+from halodesk.runtime.campaigns import flow_for
+from halodesk.runtime.effects import Effects
+from halodesk.runtime.log import SessionLog
+from halodesk.runtime.masking import Masking
+from halodesk.runtime.ports import Clock, DeskNotice, PhonePort, SecretView, StorageState, Topic, Unsubscribe
+from halodesk.runtime.secret_entry import SecretEntry
+from halodesk.runtime.session import EventStore, LiveSession
+from halodesk.runtime.threads import IoThread, Post
+
+_log = structlog.get_logger("desk")
+
+
+class DeskStore(EventStore, Protocol):
+    """What the desk needs of the store beside events."""
+
+    def keep_flow(self, flow: Flow) -> Future[Any]:
+        """Done when the document is on disk."""
+        ...
+
+
+class Resumable(Protocol):
+    """A session found open at start-up."""
+
+    flow: Flow
+    log: SessionLog
+    events: Sequence[e.AnyEvent]
+    drafts: dict[tuple[str, str], Any]
+
+
+class Desk:
+    """See `halodesk.runtime.ports.DeskPort` for what the window may ask."""
+
+    def __init__(
+        self,
+        *,
+        agent: str,
+        account: str,
+        seat: str,
+        flows: Sequence[Flow],
+        store: DeskStore,
+        phone: PhonePort,
+        masking: Masking,
+        secret_entry: SecretEntry,
+        effects: Effects,
+        io: IoThread,
+        post: Post,
+        clock: Clock,
+    ) -> None:
+        self._agent, self._account, self._seat = agent, account, seat
+        self._flows, self._store, self._phone = tuple(flows), store, phone
+        self._masking, self._secret_entry, self._effects = masking, secret_entry, effects
+        self._io, self._post, self._clock = io, post, clock
+        self._listeners: list[Callable[[Topic], None]] = []
+        self._registration: link.Registration | None = None
+        self._phone_problem: DeskNotice | None = None
+        self._call: link.CallInfo | None = None
+        self._session: LiveSession | None = None
+        self._owners: dict[str, LiveSession] = {}
+        self._hung_up: set[str] = set()
+        self._waiting: deque[Resumable] = deque()
+        self._storage = StorageState()
+        self._notices: tuple[DeskNotice, ...] = ()
+
+    # what the window shows
+
+    @property
+    def agent(self) -> str:
+        """Name of the agent at this seat."""
+        return self._agent
+
+    @property
+    def account(self) -> str:
+        """SIP address of the seat."""
+        return self._account
+
+    @property
+    def registration(self) -> link.Registration | None:
+        """State at the registrar."""
+        return self._registration
+
+    @property
+    def phone_problem(self) -> DeskNotice | None:
+        """Set while the phone process is away."""
+        return self._phone_problem
+
+    @property
+    def call(self) -> link.CallInfo | None:
+        """The call in hand."""
+        return self._call
+
+    @property
+    def session(self) -> LiveSession | None:
+        """The live session itself, for the composition root and tests."""
+        return self._session
+
+    @property
+    def session_id(self) -> str:
+        """Id of the live session, or empty."""
+        return self._session.id if self._session else ""
+
+    @property
+    def page(self) -> Page | None:
+        """The page of the live session."""
+        return self._session.page if self._session else None
+
+    @property
+    def flow_name(self) -> str:
+        """Name and version of the running flow."""
+        return f"{self._session.flow.name} · v{self._session.flow.version}" if self._session else ""
+
+    @property
+    def drafts(self) -> Mapping[str, Any]:
+        """Half-typed input of the current step, by field."""
+        if self._session is None:
+            return {}
+        here = self._session.state.step
+        return {field: raw for (step, field), raw in self._session.drafts.items() if step == here}
+
+    @property
+    def storage(self) -> StorageState:
+        """Whether everything is on disk."""
+        return self._storage
+
+    @property
+    def notices(self) -> tuple[DeskNotice, ...]:
+        """Newest last."""
+        return self._notices
+
+    def subscribe(self, listener: Callable[[Topic], None]) -> Unsubscribe:
+        """Be told of changes, on the main thread."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _tell(self, topic: Topic) -> None:
+        for listener in tuple(self._listeners):
+            listener(topic)
+
+    def notice(self, notice: DeskNotice) -> None:
+        """Show a sentence that belongs to no field."""
+        self._notices = (*(old for old in self._notices if old != notice), notice)[-5:]
+        self._tell("notice")
+
+    def dismiss(self, notice: DeskNotice) -> None:
+        """The agent has read it."""
+        self._notices = tuple(old for old in self._notices if old != notice)
+        self._tell("notice")
+
+    def storage_changed(self, state: StorageState) -> None:
+        """The writer's word; posted by the composition root."""
+        if state != self._storage:
+            self._storage = state
+            self._tell("storage")
+
+    # calls
+
+    def answer_call(self) -> None:
+        """Take the ringing call."""
+        if self._call is not None and self._call.direction == "in" and self._call.answered_at is None:
+            self._ask(link.AnswerCall(call=self._call.key))
+
+    def hang_up(self) -> None:
+        """End or refuse the call in hand."""
+        if self._call is not None and self._call.state != "ended":
+            self._hung_up.add(self._call.key)
+            code = 486 if self._call.state == "incoming" else 0
+            self._ask(link.HangUp(call=self._call.key, code=code))
+
+    def dial(self, number: str) -> None:
+        """Place a call."""
+        number = number.strip()
+        if not number:
+            return
+        if self._call is not None and self._call.state != "ended":
+            self.notice(
+                DeskNotice(level="warning", message="There is a call already.", todo="Hang up first.")
+            )
+            return
+        if self._session is not None:
+            self.notice(DeskNotice(level="warning", message="Finish the open session first."))
+            return
+        self._ask(link.Dial(call=secrets.token_hex(8), account="main", to=number))
+
+    def _ask(self, request: link.Request) -> None:
+        self._phone.send(request).add_done_callback(self._asked)
+
+    def _asked(self, future: Future[link.Reply]) -> None:
+        error = future.exception()
+        if isinstance(error, HaloDeskError):
+            found = DeskNotice(level="error", message=error.message, todo=error.todo)
+            self._post(lambda: self.notice(found))
+
+    def phone_attached(self, snapshot: link.Snapshot) -> None:
+        """The phone answers: take up what it is doing."""
+        self._phone_problem = None
+        for registration in snapshot.registrations:
+            self._registration = registration
+        for call in snapshot.calls:
+            if self._owner_of(call) is None and self._session is not None and self._same_call(call):
+                self._owners[call.key] = self._session
+            if call.state != "ended" or call.key in self._owners:
+                self._take_call(call)
+        up = {call.key: call for call in snapshot.calls if call.state != "ended"}
+        self._lose_missing_call(up)
+        self._lift_stale_masks(snapshot, up)
+        self._tell("registration")
+        self._tell("call")
+
+    def _lift_stale_masks(self, snapshot: link.Snapshot, up: Mapping[str, link.CallInfo]) -> None:
+        """Leases of a life before, which no page of this one will release; never during a call."""
+        mine = self._session.state.mask.lease if self._session is not None else ""
+        for lease in snapshot.leases:
+            if lease != mine and not up:
+                self._ask(link.Unmask(lease=lease))
+
+    def phone_away(self, error: HaloDeskError) -> None:
+        """The phone process died: its call is gone, the session stays."""
+        self._phone_problem = DeskNotice(level="error", message=error.message, todo=error.todo)
+        self._registration = None
+        if self._call is not None and self._call.state != "ended":
+            lost = link.CallInfo(
+                **{
+                    name: getattr(self._call, name)
+                    for name in self._call.__struct_fields__
+                    if name not in ("state", "ended_at", "reason")
+                },
+                state="ended",
+                ended_at=self._clock.wall(),
+                reason="The phone process was lost.",
+            )
+            self._take_call(lost, by="network")
+        self._tell("registration")
+
+    def phone_notice(self, notice: link.Notice) -> None:
+        """One message of the phone."""
+        match notice:
+            case link.RegistrationChanged():
+                self._registration = notice.registration
+                self._tell("registration")
+            case link.CallChanged():
+                self._take_call(notice.call)
+            case link.Fault():
+                self.notice(DeskNotice(level="error", message=notice.message, todo=notice.todo))
+            case _:
+                pass
+
+    def _take_call(self, call: link.CallInfo, by: str = "") -> None:
+        current = self._call
+        if current is not None and current.key != call.key and current.state != "ended":
+            if call.state == "incoming":
+                self._ask(link.HangUp(call=call.key, code=486))
+            return
+        if current is not None and current.key != call.key and call.state == "ended":
+            return
+        self._call = call
+        if call.state == "active" and self._session is None:
+            self._begin(call)
+        elif call.state == "ended":
+            self._call_ended(call, by)
+        self._tell("call")
+
+    def _call_ended(self, call: link.CallInfo, by: str) -> None:
+        self._masking.call_ended(call.sip_call_id)
+        owner = self._owner_of(call)
+        if owner is None:
+            return
+        who: Any = by or ("agent" if call.key in self._hung_up else "caller")
+        owner.do(c.LoseCall(reason=call.reason or "The call has ended.", by=who))
+        for lease in self._phone.leases:  # they ended with their call: our recorder must follow
+            self._ask(link.Unmask(lease=lease))
+        if call.recording is not None:
+            self._keep_recording(owner, call.recording)
+
+    def _keep_recording(self, owner: LiveSession, recording: link.Recording) -> None:
+        def keep(digest: str) -> None:
+            owner.do(
+                c.KeepRecording(
+                    path=recording.path,
+                    sha256=digest,
+                    sample_rate=recording.sample_rate,
+                    samples=recording.samples,
+                    windows=tuple(
+                        (w.from_sample, w.to_sample if w.to_sample is not None else recording.samples)
+                        for w in recording.windows
+                    ),
+                    lost_frames=recording.lost_frames,
+                )
+            )
+
+        self._masking.digest(recording.path, lambda digest: self._post(lambda: keep(digest)))
+
+    def _owner_of(self, call: link.CallInfo) -> LiveSession | None:
+        return self._owners.get(call.key)
+
+    def _same_call(self, call: link.CallInfo) -> bool:
+        return self._session is not None and self._session.state.call.sip_call_id == call.sip_call_id
+
+    def _lose_missing_call(self, up: Mapping[str, link.CallInfo]) -> None:
+        session = self._session
+        if session is None or session.state.status != "running" or session.state.call_left:
+            return
+        if session.state.call.sip_call_id and not any(self._same_call(call) for call in up.values()):
+            session.do(c.LoseCall(reason="The call ended while HaloDesk was away.", by="network"))
+
+    # sessions
+
+    def _begin(self, call: link.CallInfo) -> None:
+        flow = flow_for(call, self._flows)
+        if flow is None:
+            message = f"No flow is set for calls to {call.called or 'this number'}."
+            self.notice(DeskNotice(level="warning", message=message, todo="Tell your supervisor."))
+            return
+        log = SessionLog(session=secrets.token_hex(12), seat=self._seat, clock=self._clock)
+        self._store.keep_flow(flow)
+        session = LiveSession(flow, log, self._store, self._kept)
+        self._session = self._owners[call.key] = session
+        facts = e.CallFacts(
+            direction=call.direction,
+            number=call.remote_number,
+            name=call.remote_name,
+            called=call.called,
+            sip_call_id=call.sip_call_id,
+            headers=call.headers,
+        )
+        refused = session.do(c.Start(agent=self._agent, call=facts, prefill={"phone": call.remote_number}))
+        if refused is not None:
+            self._session = None
+            self._owners.pop(call.key)
+            self.notice(DeskNotice(level="error", message=refused.message, todo=refused.todo))
+        self._tell("session")
+
+    def resume(self, found: Sequence[Resumable]) -> None:
+        """Take up sessions a crash left open, one after the other."""
+        self._waiting.extend(found)
+        if self._session is None:
+            self._resume_next()
+
+    def _resume_next(self) -> None:
+        if not self._waiting:
+            return
+        found = self._waiting.popleft()
+        session = LiveSession(found.flow, found.log, self._store, self._kept)
+        session.restore(found.events, found.drafts)
+        self._session = session
+        _log.info("session_resumed", session=session.id, step=session.state.step)
+        session.do(c.Restart())
+        mask = session.state.mask
+        if mask.phase in ("wanted", "held", "lost"):
+            words = "HaloDesk was restarted: checking that every recording is still masked."
+            session.do(c.ReportMask(lease=mask.lease, phase="lost", message=words))
+            self._want_mask(session, mask.lease)
+        elif mask.phase == "releasing":
+            self._masking.release(mask.lease, session.state.call.sip_call_id)
+        for ask in session.state.effects.values():
+            self._io.submit(self._effects.run(session.id, ask, scope(session.state), again=True))
+        self._tell("session")
+
+    def do(self, command: c.Command) -> c.Refused | None:
+        """A wish to the session."""
+        if self._session is None:
+            return c.Refused(code="no_session", message="There is no session.")
+        return self._session.do(command)
+
+    def draft(self, field: str, raw: Any) -> None:
+        """Keep half-typed input, unless it could be a card number."""
+        session = self._session
+        if session is None or session.state.status != "running":
+            return
+        known = session.flow.step(session.state.step)
+        declared = known.field(field) if known else None
+        if declared is None or declared.type == "encrypted" or has_card_number(str(raw)):
+            return
+        session.draft(field, raw)
+
+    def close_session(self) -> None:
+        """Put the ended session away."""
+        if self._session is None or self._session.state.status != "ended":
+            return
+        self._session = None
+        if self._call is not None and self._call.state == "ended":
+            self._call = None
+            self._tell("call")
+        self._resume_next()
+        self._tell("session")
+
+    def _kept(self, session: LiveSession, events: Sequence[e.AnyEvent], durable: Future[Any]) -> None:
+        for event in events:
+            match event:
+                case e.EffectRequested():
+                    self._after(durable, self._start_effect, session, event)
+                case e.MaskChanged(phase="wanted"):
+                    self._want_mask(session, event.lease)
+                case e.MaskChanged(phase="held"):
+                    self._secret_entry.unlock(session.id)
+                case e.MaskChanged(phase="lost"):
+                    self._secret_entry.lock("mask_lost")
+                case e.MaskChanged(phase="releasing"):
+                    self._secret_entry.lock("left")
+                    lease, call = event.lease, session.state.call.sip_call_id
+                    self._after(durable, self._masking.release, lease, call)
+                case e.SecretsWiped(fields=()):
+                    self._secret_entry.wipe(event.reason)
+                case _:
+                    pass
+        self._tell("session")
+
+    def _after(self, durable: Future[Any], action: Callable[..., None], *args: Any) -> None:
+        """Act once the facts are on disk; on the db thread, so `action` only hands over."""
+
+        def done(future: Future[Any]) -> None:
+            if future.exception() is None:
+                action(*args)
+
+        durable.add_done_callback(done)
+
+    def _start_effect(self, session: LiveSession, ask: e.EffectRequested) -> None:
+        self._io.submit(self._effects.run(session.id, ask, scope(session.state)))
+
+    def settled(self, session_id: str, answer: c.Resolve) -> None:
+        """What came of an effect; posted by the composition root."""
+        session = self._find(session_id)
+        if session is not None:
+            session.do(answer)
+
+    def _want_mask(self, session: LiveSession, lease: str) -> None:
+        def report(
+            phase: Any, by: tuple[str, ...], message: str, todo: str, positions: dict[str, int]
+        ) -> None:
+            command = c.ReportMask(
+                lease=lease, phase=phase, confirmed_by=by, message=message, todo=todo, positions=positions
+            )
+            self._post(lambda: self._report(session, command))
+
+        self._masking.want(lease, session.state.call.sip_call_id, report)
+
+    def _report(self, session: LiveSession, command: c.ReportMask) -> None:
+        session.do(command)
+
+    def _find(self, session_id: str) -> LiveSession | None:
+        candidates = [*self._owners.values(), *([self._session] if self._session else [])]
+        return next((session for session in candidates if session.id == session_id), None)
+
+    # secrets
+
+    def secret(self, field: str) -> SecretView:
+        """What may be shown of the digits of a field."""
+        return self._secret_entry.view(self._session, field)
+
+    def type_secret(self, field: str, digit: str) -> SecretView:
+        """One digit into the vault."""
+        return self._secret_entry.type(self._session, field, digit)
+
+    def erase_secret(self, field: str, *, all_digits: bool = False) -> SecretView:
+        """The last digit, or all, out of the vault."""
+        return self._secret_entry.erase(self._session, field, all_digits=all_digits)

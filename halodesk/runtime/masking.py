@@ -1,0 +1,83 @@
+"""Joins the mask leases, the recorders of a call and the vault.
+
+Rules:
+- `want` asks every recorder; only the lease's word "held" unlocks anything, and the session
+  hears of it first (main thread), the vault after.
+- "lost" locks and wipes the vault on the spot, on the io thread, before anyone is told.
+- A lease that is released after a crash of the window is asked for again first: nothing else
+  knows which recorders to unmask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import structlog
+
+from halodesk.runtime.lease import LeaseState, MaskLeases
+from halodesk.runtime.ports import RecorderControl
+from halodesk.runtime.threads import IoThread
+from halodesk.runtime.vault import Vault
+
+_log = structlog.get_logger("mask")
+
+Report = Callable[[Literal["held", "lost", "none"], tuple[str, ...], str, str, dict[str, int]], None]
+"""Phase, confirmed by, message, what to do, positions; called on the io thread."""
+
+
+class Masking:
+    """Main-thread face of the leases; all work is on the io thread."""
+
+    def __init__(
+        self,
+        *,
+        leases: MaskLeases,
+        recorders: Callable[[], Sequence[RecorderControl]],
+        vault: Vault,
+        io: IoThread,
+    ) -> None:
+        self._leases, self._recorders, self._vault, self._io = leases, recorders, vault, io
+
+    def want(self, lease: str, sip_call_id: str, report: Report) -> None:
+        """Mask every recorder of the call; `report` is called at each change of the lease."""
+        self._io.call(self._hold, lease, sip_call_id, report)
+
+    def release(self, lease: str, sip_call_id: str) -> None:
+        """Let the recorders go on; the reporter of `want` hears "none" when all do."""
+        self._io.call(self._leases.release, lease)
+
+    def call_ended(self, sip_call_id: str) -> None:
+        """Nothing is left to mask or unmask."""
+        self._vault.lock("hang_up")
+        self._io.call(self._leases.call_ended, sip_call_id)
+
+    def digest(self, path: str, done: Callable[[str], None]) -> None:
+        """SHA-256 (hex) of a finished file; empty when it cannot be read. Off the main thread."""
+        self._io.submit(self._digest(Path(path), done))
+
+    def _hold(self, lease: str, sip_call_id: str, report: Report) -> None:
+        def changed(state: LeaseState) -> None:
+            _log.info("mask", lease=lease, state=state.state, by=list(state.confirmed_by), why=state.message)
+            phase: Any = {"held": "held", "lost": "lost", "open": "none"}.get(state.state)
+            if phase == "lost":
+                self._vault.lock("mask_lost")
+            if phase is None:
+                return
+            positions = {k: v for answer in state.answers for k, v in answer.positions.items()}
+            report(phase, state.confirmed_by, state.message, state.todo, positions)
+
+        self._leases.hold(lease, sip_call_id, self._recorders(), changed)
+
+    async def _digest(self, path: Path, done: Callable[[str], None]) -> None:
+        def read() -> str:
+            try:
+                with path.open("rb") as file:
+                    return hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError:
+                return ""
+
+        done(await asyncio.to_thread(read))

@@ -1,0 +1,20 @@
+"""Where the seat keeps its things."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def data_dir(given: Path | None = None) -> Path:
+    """The data folder: the one given, else HALODESK_DATA, else the platform's; made private."""
+    folder = given or Path(os.environ.get("HALODESK_DATA") or platformdirs.user_data_path("halodesk", False))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def resources_dir() -> Path:
+    """Fonts, icons and sample flows that ship."""
+    return Path(__file__).resolve().parent.parent.parent / "resources"

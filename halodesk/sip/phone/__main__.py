@@ -1,0 +1,44 @@
+"""`python -m halodesk.sip.phone`: the phone process by its bare options."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from halodesk.sip.phone.main import ORPHAN_AFTER_S, run
+from halodesk.sip.phone.recorder import GUARD_S
+
+
+def main() -> int:
+    """Reads the options and runs the phone."""
+    parser = argparse.ArgumentParser(prog="halodesk.sip.phone", description=__doc__)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--start-masked", action="store_true", help='hold the mask lease "restart"')
+    parser.add_argument("--orphan-after", type=float, default=ORPHAN_AFTER_S, metavar="S")
+    parser.add_argument("--bind", default="", help="address of all sockets (default: every interface)")
+    parser.add_argument("--sip-port", type=int, default=0)
+    parser.add_argument("--rtp-port", type=int, default=0)
+    parser.add_argument("--microphone", type=Path, help="sound file played in a loop")
+    parser.add_argument("--recordings", type=Path, help="folder (default: DATA_DIR/recordings)")
+    parser.add_argument("--no-record", action="store_true")
+    parser.add_argument("--guard", type=float, default=GUARD_S, metavar="S", help="silence kept after unmask")
+    parser.add_argument("--log-level", type=int, default=2, choices=(1, 2, 3))
+    options = parser.parse_args()
+    return run(
+        options.data_dir,
+        start_masked=options.start_masked,
+        orphan_after_s=options.orphan_after,
+        bind=options.bind,
+        sip_port=options.sip_port,
+        rtp_port=options.rtp_port,
+        microphone=options.microphone,
+        recordings=options.recordings,
+        record=not options.no_record,
+        guard_s=options.guard,
+        log_level=options.log_level,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,253 @@
+"""The phone process: wires its parts, waits, and leaves in order.
+
+Order of the end: no new calls, hang up, 300 ms of events, ports and accounts, `libDestroy`
+(all in `endpoint`), recordings closed, the last notices sent, socket and `phone.json` gone.
+
+An orphaned phone is a hot microphone. With no window attached it refuses new calls, and
+after `orphan_after_s` it ends those that are up and leaves; a window that comes back in
+that time finds everything as it was, the masks above all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import soundfile
+
+from halodesk.engine.errors import PhoneError
+from halodesk.protocol.phone_link import PROTOCOL_VERSION
+from halodesk.sip.link import (
+    ALREADY_RUNS,
+    READY_LINE,
+    Endpoint,
+    create_key,
+    new_address,
+    publish_endpoint,
+    withdraw_endpoint,
+)
+from halodesk.sip.phone.account import Accounts
+from halodesk.sip.phone.audio import Loop, Silence, Source, SourceFactory, load_sound, pointers_work
+from halodesk.sip.phone.board import Board
+from halodesk.sip.phone.call import CallKit
+from halodesk.sip.phone.calls import Calls
+from halodesk.sip.phone.endpoint import EndpointSettings, SipThread
+from halodesk.sip.phone.hub import Hub
+from halodesk.sip.phone.log import Log, make_log, open_log_file
+from halodesk.sip.phone.masks import Masks
+from halodesk.sip.phone.recorder import GUARD_S
+from halodesk.sip.phone.service import Service
+
+FAILED = 1
+"""Exit status when the phone cannot start; standard error says why."""
+
+ORPHAN_AFTER_S = 60.0
+
+_JOIN_RECORDERS_S = 3.0
+
+
+def run(
+    data_dir: Path,
+    *,
+    start_masked: bool = False,
+    orphan_after_s: float = ORPHAN_AFTER_S,
+    bind: str = "",
+    sip_port: int = 0,
+    rtp_port: int = 0,
+    microphone: Path | None = None,
+    recordings: Path | None = None,
+    record: bool = True,
+    guard_s: float = GUARD_S,
+    log_level: int = 2,
+    source: SourceFactory | None = None,
+) -> int:
+    """Runs the phone of `data_dir` until it is asked to quit; returns the exit status.
+
+    To be called on the main thread of a process of its own. `start_masked` holds the lease
+    "restart" until the seat gives it back: a phone that replaces a dead one cannot know
+    what was masked. `microphone` is a sound file played in a loop instead of a
+    microphone; `source` makes each call a voice of its own instead. `recordings` defaults to `<data_dir>/recordings`. Ports 0: the system chooses.
+
+    0: left in order. 1: could not start. 3 (`ALREADY_RUNS`): another phone runs here.
+    """
+    os.umask(0o077)
+    say_ready = _take_standard_output()
+    _forbid_core_dumps()
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = _lock(data_dir)
+    if lock is None:
+        print("Another phone runs on this data folder.", file=sys.stderr)
+        return ALREADY_RUNS
+    with lock, open_log_file(data_dir) as log_file:
+        settings = EndpointSettings(bind=bind, sip_port=sip_port, rtp_port=rtp_port, log_level=log_level)
+        try:
+            voice = source or _source_factory(microphone)
+            phone = _Phone(
+                data_dir,
+                settings,
+                make_log(log_file),
+                masks=Masks(start_masked=start_masked),
+                source=voice,
+                recordings=(recordings or data_dir / "recordings") if record else None,
+                guard_s=guard_s,
+            )
+            phone.open()
+        except (PhoneError, OSError, soundfile.SoundFileError) as error:
+            print(f"The phone cannot start: {error}", file=sys.stderr)
+            return FAILED
+        say_ready()
+        phone.wait(orphan_after_s)
+        phone.close()
+    return 0
+
+
+class _Phone:
+    """The parts of the process and their order."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        settings: EndpointSettings,
+        log: Log,
+        *,
+        masks: Masks,
+        source: SourceFactory,
+        recordings: Path | None,
+        guard_s: float,
+    ) -> None:
+        self._data_dir = data_dir
+        self._log = log
+        self._masks = masks
+        self._board = Board(masks)
+        self._sip = SipThread(settings, log)
+        kit = CallKit(self._sip, self._board, masks, source, recordings, guard_s)
+        self._accounts = Accounts(self._sip, self._board, lambda: self._calls.up())
+        self._calls = Calls(kit, self._accounts)
+        self._hub: Hub | None = None
+        self._endpoint: Endpoint | None = None
+        self._wake = threading.Event()
+        self._leave = ""
+
+    def open(self) -> None:
+        """Opens everything and tells where; raises `PhoneError` or `OSError`."""
+        capabilities = self._sip.start()
+        service = Service(
+            sip=self._sip,
+            board=self._board,
+            masks=self._masks,
+            accounts=self._accounts,
+            calls=self._calls,
+            capabilities=capabilities,
+            on_quit=lambda: self._ask_to_leave("asked to quit"),
+            on_attendance=self._wake.set,
+        )
+        try:
+            address = new_address(self._data_dir)
+            self._hub = Hub(address, create_key(self._data_dir), service, self._log)
+            self._endpoint = Endpoint(
+                pid=os.getpid(), address=address, protocol=PROTOCOL_VERSION, started_at=time.time()
+            )
+            self._hub.start()
+            publish_endpoint(self._data_dir, self._endpoint)
+        except OSError:
+            self._sip.stop()
+            raise
+        self._log.info(
+            "phone_started", pid=os.getpid(), version=capabilities.version, port=self._sip.sip_port
+        )
+        if not pointers_work():
+            self._log.warning("audio_slow_path")
+
+    def wait(self, orphan_after_s: float) -> None:
+        """Blocks the main thread until the phone is to leave."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._ask_to_leave("signal"))
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal ends no call
+        alone_since: float | None = None
+        while not self._leave:
+            remaining: float | None = None
+            if self._board.attended:
+                alone_since = None
+            else:
+                alone_since = alone_since or time.monotonic()
+                remaining = alone_since + orphan_after_s - time.monotonic()
+                if remaining <= 0:
+                    self._leave = "orphaned"
+                    break
+            self._wake.wait(remaining)
+            self._wake.clear()
+        self._log.info("phone_leaves", reason=self._leave)
+
+    def close(self) -> None:
+        """Ends everything in order."""
+        self._sip.stop()
+        self._calls.join_recorders(_JOIN_RECORDERS_S)
+        if self._hub is not None:
+            self._hub.close()
+        if self._endpoint is not None:
+            withdraw_endpoint(self._data_dir, self._endpoint)
+        self._log.info("phone_left")
+
+    def _ask_to_leave(self, reason: str) -> None:
+        self._leave = reason
+        self._wake.set()
+
+
+def _source_factory(microphone: Path | None) -> SourceFactory:
+    if microphone is None:
+        return Silence
+    sound = load_sound(microphone)
+
+    def loop() -> Source:
+        return Loop(sound)
+
+    return loop
+
+
+def _forbid_core_dumps() -> None:
+    """A core dump would hold passwords and what was said while masked."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _lock(data_dir: Path) -> contextlib.AbstractContextManager[object] | None:
+    """Held by the process as long as it lives, however it dies; None when another holds it."""
+    file = open(data_dir / "phone.lock", "a+b")  # noqa: SIM115 - closed by the caller
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def _take_standard_output() -> Callable[[], None]:
+    """Keeps standard output for the one line a starting window waits for; returns what says it.
+
+    pjsua2 prints there until its log is set up, and the window may die before us.
+    """
+    pipe = os.dup(1)
+    os.dup2(2, 1)
+
+    def say_ready() -> None:
+        with contextlib.suppress(OSError):
+            os.write(pipe, READY_LINE)
+        os.close(pipe)
+
+    return say_ready

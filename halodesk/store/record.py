@@ -1,0 +1,144 @@
+"""One recorded session, read whole: for show, replay and export."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+
+import msgspec
+
+from halodesk.engine import codec, flow
+from halodesk.engine import events as e
+from halodesk.engine.events import AnyEvent
+from halodesk.engine.flow import Flow
+from halodesk.engine.page import Page
+from halodesk.engine.registry import field_types
+from halodesk.engine.replay import Frame, frames
+from halodesk.protocol import envelope as envelopes
+from halodesk.protocol.envelope import Envelope, StoredEvent
+from halodesk.store.sessions import SessionRow, Sessions
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A session with the flow it ran on. `events` leaves out what was erased."""
+
+    row: SessionRow
+    rows: tuple[StoredEvent, ...]
+    stamps: tuple[Envelope, ...]
+    events: tuple[AnyEvent, ...]
+    flow: Flow
+
+    @property
+    def last_page(self) -> Page:
+        """What the agent saw last."""
+        return list(frames(self.flow, self.events))[-1].page
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a replay. `at_s` counts from the beginning of the session."""
+
+    at_s: float
+    kind: str
+    step: str
+    words: str
+
+
+def read(sessions: Sessions, name: str) -> Record:
+    """The record of a session by id, beginning of it, or number. Raises `SessionFileError`."""
+    row = sessions.find(name)
+    rows = [stored for stored in sessions.events(row.id) if stored.payload is not None]
+    return Record(
+        row=row,
+        rows=tuple(rows),
+        stamps=tuple(envelopes.decode(stored.envelope) for stored in rows),
+        events=tuple(codec.decode(stored.payload or b"") for stored in rows),
+        flow=flow.load(sessions.flow_document(row.flow_hash)),
+    )
+
+
+def timeline(record: Record) -> list[Moment]:
+    """What happened, in words, one line an event that a person cares for."""
+    began = record.stamps[0].wall
+    moments = []
+    for stamp, frame in zip(record.stamps, frames(record.flow, record.events), strict=True):
+        words = _words(record.flow, frame)
+        if words:
+            moments.append(
+                Moment(
+                    at_s=round(stamp.wall - began, 3), kind=stamp.event, step=frame.state.step, words=words
+                )
+            )
+    return moments
+
+
+def json_lines(rows: Sequence[StoredEvent]) -> str:
+    """The exact record: one JSON object an event, bytes as base64 but for the readable parts."""
+    lines = []
+    for row in rows:
+        lines.append(
+            msgspec.json.encode(
+                {
+                    "envelope": msgspec.Raw(row.envelope),
+                    "payload": msgspec.Raw(row.payload) if row.payload is not None else None,
+                    "salt": base64.b64encode(row.salt).decode() if row.salt is not None else None,
+                    "leaf": row.leaf.hex(),
+                    "head": row.head.hex(),
+                }
+            ).decode()
+        )
+    return "".join(line + "\n" for line in lines)
+
+
+def _words(known: Flow, frame: Frame) -> str:
+    event, step = frame.event, frame.page.title
+    match event:
+        case e.SessionStarted():
+            caller = event.call.number or "no call"
+            return (
+                f"Session begins: {event.flow_name}, version {event.version}, agent {event.agent}, {caller}"
+            )
+        case e.StepEntered():
+            how = {"back": " (back)", "hang_up": " (the call ended)"}.get(event.reason, "")
+            return f"Step: {step}{how}" + (f" by “{event.route}”" if event.route else "")
+        case e.AnswerGiven():
+            field = known.field(event.field)
+            shown = "-"
+            if field is not None and event.value is not None and field.type in field_types():
+                shown = field_types()[field.type].show(field, event.value)
+            return f"Answer: {field.label or field.name if field else event.field}: {shown}"
+        case e.SecretEntered():
+            return f"Secure field filled: {event.field} (never recorded)"
+        case e.CartChanged():
+            return f"Cart: {event.action}, total {frame.page.cart.total}"
+        case e.EffectRequested():
+            return f"Asked: {event.kind}"
+        case e.EffectResolved():
+            reason = event.result.get("reason", "")
+            return f"Answered: {event.outcome}" + (f" ({reason})" if reason else "")
+        case e.MaskChanged():
+            by = f" by {', '.join(event.confirmed_by)}" if event.confirmed_by else ""
+            return f"Recording: {_MASK[event.phase]}{by}" + (f" ({event.message})" if event.message else "")
+        case e.SentBack():
+            return f"Not accepted: {event.problem}"
+        case e.NoteAdded():
+            return f"Note: {event.text}"
+        case e.Incident():
+            return f"Incident: {event.message}"
+        case e.CallLeft():
+            return f"The call ended ({event.by}): {event.reason}"
+        case e.RecordingKept():
+            seconds = event.samples / event.sample_rate
+            return f"Recording kept: {seconds:.1f} s, {len(event.windows)} masked windows"
+        case e.SessionEnded():
+            return f"Session {event.reason}: {event.disposition}"
+        case _:
+            return ""
+
+
+_MASK = {
+    "wanted": "asked every recorder to mask",
+    "held": "masked, confirmed",
+    "lost": "mask not confirmed, inputs locked",
+    "releasing": "asked every recorder to go on",
+    "none": "recording again",
+}

@@ -1,0 +1,49 @@
+"""A session as one HTML page that needs nothing else: what the agent saw, entered, and when."""
+
+from __future__ import annotations
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from halodesk.engine import events as e
+from halodesk.engine.replay import frames
+from halodesk.runtime.log import verify
+from halodesk.runtime.paths import resources_dir
+from halodesk.store.record import Moment, Record, timeline
+
+TEMPLATE = "templates/replay.html.jinja"
+
+
+class _Visit:
+    """One step as it was shown, and what happened while it was."""
+
+    def __init__(self, at_s: float, title: str, html: Markup) -> None:
+        self.at_s, self.title, self.html = at_s, title, html
+        self.moments: list[Moment] = []
+
+
+def render(record: Record, *, audio: str = "") -> str:
+    """The page; `audio` is a relative address of the recording beside it."""
+    moments = timeline(record)
+    began = record.stamps[0].wall
+    visits: list[_Visit] = []
+    for stamp, frame in zip(record.stamps, frames(record.flow, record.events), strict=True):
+        if isinstance(frame.event, e.StepEntered):
+            safe = Markup(frame.page.html)  # noqa: S704  # made safe by engine.template
+            visits.append(_Visit(stamp.wall - began, frame.page.title, safe))
+    for moment in moments:
+        # a moment belongs to the last page that was open when it happened
+        open_then = [visit for visit in visits if visit.at_s <= moment.at_s + 0.0005] or visits[:1]
+        if open_then and moment.kind != "step_entered":
+            open_then[-1].moments.append(moment)
+    template = Environment(autoescape=True).from_string(
+        (resources_dir() / TEMPLATE).read_text(encoding="utf-8")
+    )
+    return template.render(
+        row=record.row,
+        flow=record.flow,
+        verdict=verify(record.row.id, record.rows),
+        visits=visits,
+        cart=record.last_page.cart,
+        audio=audio,
+    )

@@ -1,0 +1,66 @@
+"""The seat's store: one engine, one writer, the readers; what the runtime calls its event store."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from halodesk.crypto.keystore import Status, load_key
+from halodesk.engine.flow import Flow, content_hash, dump
+from halodesk.protocol.envelope import StoredEvent
+from halodesk.runtime.ports import StorageState
+from halodesk.store import sessions
+from halodesk.store.database import open_database
+from halodesk.store.writer import Writer
+
+FILE = "seat.db"
+
+
+class SeatStore:
+    """Opens `seat.db` in a data folder.
+
+    Raises `StoreKeyError` when the seat's key does not open it, `StoreError` when it cannot be used.
+    """
+
+    def __init__(self, folder: Path, on_state: Callable[[StorageState], None] = lambda state: None) -> None:
+        self.path = folder / FILE
+        self.key_status: Status
+        key, self.key_status = load_key(folder)
+        self._engine = open_database(self.path, key)
+        self._writer = Writer(self._engine, on_state)
+        self.sessions = sessions.Sessions(self._engine)
+
+    def seat(self) -> str:
+        """The id of this seat, made on first use."""
+        job = partial(sessions.ensure_seat, new_id=f"seat-{secrets.token_hex(8)}")
+        return str(self._writer.submit(job).result(10))
+
+    def append(self, rows: Sequence[StoredEvent], *, urgent: bool = True) -> Future[Any]:
+        """Append stamped events; done when they are on disk."""
+        return self._writer.submit(partial(sessions.append, rows=rows), urgent=urgent)
+
+    def draft(self, session: str, step: str, field: str, raw: Any) -> Future[Any]:
+        """Keep half-typed input; done when it is on disk."""
+        job = partial(sessions.keep_draft, session=session, step=step, field=field, raw=raw)
+        return self._writer.submit(job, urgent=True)
+
+    def keep_flow(self, flow: Flow) -> Future[Any]:
+        """Keep the document a session will run on."""
+        job = partial(
+            sessions.keep_flow,
+            content_hash=content_hash(flow),
+            key=flow.key,
+            version=flow.version,
+            document=dump(flow),
+        )
+        return self._writer.submit(job)
+
+    def close(self) -> bool:
+        """Write what is queued, close the file. False: something could not be written in time."""
+        written = self._writer.close()
+        self._engine.dispose()
+        return written

@@ -1,0 +1,48 @@
+"""The overview of all keys (F1)."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QGridLayout, QVBoxLayout, QWidget
+
+from halodesk.ui.parts.buttons import Button
+from halodesk.ui.parts.labels import label
+from halodesk.ui.theme.tokens import Space
+
+
+class Shortcuts(QDialog):
+    """Opened with `open()`; Escape or F1 closes it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("shortcuts")
+        self.setWindowTitle(self.tr("Keyboard shortcuts"))
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(Space.XL)
+        grid.setVerticalSpacing(Space.M)
+        for row, (keys, meaning) in enumerate(self._keys()):
+            grid.addWidget(label(keys, "label"), row, 0)
+            grid.addWidget(label(meaning, "body"), row, 1)
+        close = Button(self.tr("Close"), hint="Esc", name="close_shortcuts")
+        close.clicked.connect(self.accept)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(Space.XXL, Space.XL, Space.XXL, Space.XL)
+        layout.setSpacing(Space.XL)
+        layout.addWidget(label(self.tr("Everything by keyboard"), "title"))
+        layout.addLayout(grid)
+        layout.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        return (
+            ("F2", self.tr("Answer the call")),
+            ("F4", self.tr("Hang up")),
+            ("Enter", self.tr("Main button of the page")),
+            ("Ctrl+Enter", self.tr("The same, from a box with several lines")),
+            ("1 – 9", self.tr("Choice with this number, outside of text")),
+            ("Alt+1 – Alt+9", self.tr("Choice with this number, anywhere")),
+            ("Alt+Left", self.tr("Back to the page before")),
+            ("Tab, Shift+Tab", self.tr("Next field, field before")),
+            ("Ctrl+Backspace", self.tr("Clear a secure box")),
+            ("Alt+N", self.tr("Write a note")),
+            ("F1", self.tr("This overview")),
+        )

@@ -1,0 +1,144 @@
+"""The bar on top: who, line, storage, recording."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from halodesk.protocol.phone_link import CallInfo, Registration
+from halodesk.runtime.ports import DeskPort
+from halodesk.ui.parts import pill
+from halodesk.ui.parts.buttons import Button, ThemeButton
+from halodesk.ui.parts.labels import elided, label
+from halodesk.ui.parts.mask_words import mask_words
+from halodesk.ui.parts.pill import Pill
+from halodesk.ui.theme.active import colour
+from halodesk.ui.theme.tokens import Size, Space
+
+
+class StatusBar(QFrame):
+    """Renders the desk's own state; emits what its three buttons ask for."""
+
+    theme_wanted = Signal()
+    shortcuts_wanted = Signal()
+    side_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("pane", "bar")
+        self.setFixedHeight(Size.STATUS_BAR)
+        self._name = elided(role="strong", name="agent_name")
+        self._name.setFixedWidth(150)
+        self._state = label(role="caption", name="agent_state")
+        self.registration = Pill("registration_state")
+        self.storage = Pill("storage_state")
+        self.mask = Pill("mask_indicator", height=38, strong=True)
+        self.side = Button(kind="ghost", icon="side", name="toggle_side", height=Size.BUTTON_SMALL)
+        self.side.setAccessibleName(self.tr("Cart, answers and notes"))
+        self.side.setToolTip(self.tr("Cart, answers and notes"))
+        self.side.clicked.connect(self.side_wanted)
+        self.side.hide()
+        keys = Button(kind="ghost", icon="keyboard", name="show_shortcuts", height=Size.BUTTON_SMALL)
+        keys.setAccessibleName(self.tr("Keyboard shortcuts"))
+        keys.setToolTip(self.tr("Keyboard shortcuts (F1)"))
+        keys.clicked.connect(self.shortcuts_wanted)
+        self.theme = ThemeButton()
+        self.theme.clicked.connect(self.theme_wanted)
+        who = QVBoxLayout()
+        who.setSpacing(0)
+        who.addStretch(1)
+        who.addWidget(self._name)
+        who.addWidget(self._state)
+        who.addStretch(1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(Space.XL, 0, Space.L, 0)
+        layout.setSpacing(Space.S)
+        layout.addLayout(who)
+        layout.addWidget(self.registration)
+        layout.addWidget(self.storage)
+        layout.addStretch(1)
+        layout.addWidget(self.mask)
+        layout.addSpacing(Space.S)
+        for button in (self.side, keys, self.theme):
+            layout.addWidget(button)
+
+    def render_desk(self, desk: DeskPort) -> None:
+        """All of it."""
+        self._name.setText(desk.agent)
+        self._state.setText(self._agent_state(desk))
+        self._render_registration(desk.registration, desk.account)
+        storage = desk.storage
+        words, tone, icon = {
+            "saved": (self.tr("All saved"), pill.GOOD, ""),
+            "saving": (self.tr("Saving…"), pill.PLAIN, ""),
+            "failed": (self.tr("NOT SAVED"), pill.BAD, "alert"),
+        }[storage.state]
+        self.storage.render_as(
+            words, tone, icon=icon, tip=" ".join(filter(None, (storage.message, storage.todo)))
+        )
+        self._render_mask(desk)
+
+    def _render_mask(self, desk: DeskPort) -> None:
+        page, call = desk.page, desk.call
+        words = mask_words(page.mask) if page is not None and not page.ended else None
+        if words is not None and words.short:
+            icon = "warning" if words.band == "danger" else "lock"
+            self.mask.render_as(words.short, words.tone, icon=icon, tip=words.proof)
+        elif call is not None and call.state == "active" and call.recording is not None:
+            self.mask.render_as(self.tr("REC"), pill.LIVE, tip=self.tr("This call is being recorded."))
+        elif call is not None and call.state == "active":
+            self.mask.render_as(
+                self.tr("Not recording"), pill.PLAIN, tip=self.tr("No recording of this call.")
+            )
+        else:
+            self.mask.render_as("", pill.PLAIN)
+
+    def _render_registration(self, registration: Registration | None, account: str) -> None:
+        state = registration.state if registration is not None else "unregistered"
+        words, tone = {
+            "registered": (self.tr("Line ready"), pill.GOOD),
+            "registering": (self.tr("Line connecting…"), pill.WARN),
+            "failed": (self.tr("Line down"), pill.BAD),
+            "unregistered": (self.tr("No registration"), pill.PLAIN),
+        }[state]
+        told = (registration.message, registration.todo) if registration is not None else ()
+        self.registration.render_as(words, tone, tip=" ".join(filter(None, (account, *told))))
+
+    def _agent_state(self, desk: DeskPort) -> str:
+        call: CallInfo | None = desk.call
+        page = desk.page
+        if call is not None and call.state != "ended":
+            return self.tr("On a call") if call.state == "active" else self.tr("Call coming up")
+        if page is not None:
+            return (
+                self.tr("Call finished")
+                if page.ended
+                else self.tr("Wrap-up")
+                if call
+                else self.tr("In a session")
+            )
+        return self.tr("Ready for calls")
+
+
+class MaskBand(QWidget):
+    """A band across the whole window in the colour of the mask, seen from the corner of an eye."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedHeight(Size.MASK_BAND)
+        self._token = ""
+
+    def render_as(self, token: str) -> None:
+        """Colour token; empty for a quiet line."""
+        self._token = token
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The band."""
+        painter = QPainter(self)
+        if self._token:
+            painter.fillRect(self.rect(), colour(self._token))
+        else:
+            painter.fillRect(self.rect(), colour("canvas"))
+            painter.fillRect(0, 0, self.width(), 1, colour("border"))

@@ -1,0 +1,59 @@
+"""Icons (Phosphor, from qtawesome) as plain pixmaps.
+
+The icon engine of qtawesome is a Python object; a pixmap lives and dies without it, so the
+order in which the interpreter takes things down at exit does not matter.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import qtawesome
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QIcon, QPixmap
+
+from halodesk.ui.theme.active import colours
+
+_NAMES = {
+    "alert": "ph.warning-circle-fill",
+    "answer": "ph.phone-fill",
+    "back": "ph.arrow-left-bold",
+    "brand": "ph.moon-stars-fill",
+    "cart": "ph.shopping-cart-simple-fill",
+    "check": "ph.check-bold",
+    "close": "ph.x-bold",
+    "dark": "ph.moon-fill",
+    "desk": "ph.headset-fill",
+    "dial": "ph.phone-outgoing-fill",
+    "erase": "ph.backspace-fill",
+    "hang_up": "ph.phone-disconnect-fill",
+    "incoming": "ph.phone-incoming-fill",
+    "info": "ph.info-fill",
+    "keyboard": "ph.keyboard-fill",
+    "light": "ph.sun-fill",
+    "lock": "ph.lock-key-fill",
+    "note": "ph.note-pencil-fill",
+    "person": "ph.user-fill",
+    "sealed": "ph.check-circle-fill",
+    "secure": "ph.shield-check-fill",
+    "side": "ph.columns-fill",
+    "warning": "ph.warning-fill",
+}
+
+
+def pixmap(name: str, token: str, size: int = 18, ratio: float = 2.0) -> QPixmap:
+    """The icon in a colour token of the theme in force; `ratio` device pixels a logical one."""
+    return _drawn(name, getattr(colours(), token), size, ratio)
+
+
+def icon(name: str, token: str, size: int = 18) -> QIcon:
+    """The same as a QIcon with pixmaps for 100 and 200 % scale."""
+    made = QIcon(_drawn(name, getattr(colours(), token), size, 1.0))
+    made.addPixmap(_drawn(name, getattr(colours(), token), size, 2.0))
+    return made
+
+
+@lru_cache(maxsize=256)
+def _drawn(name: str, colour: str, size: int, ratio: float) -> QPixmap:
+    drawn: QPixmap = qtawesome.icon(_NAMES[name], color=colour).pixmap(QSize(size, size), ratio)
+    return drawn

@@ -1,0 +1,314 @@
+"""The main window: one `DeskPort` in, panes out.
+
+Rules:
+- Main thread only. It reads the desk again after each topic and renders; it keeps no truth.
+- Keys that no input wants bubble up to here: Enter is the main button, digits are choices.
+- A page of another step or visit is "entered": its fields are bound anew and the time until
+  it has been painted is logged as `page_painted`. Else the inputs keep what they hold.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import structlog
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from halodesk.runtime.ports import DeskPort, Topic
+from halodesk.ui.desk.banners import Banners
+from halodesk.ui.desk.call_panel import CallPanel
+from halodesk.ui.desk.context_panel import ContextPanel
+from halodesk.ui.desk.ended_page import EndedPage
+from halodesk.ui.desk.progress import Progress
+from halodesk.ui.desk.rail import Rail
+from halodesk.ui.desk.ready_page import ReadyPage
+from halodesk.ui.desk.shortcuts import Shortcuts
+from halodesk.ui.desk.status_bar import MaskBand, StatusBar
+from halodesk.ui.desk.step_page import StepPage
+from halodesk.ui.parts.labels import pane
+from halodesk.ui.parts.mask_words import mask_words
+from halodesk.ui.theme.active import ThemeChoice, apply_theme, resolve, theme_name
+from halodesk.ui.theme.tokens import Size, Space, ThemeName
+
+_NARROW = 1060
+"""Below this width the context stands behind a button."""
+_LOG = structlog.get_logger("ui")
+
+
+class MainWindow(QMainWindow):
+    """The window of the seat. Emits `theme_changed` when the agent chose a theme."""
+
+    theme_changed = Signal(str)
+
+    def __init__(self, desk: DeskPort, *, theme: ThemeChoice = "system") -> None:
+        self._restyle_to(resolve(theme))
+        super().__init__()
+        self.setObjectName("halodesk")
+        self.setWindowTitle("HaloDesk")
+        self.setMinimumSize(720, 480)
+        self.resize(1440, 900)
+        self._desk = desk
+        self._entered: tuple[str, str, int] | None = None
+        self._awaiting_paint: tuple[float, str, int] | None = None
+        self._side_open = False
+        self._ringing = False
+        self._shortcuts: Shortcuts | None = None
+        self.status = StatusBar()
+        self.band = MaskBand()
+        self.call_panel = CallPanel()
+        self.banners = Banners()
+        self.ready = ReadyPage()
+        self.context = ContextPanel(desk)
+        self.step = StepPage(desk, self._render_session, self.context.notes.keep)
+        self.ended = EndedPage()
+        self.progress = Progress()
+        self._stack = QStackedWidget()
+        self._middle = QWidget()
+        self._build()
+        self._connect(theme)
+        self._leave = desk.subscribe(self._changed)
+        self._render_all()
+
+    # building
+
+    def _build(self) -> None:
+        for page in (self.ready, self.step, self.ended):
+            self._stack.addWidget(page)
+        middle = QVBoxLayout(self._middle)
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.setSpacing(Space.M)
+        for widget in (self.call_panel, self.banners):
+            middle.addWidget(widget)
+        middle.addWidget(self._stack, 1)
+        body = QHBoxLayout()
+        body.setContentsMargins(Space.L, Space.M, Space.L, Space.L)
+        body.setSpacing(Space.L)
+        body.addWidget(self._middle, 1)
+        body.addWidget(self.context)
+        right = QVBoxLayout()
+        right.setContentsMargins(0, 0, 0, 0)
+        right.setSpacing(0)
+        for pane_widget in (self.status, self.band):
+            right.addWidget(pane_widget)
+        right.addLayout(body, 1)
+        right.addWidget(self.progress)
+        whole = QHBoxLayout()
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(Rail())
+        whole.addLayout(right, 1)
+        centre = pane("canvas")
+        centre.setLayout(whole)
+        self.setCentralWidget(centre)
+
+    def _connect(self, theme: ThemeChoice) -> None:
+        desk = self._desk
+        self.call_panel.answer.connect(desk.answer_call)
+        self.call_panel.hang_up.connect(desk.hang_up)
+        self.ready.dial.connect(desk.dial)
+        self.ended.closed.connect(desk.close_session)
+        self.status.theme_wanted.connect(self.toggle_theme)
+        self.status.shortcuts_wanted.connect(self.show_shortcuts)
+        self.status.side_wanted.connect(self._toggle_side)
+        keys = {
+            "F1": self.show_shortcuts,
+            "F2": self._answer,
+            "F4": self._hang_up,
+            "Alt+Left": self.step.go_back,
+            "Ctrl+Return": self._go_on,
+            "Ctrl+Enter": self._go_on,
+            "Alt+N": self._write_note,
+        }
+        keys |= {f"Alt+{number}": partial(self._choose, number) for number in range(1, 10)}
+        for key, action in keys.items():
+            shortcut = QShortcut(QKeySequence(key), self)
+            # A key held down must not walk through page after page.
+            shortcut.setAutoRepeat(False)
+            shortcut.activated.connect(action)
+        if theme == "system":
+            QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
+
+    # rendering
+
+    def _changed(self, topic: Topic) -> None:
+        match topic:
+            case "session":
+                self._render_session()
+            case "call":
+                self._render_call()
+            case "registration" | "storage" | "notice":
+                self._render_desk()
+
+    def _render_all(self) -> None:
+        self._render_desk()
+        self._render_call()
+        self._render_session()
+
+    def _render_desk(self) -> None:
+        self.status.render_desk(self._desk)
+        self.banners.render_desk(self._desk)
+        page = self._desk.page
+        if page is not None and page.ended:
+            self.ended.render_page(page, self._desk)
+
+    def _render_call(self) -> None:
+        call = self._desk.call
+        self.call_panel.render_call(call)
+        self.ready.render_desk(self._desk)
+        self.status.render_desk(self._desk)
+        ringing = call is not None and call.state == "incoming"
+        if ringing and not self._ringing:
+            QApplication.alert(self)
+        self._ringing = ringing
+
+    def _render_session(self) -> None:
+        begun = time.perf_counter()
+        page = self._desk.page
+        self.status.render_desk(self._desk)
+        self.context.setVisible(page is not None and self._context_fits())
+        if page is None:
+            self._show_ready()
+            return
+        self.band.render_as("" if page.ended else mask_words(page.mask).band)
+        key = (self._desk.session_id, page.step, page.visit)
+        entering = key != self._entered
+        self._entered = key
+        self.context.render_page(page)
+        self.progress.render_page(page, self._desk.flow_name, entering=entering)
+        if page.ended:
+            first = self._stack.currentWidget() is not self.ended
+            self.step.leave()
+            self.ended.render_page(page, self._desk)
+            self._stack.setCurrentWidget(self.ended)
+            if first:
+                self.ended.focus_first()
+        else:
+            self._stack.setCurrentWidget(self.step)
+            self.step.render_page(page, entering=entering)
+        if entering:
+            self._awaiting_paint = (begun, page.step, page.visit)
+            self.update()
+
+    def _show_ready(self) -> None:
+        self.band.render_as("")
+        self.progress.render_page(None, "", entering=False)
+        self.ready.render_desk(self._desk)
+        if self._entered is not None or self._stack.currentWidget() is not self.ready:
+            self._entered = None
+            self.step.leave()
+            self.context.notes.clear()
+            self._stack.setCurrentWidget(self.ready)
+        self.ready.focus_first()
+
+    def event(self, event: QEvent) -> bool:
+        """Notes when a page that was entered has been painted."""
+        done = super().event(event)
+        if event.type() is QEvent.Type.UpdateRequest and self._awaiting_paint is not None:
+            begun, step, visit = self._awaiting_paint
+            self._awaiting_paint = None
+            _LOG.debug(
+                "page_painted", step=step, visit=visit, ms=round((time.perf_counter() - begun) * 1000, 2)
+            )
+        return done
+
+    # keys
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter and digits that no input wanted."""
+        text = event.text()
+        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if modifiers or event.isAutoRepeat() or self._stack.currentWidget() is self.ready:
+            super().keyPressEvent(event)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._go_on()
+        elif len(text) == 1 and text in "123456789" and self.step.choices.digits:
+            self._choose(int(text))
+        else:
+            super().keyPressEvent(event)
+
+    def _go_on(self) -> None:
+        if self._stack.currentWidget() is self.step:
+            self.step.submit_primary()
+        elif self._stack.currentWidget() is self.ended:
+            self.ended.button.click()
+
+    def _choose(self, number: int) -> None:
+        if self._stack.currentWidget() is self.step:
+            self.step.choices.press(number - 1)
+
+    def _answer(self) -> None:
+        call = self._desk.call
+        if call is not None and call.state == "incoming":
+            self._desk.answer_call()
+
+    def _hang_up(self) -> None:
+        call = self._desk.call
+        if call is not None and call.state != "ended":
+            self._desk.hang_up()
+
+    def _write_note(self) -> None:
+        if self.context.isHidden() and self._desk.page is not None:
+            self._toggle_side()
+        self.context.notes.box.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def show_shortcuts(self) -> None:
+        """Opens the overview of all keys."""
+        if self._shortcuts is None:
+            self._shortcuts = Shortcuts(self)
+        self._shortcuts.open()
+
+    # theme and size
+
+    def toggle_theme(self) -> None:
+        """Light to dark and back; the choice is told by `theme_changed`."""
+        self.set_theme("light" if theme_name() == "dark" else "dark")
+        self.theme_changed.emit(theme_name())
+
+    def set_theme(self, choice: ThemeChoice) -> None:
+        """Applies a theme to the whole application."""
+        self._restyle_to(resolve(choice))
+        self.status.theme.refresh()
+        self.step.restyle()
+        self._render_all()
+
+    def _restyle_to(self, name: ThemeName) -> None:
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            apply_theme(application, name)
+
+    def _follow_system(self) -> None:
+        self.set_theme("system")
+
+    def _context_fits(self) -> bool:
+        return self.width() >= _NARROW or self._side_open
+
+    def _toggle_side(self) -> None:
+        self._side_open = not self._side_open
+        self._fit_panes()
+
+    def _fit_panes(self) -> None:
+        narrow = self.width() < _NARROW
+        session = self._desk.page is not None
+        self.status.side.setVisible(narrow and session)
+        if not narrow:
+            self._side_open = False
+        self.context.setVisible(session and self._context_fits())
+        self._middle.setVisible(not (narrow and self._side_open and session))
+        self.context.setFixedWidth(
+            Size.CONTEXT if not (narrow and self._side_open) else max(self.width() - 140, 320)
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The context goes behind a button where the page needs the room."""
+        super().resizeEvent(event)
+        self._fit_panes()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Hands over what is half typed, and stops listening."""
+        self.step.flush_drafts()
+        self.context.notes.keep()
+        self._leave()
+        super().closeEvent(event)

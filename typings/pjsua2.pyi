@@ -1,0 +1,222 @@
+"""What HaloDesk uses of pjsua2 2.15 (SWIG), by hand. Add what you use; leave out the rest."""
+
+from collections.abc import Iterator
+from typing import SupportsInt
+
+PJMEDIA_FORMAT_PCM: int
+PJMEDIA_FRAME_TYPE_AUDIO: int
+PJMEDIA_FRAME_TYPE_NONE: int
+PJMEDIA_TYPE_AUDIO: int
+PJSIP_INV_STATE_CALLING: int
+PJSIP_INV_STATE_CONFIRMED: int
+PJSIP_INV_STATE_CONNECTING: int
+PJSIP_INV_STATE_DISCONNECTED: int
+PJSIP_INV_STATE_EARLY: int
+PJSIP_INV_STATE_INCOMING: int
+PJSIP_TP_STATE_DISCONNECTED: int
+PJSIP_TRANSPORT_TCP: int
+PJSIP_TRANSPORT_TLS: int
+PJSIP_TRANSPORT_UDP: int
+PJSUA_CALL_MEDIA_ACTIVE: int
+PJSUA_CALL_MEDIA_REMOTE_HOLD: int
+PJSUA_INVALID_ID: int
+
+class Error(Exception):
+    status: int
+    title: str
+    reason: str
+
+class Version:
+    full: str
+
+class ByteVector:
+    this: SupportsInt
+    def __init__(self, data: bytes = ...) -> None: ...
+    def resize(self, size: int) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[int]: ...
+
+class MediaFrame:
+    type: int
+    buf: ByteVector
+    size: int
+
+class MediaFormatAudio:
+    def init(
+        self, formatId: int, clockRate: int, channelCount: int, frameTimeUsec: int, bitsPerSample: int
+    ) -> None: ...
+
+class AudioMedia:
+    def startTransmit(self, sink: AudioMedia) -> None: ...
+    def stopTransmit(self, sink: AudioMedia) -> None: ...
+
+class AudioMediaPort(AudioMedia):
+    def __init__(self) -> None: ...
+    def createPort(self, name: str, fmt: MediaFormatAudio) -> None: ...
+    def onFrameRequested(self, frame: MediaFrame) -> None: ...
+    def onFrameReceived(self, frame: MediaFrame) -> None: ...
+
+class LogEntry:
+    level: int
+    msg: str
+
+class LogWriter:
+    def __init__(self) -> None: ...
+    def __disown__(self) -> LogWriter: ...
+    def write(self, entry: LogEntry) -> None: ...
+
+class UaConfig:
+    threadCnt: int
+    mainThreadOnly: bool
+    maxCalls: int
+    userAgent: str
+
+class MediaConfig:
+    clockRate: int
+    audioFramePtime: int
+    noVad: bool
+    jbMax: int
+
+class LogConfig:
+    level: int
+    consoleLevel: int
+    msgLogging: int
+    decor: int
+    writer: LogWriter
+
+class EpConfig:
+    uaConfig: UaConfig
+    medConfig: MediaConfig
+    logConfig: LogConfig
+
+class TransportConfig:
+    port: int
+    portRange: int
+    boundAddress: str
+
+class TransportInfo:
+    localAddress: str
+
+class OnTransportStateParam:
+    state: int
+
+class CodecInfo:
+    codecId: str
+
+class AudDevManager:
+    def setNullDev(self) -> None: ...
+    def getDevCount(self) -> int: ...
+
+class Endpoint:
+    def __init__(self) -> None: ...
+    @staticmethod
+    def instance() -> Endpoint: ...
+    def libCreate(self) -> None: ...
+    def libInit(self, prmEpConfig: EpConfig) -> None: ...
+    def libStart(self) -> None: ...
+    def libDestroy(self) -> None: ...
+    def libHandleEvents(self, msec_timeout: int) -> int: ...
+    def libVersion(self) -> Version: ...
+    def transportCreate(self, type: int, cfg: TransportConfig) -> int: ...
+    def transportGetInfo(self, id: int) -> TransportInfo: ...
+    def transportClose(self, id: int) -> None: ...
+    def audDevManager(self) -> AudDevManager: ...
+    def codecEnum2(self) -> list[CodecInfo]: ...
+    def codecSetPriority(self, codec_id: str, priority: int) -> None: ...
+    def srtpCryptoEnum(self) -> list[object]: ...
+    def onTransportState(self, prm: OnTransportStateParam) -> None: ...
+
+class AuthCredInfo:
+    def __init__(self, scheme: str, realm: str, user_name: str, data_type: int, data: str) -> None: ...
+
+class AccountRegConfig:
+    registrarUri: str
+    timeoutSec: int
+    retryIntervalSec: int
+    firstRetryIntervalSec: int
+
+class AccountSipConfig:
+    authCreds: list[AuthCredInfo]
+    transportId: int
+
+class AccountMediaConfig:
+    transportConfig: TransportConfig
+
+class AccountConfig:
+    idUri: str
+    regConfig: AccountRegConfig
+    sipConfig: AccountSipConfig
+    mediaConfig: AccountMediaConfig
+
+class SipRxData:
+    wholeMsg: str
+    srcAddress: str
+
+class OnRegStateParam:
+    status: int
+    code: int
+    expiration: int
+    rdata: SipRxData
+
+class OnIncomingCallParam:
+    callId: int
+    rdata: SipRxData
+
+class Account:
+    def __init__(self) -> None: ...
+    def create(self, cfg: AccountConfig) -> None: ...
+    def shutdown(self) -> None: ...
+    def setRegistration(self, renew: bool) -> None: ...
+    def onRegState(self, prm: OnRegStateParam) -> None: ...
+    def onIncomingCall(self, prm: OnIncomingCallParam) -> None: ...
+
+class SipHeader:
+    hName: str
+    hValue: str
+
+class SipTxOption:
+    headers: list[SipHeader]
+
+class CallOpParam:
+    statusCode: int
+    reason: str
+    txOption: SipTxOption
+    def __init__(self, useDefaultCallSetting: bool = ...) -> None: ...
+
+class CallMediaInfo:
+    type: int
+    status: int
+
+class CallInfo:
+    state: int
+    callIdString: str
+    lastStatusCode: int
+    lastReason: str
+    media: list[CallMediaInfo]
+
+class StreamInfo:
+    codecName: str
+    codecClockRate: int
+
+class OnCallStateParam: ...
+class OnCallMediaStateParam: ...
+
+class OnCallTransferRequestParam:
+    statusCode: int
+
+class OnCallReplaceRequestParam:
+    statusCode: int
+
+class Call:
+    def __init__(self, acc: Account, call_id: int = ...) -> None: ...
+    def getId(self) -> int: ...
+    def getInfo(self) -> CallInfo: ...
+    def getAudioMedia(self, med_idx: int) -> AudioMedia: ...
+    def getStreamInfo(self, med_idx: int) -> StreamInfo: ...
+    def makeCall(self, dst_uri: str, prm: CallOpParam) -> None: ...
+    def answer(self, prm: CallOpParam) -> None: ...
+    def hangup(self, prm: CallOpParam) -> None: ...
+    def onCallState(self, prm: OnCallStateParam) -> None: ...
+    def onCallMediaState(self, prm: OnCallMediaStateParam) -> None: ...
+    def onCallTransferRequest(self, prm: OnCallTransferRequestParam) -> None: ...
+    def onCallReplaceRequest(self, prm: OnCallReplaceRequestParam) -> None: ...
