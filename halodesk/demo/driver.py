@@ -67,6 +67,13 @@ class Hands:
         widget.setFocus(Qt.FocusReason.MouseFocusReason)
         QTest.keyClicks(widget, text)
 
+    def type_slowly(self, name: str, text: str, each_s: float) -> Script:
+        """Type as somebody who listens: one key every `each_s` seconds."""
+        for sign in text:
+            self.type(name, sign)
+            until = time.monotonic() + each_s
+            yield Until(lambda until=until: time.monotonic() >= until, "the next key")  # type: ignore[misc]  # bound now
+
     def retype(self, name: str, text: str) -> None:
         """Replace what stands in it (the caller's number, say) by pressing keys."""
         widget = self._usable(name)

@@ -48,6 +48,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
     from_s: float
     to_s: float
+    frames: int
+    """Whole frames that were looked at."""
     leaked_frames: int
     before_db: float
     after_db: float
@@ -88,6 +90,7 @@ def window(levels: Levels, from_s: float, to_s: float) -> Window:
     return Window(
         from_s=from_s,
         to_s=to_s,
+        frames=len(inside),
         leaked_frames=int((inside >= usual - LEAK_DB).sum()) if usual > FLOOR_DB else len(inside),
         before_db=_median(before),
         after_db=_median(after),

@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 from halodesk.demo.driver import Hands, Script, Until
 
-CARDS = ("4000056655665556", "5555555555554444", "4242424242424242")
-"""Test numbers that pass every check; the scripted gateway decides what becomes of the charge."""
-EXPIRY, CVV = "1230", "123"
+CARDS = (("4000056655665556", "739"), ("378282246310005", "8416"), ("4242424242424242", "951"))
+"""Test cards and codes that pass every check; the scripted gateway decides what becomes of the charge."""
+EXPIRY = "1230"
 TALK_S = 1.6
 """How long the agent talks before and after the card is read: the marker must be heard there."""
+DIGIT_S = 0.1
+"""Pace of the digits, so that each masked window is long enough to measure."""
 
 CALLER = {
     "first_name": "Jordan",
@@ -66,14 +68,14 @@ def order_call(hands: Hands, marker: Callable[[], None]) -> Script:
     hands.picture("billing")
     yield from _talk()
     hands.click("choice:")
-    for attempt, card in enumerate(CARDS, start=1):
+    for attempt, (card, cvv) in enumerate(CARDS, start=1):
         yield at("payment", attempt)
         if attempt == 1:
             hands.picture("payment-locked")
         yield Until(lambda: hands.can_use("field:card_number"), "the mask to be confirmed", 10)
-        hands.type("field:card_number", card)
-        hands.type("field:card_expiry", EXPIRY)
-        hands.type("field:card_cvv", CVV)
+        yield from hands.type_slowly("field:card_number", card, DIGIT_S)
+        yield from hands.type_slowly("field:card_expiry", EXPIRY, DIGIT_S)
+        yield from hands.type_slowly("field:card_cvv", cvv, DIGIT_S)
         hands.picture(f"payment-{attempt}")
         hands.click("choice:")
         if attempt < len(CARDS):

@@ -28,6 +28,8 @@ from halodesk.store.seat_store import SeatStore
 
 PBX_ON_ITS_WAY_S = 0.2
 CALLER_CHANNEL = 1
+LEAST_FRAMES = 25
+"""A shorter stretch proves nothing: half a second of 20 ms frames."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,8 +164,8 @@ def write_report(
         )
         if theirs
         else None,
-        recording=RecordingPart(path=str(sound), duration_s=round(kept.samples / kept.sample_rate, 3)),
-        screenshots=list(pictures),
+        recording=RecordingPart(path=sound.name, duration_s=round(kept.samples / kept.sample_rate, 3)),
+        screenshots=[str(Path(picture).relative_to(out)) for picture in pictures],
     )
     (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     return report
@@ -236,6 +238,8 @@ def _pbx_part(
 def _problems(where: str, windows: Sequence[tuple[MaskWindow, Window]]) -> list[str]:
     problems = []
     for number, (found, measured) in enumerate(windows, start=1):
+        if measured.frames < LEAST_FRAMES:
+            problems.append(f"{where}: window {number} has {measured.frames} frames, too few to prove anything.")
         if measured.leaked_frames:
             problems.append(f"{where}: {measured.leaked_frames} frames leaked in window {number}.")
         if not measured.present_around:

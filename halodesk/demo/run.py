@@ -187,12 +187,14 @@ class _Caller:
 @contextmanager
 def _caller(folder: Path, pbx: Lab | None, seat: Seat, say: Callable[[str], None]) -> Iterator[_Caller]:
     folder.mkdir(mode=0o700)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "halodesk.demo.caller", "--data", str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
+    with (folder / "stderr.log").open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "halodesk.demo.caller", "--data", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            text=True,
+        )
     io = IoThread()
     try:
         client = io.submit(_dial(io, folder, pbx, seat)).result(60)

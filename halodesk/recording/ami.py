@@ -41,7 +41,10 @@ PING_SECONDS = 10.0
 SILENCE_SECONDS = 0.5
 """A request that ran out sooner than this says nothing about the link."""
 STABLE_SECONDS = 5.0
-"""A connection that lasted this long starts the back-off anew."""
+"""A connection that was up this long starts the back-off anew."""
+
+MAX_FAILURES = 30
+"""Exponent at which the back-off is at its longest, whatever its settings."""
 
 
 class AmiAccess(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +210,8 @@ class AmiClient:
         self._chance = chance
         self._task: asyncio.Task[None] | None = None
         self._connection: _Connection | None = None
+        self._up_since = 0.0
+        self._failures = 0
         self.problem = "Not connected yet."
 
     @property
@@ -251,21 +256,17 @@ class AmiClient:
         return self._connection
 
     async def _stay_connected(self) -> None:
-        loop = asyncio.get_running_loop()
-        failures = 0
         while True:
-            began = loop.time()
             try:
                 await self._one_connection()
             except _LoginRefusedError as problem:
                 self.problem = str(problem)
-                failures = 30
+                self._failures = MAX_FAILURES
             except RecorderError as problem:
                 self.problem = str(problem)
-                failures = 0 if loop.time() - began > STABLE_SECONDS else min(failures, 30)
             _log.warning("pbx down", why=self.problem)
-            longest = min(self._backoff.longest, self._backoff.first * 2.0**failures)
-            failures += 1
+            longest = min(self._backoff.longest, self._backoff.first * 2.0**self._failures)
+            self._failures = min(self._failures + 1, MAX_FAILURES)
             await asyncio.sleep(longest * self._chance())
 
     async def _one_connection(self) -> None:
@@ -282,6 +283,7 @@ class AmiClient:
         try:
             await self._login(connection)
             self._connection = connection
+            self._up_since = asyncio.get_running_loop().time()
             self.problem = ""
             _log.info("pbx up")
             self._listener.ami_up()
@@ -300,6 +302,8 @@ class AmiClient:
         self.problem = str(reason)
         if self._connection is not None:
             self._connection = None
+            if asyncio.get_running_loop().time() - self._up_since > STABLE_SECONDS:
+                self._failures = 0
             self._listener.ami_down(reason.message)
 
     async def _login(self, connection: _Connection) -> None:

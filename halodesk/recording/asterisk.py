@@ -215,6 +215,9 @@ class AmiRecorderControl:
         if not roots and (held := self._held.get(sip_call_id)) is not None:
             roots = {uid for uid in held.uniqueids if calls.get(uid) is not None}
         if not roots:
+            await self._pbx.look_again(deadline)
+            roots = calls.of_sip_call(sip_call_id)
+        if not roots:
             raise RecorderError(
                 "The PBX knows no call with this SIP Call-ID.",
                 "If a device between phone and PBX changes Call-IDs, this control cannot work: call IT.",

@@ -72,6 +72,12 @@ class MixMonitors:
         calls.seed(channels, bridges)
         return True
 
+    async def look_again(self, deadline: float) -> None:
+        """Add channels that no event told of (yet), and their SIP Call-IDs. Raises `RecorderError`."""
+        calls = self.calls
+        calls.add_unknown(await self._client.ask_list("CoreShowChannels", timeout_s=_left(deadline)))
+        await self.ask_call_ids(deadline)
+
     async def ask_call_ids(self, deadline: float) -> None:
         """Learn the SIP Call-ID of every PJSIP channel that was not asked yet. Raises `RecorderError`."""
         unasked = self.calls.without_sip_call_id()

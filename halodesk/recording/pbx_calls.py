@@ -64,13 +64,18 @@ class PbxCalls:
                 self._hold(bridge)
             elif row.get("BridgeCreator") == "ConfBridge" and row.get("BridgeNumChannels").isdecimal():
                 conferences[bridge] = int(row.get("BridgeNumChannels"))
-        for row in channels:
-            channel = self._upsert(row, row.get("Channel"))
-            if channel is not None:
-                self._enter(channel, row.get("BridgeId"))
+        self.add_unknown(channels)
         for bridge, count in conferences.items():
             if count - len(self._by_bridge.get(bridge, ())) > 1:
                 self._recorded_bridges.add(bridge)
+
+    def add_unknown(self, channels: Iterable[AmiMessage]) -> None:
+        """Add those rows of `CoreShowChannels` that are new; about the others events know better."""
+        for row in channels:
+            if row.get("Uniqueid") not in self._channels:
+                channel = self._upsert(row, row.get("Channel"))
+                if channel is not None:
+                    self._enter(channel, row.get("BridgeId"))
 
     def apply(self, event: AmiMessage) -> Channel | None:
         """Take in one event; returns the channel it is about, if it still exists afterwards."""

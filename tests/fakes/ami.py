@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -263,6 +263,13 @@ async def _messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
         elif message:
             yield message
             message = {}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what announces itself to nobody; polls, ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
 
 
 @asynccontextmanager

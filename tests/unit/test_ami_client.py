@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from halodesk.engine.errors import RecorderError
 from halodesk.recording.ami import AmiAccess, AmiClient, Backoff
 from halodesk.recording.ami_wire import AmiMessage
-from tests.fakes.ami import FakeAmi, fake_ami
+from tests.fakes.ami import FakeAmi, fake_ami, until
 
 QUICK = Backoff(first=0.001, longest=0.004)
 
@@ -73,13 +73,6 @@ async def connected(
         yield client, listener
     finally:
         await client.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """For what announces itself to nobody; polls."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
 
 
 def test_login_is_a_challenge_and_the_secret_stays_off_the_wire_and_out_of_words() -> None:

@@ -60,6 +60,8 @@ class Choices(QFrame):
         self.views = page.choices
         while len(self._buttons) < len(self.views):
             button = ChoiceButton()
+            # Shown without a parent it would be a window of its own for a moment.
+            button.setParent(self._box)
             button.clicked.connect(self._pressed)
             self._buttons.append(button)
         for index, button in enumerate(self._buttons):

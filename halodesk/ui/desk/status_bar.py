@@ -33,7 +33,7 @@ class StatusBar(QFrame):
         self._state = label(role="caption", name="agent_state")
         self.registration = Pill("registration_state")
         self.storage = Pill("storage_state")
-        self.mask = Pill("mask_indicator", height=38, strong=True)
+        self.recording = Pill("mask_indicator", height=38, strong=True)
         self.side = Button(kind="ghost", icon="side", name="toggle_side", height=Size.BUTTON_SMALL)
         self.side.setAccessibleName(self.tr("Cart, answers and notes"))
         self.side.setToolTip(self.tr("Cart, answers and notes"))
@@ -58,7 +58,7 @@ class StatusBar(QFrame):
         layout.addWidget(self.registration)
         layout.addWidget(self.storage)
         layout.addStretch(1)
-        layout.addWidget(self.mask)
+        layout.addWidget(self.recording)
         layout.addSpacing(Space.S)
         for button in (self.side, keys, self.theme):
             layout.addWidget(button)
@@ -84,15 +84,15 @@ class StatusBar(QFrame):
         words = mask_words(page.mask) if page is not None and not page.ended else None
         if words is not None and words.short:
             icon = "warning" if words.band == "danger" else "lock"
-            self.mask.render_as(words.short, words.tone, icon=icon, tip=words.proof)
+            self.recording.render_as(words.short, words.tone, icon=icon, tip=words.proof)
         elif call is not None and call.state == "active" and call.recording is not None:
-            self.mask.render_as(self.tr("REC"), pill.LIVE, tip=self.tr("This call is being recorded."))
+            self.recording.render_as(self.tr("REC"), pill.LIVE, tip=self.tr("This call is being recorded."))
         elif call is not None and call.state == "active":
-            self.mask.render_as(
+            self.recording.render_as(
                 self.tr("Not recording"), pill.PLAIN, tip=self.tr("No recording of this call.")
             )
         else:
-            self.mask.render_as("", pill.PLAIN)
+            self.recording.render_as("", pill.PLAIN)
 
     def _render_registration(self, registration: Registration | None, account: str) -> None:
         state = registration.state if registration is not None else "unregistered"

@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -17,8 +18,8 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from halodesk.engine import commands as c
-from halodesk.engine.pan import has_card_number
 from halodesk.engine.page import Page
+from halodesk.engine.pan import has_card_number
 from halodesk.runtime.ports import DeskPort, SecretView
 from halodesk.ui.desk.choices import Choices
 from halodesk.ui.desk.field_grid import FieldGrid
@@ -167,7 +168,7 @@ class StepPage(QFrame):
         if self.fields.arrange(layout.rows(self.page.fields, wide=wide)):
             order = [found for widget in self.fields.widgets.values() for found in widget.inputs()]
             order += list(self.choices.buttons())
-            for first, second in zip(order, order[1:], strict=False):
+            for first, second in pairwise(order):
                 QWidget.setTabOrder(first, second)
 
     def _show_problem(self) -> None:

@@ -195,10 +195,14 @@ class FieldWidget(QWidget):
         name = self.view.name
         self.dirty = False
         words = self.host.answer(name, self.raw())
-        if words and self.view is not None and self.view.name == name:
+        if words and self._shows(name):
             self.dirty = True
             self.refuse(words)
         return not words
+
+    def _shows(self, name: str) -> bool:
+        """Still the input of that field: an answer may have led to another page."""
+        return self.view is not None and self.view.name == name
 
     def refuse(self, words: str) -> None:
         """Shows the engine's words below the input, or takes them away."""

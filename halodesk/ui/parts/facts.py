@@ -29,7 +29,7 @@ class FactStrip(QFrame):
         while len(self._cells) < len(facts):
             cell = QVBoxLayout()
             cell.setSpacing(2)
-            pair = (label(role="caption"), elided(role=self._role))
+            pair: tuple[QLabel, QLabel] = (label(role="caption"), elided(role=self._role))
             for part in pair:
                 cell.addWidget(part)
             self._cells.append(pair)

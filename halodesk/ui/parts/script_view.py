@@ -105,6 +105,12 @@ class ScriptView(QTextBrowser):
     def _dress(self) -> None:
         blocks = self._blocks()
         cursor = QTextCursor(self.document())
+        # The margin of a first block is not laid out; that of the root frame is.
+        frame = self.document().rootFrame()
+        shape_of_all = frame.frameFormat()
+        shape_of_all.setTopMargin(Space.L if blocks and blocks[0][1] else 0)
+        shape_of_all.setBottomMargin(Space.L if blocks and blocks[-1][1] else 0)
+        frame.setFrameFormat(shape_of_all)
         for index, (block, quoted) in enumerate(blocks):
             before = blocks[index - 1][1] if index else None
             after = blocks[index + 1][1] if index + 1 < len(blocks) else None
@@ -114,15 +120,21 @@ class ScriptView(QTextBrowser):
             shape.setLineHeight(
                 142 if quoted else 135, int(QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
             )
-            top = Space.L if quoted and before is not True else Space.M if index else 0
-            bottom = Space.L + (Space.L if after is not None else 0) if quoted and after is not True else 0
-            shape.setTopMargin(top)
-            shape.setBottomMargin(bottom)
+            shape.setTopMargin(self._gap(before, quoted))
+            shape.setBottomMargin(Space.L if quoted and after is False else 0)
             if quoted:
                 shape.setLeftMargin(_INSET)
                 shape.setRightMargin(_INSET)
             cursor.setBlockFormat(shape)
             self._ink(block, cursor, quoted)
+
+    def _gap(self, before: bool | None, quoted: bool) -> int:
+        """Distance to the block before: a quote needs room for the edge of its card."""
+        if before is None:
+            return 0
+        if quoted != before:
+            return Space.XL + Space.S if quoted else Space.L
+        return Space.M
 
     def _ink(self, block: QTextBlock, cursor: QTextCursor, quoted: bool) -> None:
         """Size and colour of the block; bold runs keep their weight."""

@@ -70,10 +70,10 @@ class SecretBox(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """Digits and erasing keys belong to this box before any shortcut."""
-        if event.type() is QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            if _digit(event) or event.key() in _ERASE:
-                event.accept()
-                return True
+        override = event.type() is QEvent.Type.ShortcutOverride
+        if override and isinstance(event, QKeyEvent) and (_digit(event) or event.key() in _ERASE):
+            event.accept()
+            return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -1,0 +1,283 @@
+"""A desk for tests: the real engine and a real flow behind `DeskPort`, outside work at once.
+
+The mask is confirmed and the card charged in the same call, unless a test says otherwise
+(`hold_mask`, `hold_effects`), so that a test sees each state as long as it wants to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from halodesk.engine import commands as c
+from halodesk.engine.core import decide
+from halodesk.engine.events import AnyEvent, CallFacts, Incident
+from halodesk.engine.evolve import fold
+from halodesk.engine.flow import Flow, load
+from halodesk.engine.page import Page, page
+from halodesk.engine.session import Session
+from halodesk.protocol.phone_link import CallInfo, Recording, Registration
+from halodesk.runtime.ports import DeskNotice, SecretView, StorageState, Topic, Unsubscribe
+
+FLOWS = Path(__file__).resolve().parents[2] / "resources" / "flows"
+GOOD_CARD, EXPIRY, CVV = "4242424242424242", "1230", "123"
+_LENGTHS = {"number": 16, "expiry": 4, "cvv": 3}
+
+
+def sample_flow() -> Flow:
+    """The flow that ships."""
+    return load((FLOWS / "supplement-order.flow.json").read_bytes())
+
+
+class FakeDesk:
+    """`DeskPort` without threads, phone or disk."""
+
+    def __init__(self, flow: Flow | None = None, *, agent: str = "Ann Lee") -> None:
+        self.flow = flow if flow is not None else sample_flow()
+        self.agent = agent
+        self.account = "sip:1001@pbx.example"
+        self.registration: Registration | None = Registration(account="main", state="registered", code=200)
+        self.phone_problem: DeskNotice | None = None
+        self.call: CallInfo | None = None
+        self.session_id = ""
+        self.storage = StorageState()
+        self.notices: tuple[DeskNotice, ...] = ()
+        self.state: Session | None = None
+        self.events: list[AnyEvent] = []
+        self.commands: list[c.Command] = []
+        self.draft_calls: list[tuple[str, Any]] = []
+        self.dialled: list[str] = []
+        self.hold_mask = False
+        self.hold_effects = False
+        self.declines: list[str] = []
+        """Reasons of the next charges that are declined."""
+        self.card_problem = ""
+        self._drafts: dict[str, Any] = {}
+        self._digits: dict[str, str] = {}
+        self._listeners: list[Callable[[Topic], None]] = []
+
+    # values
+
+    @property
+    def page(self) -> Page | None:
+        return page(self.flow, self.state) if self.state is not None else None
+
+    @property
+    def flow_name(self) -> str:
+        return f"{self.flow.name} · version {self.flow.version}" if self.state is not None else ""
+
+    @property
+    def drafts(self) -> Mapping[str, Any]:
+        return self._drafts
+
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
+
+    def subscribe(self, listener: Callable[[Topic], None]) -> Unsubscribe:
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    # what a test makes happen
+
+    def ring(self, name: str = "Robin Ortiz", number: str = "+12025550143") -> None:
+        self.call = CallInfo(
+            key="call-1",
+            sip_call_id="sip-1",
+            account="main",
+            direction="in",
+            state="incoming",
+            remote_uri=f"sip:{number}@pbx.example",
+            remote_number=number,
+            remote_name=name,
+            called="8005550142",
+            headers={"X-Queue": "support"},
+            begun_at=time.time(),
+        )
+        self.tell("call")
+
+    def answer_call(self) -> None:
+        assert self.call is not None
+        self.call = replace(
+            self.call,
+            state="active",
+            codec="opus/48000",
+            answered_at=time.time() - 83,
+            recording=Recording(path="call-1.flac", sample_rate=16000, samples=0),
+        )
+        self.tell("call")
+        self.begin()
+
+    def begin(self) -> None:
+        """Starts a session, for the call in hand where there is one."""
+        call = self.call
+        facts = CallFacts()
+        if call is not None:
+            facts = CallFacts(direction="in", number=call.remote_number, name=call.remote_name, called=call.called)
+        self.state = Session()
+        self.session_id = "session-1"
+        assert self.do(c.Start(agent=self.agent.split()[0], call=facts)) is None
+
+    def hang_up(self) -> None:
+        if self.call is None or self.call.state == "ended":
+            return
+        ended = time.time()
+        self.call = replace(self.call, state="ended", ended_at=ended, reason="Ended by the agent")
+        self.tell("call")
+        if self.state is not None and self.state.status == "running":
+            self.do(c.LoseCall(reason="Ended by the agent", by="agent"))
+
+    def dial(self, number: str) -> None:
+        self.dialled.append(number)
+
+    def lose_mask(self) -> None:
+        assert self.state is not None
+        self._digits.clear()
+        self.do(
+            c.ReportMask(
+                lease=self.state.mask.lease,
+                phase="lost",
+                message="The PBX recorder stopped answering.",
+                todo="Do not take card data until it is masked again.",
+            )
+        )
+
+    def hold(self) -> None:
+        """All recorders confirm the mask."""
+        assert self.state is not None
+        self.do(c.ReportMask(lease=self.state.mask.lease, phase="held", confirmed_by=("HaloDesk recorder", "PBX")))
+
+    def settle(self) -> None:
+        """The outside work under way is done."""
+        held, self.hold_effects = self.hold_effects, False
+        self._outside()
+        self.tell("session")
+        self.hold_effects = held
+
+    def report(self, id_: str, outcome: Any, **result: Any) -> None:
+        self.do(c.Resolve(id=id_, outcome=outcome, result=result))
+
+    def show_storage(self, storage: StorageState) -> None:
+        self.storage = storage
+        self.tell("storage")
+
+    def tell(self, topic: Topic) -> None:
+        for listener in list(self._listeners):
+            listener(topic)
+
+    # wishes
+
+    def do(self, command: c.Command) -> c.Refused | None:
+        self.commands.append(command)
+        if self.state is None:
+            return c.Refused(code="no_session", message="There is no session.")
+        result = decide(self.flow, self.state, command)
+        if isinstance(result, c.Refused):
+            return result
+        self._fold(result)
+        if isinstance(command, c.Answer):
+            self._drafts.pop(command.field, None)
+        self._outside()
+        self.tell("session")
+        return None
+
+    def draft(self, field: str, raw: Any) -> None:
+        self.draft_calls.append((field, raw))
+        self._drafts[field] = raw
+
+    def secret(self, field: str) -> SecretView:
+        digits = self._digits.get(field, "")
+        full = len(digits) == _LENGTHS[self._role(field)]
+        number = full and self._role(field) == "number"
+        problem = ""
+        if number and self.card_problem:
+            problem = self.card_problem
+        return SecretView(
+            length=len(digits),
+            complete=full,
+            last4=digits[-4:] if number else "",
+            brand="Visa" if number else "",
+            problem=problem,
+        )
+
+    def type_secret(self, field: str, digit: str) -> SecretView:
+        view = self.secret(field)
+        if self.state is None or self.state.mask.phase != "held" or view.complete:
+            return view
+        self._digits[field] = self._digits.get(field, "") + digit
+        view = self.secret(field)
+        if view.complete:
+            self.do(c.EnterSecret(field=field, handle=f"handle-{field}", problem=view.problem))
+        return view
+
+    def erase_secret(self, field: str, *, all_digits: bool = False) -> SecretView:
+        self._digits[field] = "" if all_digits else self._digits.get(field, "")[:-1]
+        self.do(c.ClearSecret(field=field))
+        return self.secret(field)
+
+    def dismiss(self, notice: DeskNotice) -> None:
+        self.notices = tuple(found for found in self.notices if found is not notice)
+        self.tell("notice")
+
+    def close_session(self) -> None:
+        self.state = None
+        self.session_id = ""
+        self.call = None
+        self._drafts.clear()
+        self.tell("call")
+        self.tell("session")
+
+    # outside work
+
+    def _role(self, field: str) -> str:
+        current = self.page
+        found = next((view for view in current.fields if view.name == field), None) if current else None
+        return found.role if found is not None and found.role else "number"
+
+    def _fold(self, events: list[AnyEvent]) -> None:
+        assert self.state is not None
+        before = (self.state.step, self.state.visit)
+        self.events += events
+        self.state = fold(events, self.state)
+        if (self.state.step, self.state.visit) != before:
+            self._drafts.clear()
+        if not self.state.secrets:
+            self._digits = {name: digits for name, digits in self._digits.items() if before[0] == self.state.step}
+        for event in events:
+            if isinstance(event, Incident):
+                self.notices = (*self.notices, DeskNotice(level="warning", message=event.message))
+
+    def _outside(self) -> None:
+        while self.state is not None:
+            command = self._next()
+            if command is None:
+                return
+            result = decide(self.flow, self.state, command)
+            assert not isinstance(result, c.Refused)
+            self._fold(result)
+
+    def _next(self) -> c.Command | None:
+        assert self.state is not None
+        mask = self.state.mask
+        if mask.phase == "wanted" and not self.hold_mask:
+            return c.ReportMask(lease=mask.lease, phase="held", confirmed_by=("HaloDesk recorder", "PBX"))
+        if mask.phase == "releasing" and not self.hold_mask:
+            return c.ReportMask(lease=mask.lease, phase="none")
+        if self.hold_effects or not self.state.effects:
+            return None
+        ask = next(iter(self.state.effects.values()))
+        if ask.id in self.state.unknown:
+            return None
+        if ask.kind == "function":
+            value = int(self.state.values.get("attempts") or 0) + 1
+            return c.Resolve(id=ask.id, outcome="ok", result={"value": value})
+        if ask.kind == "tokenise":
+            self._digits.clear()
+            return c.Resolve(id=ask.id, outcome="ok", result={"token": "tok-1", "last4": "4242", "brand": "Visa"})
+        if self.declines:
+            return c.Resolve(id=ask.id, outcome="declined", result={"reason": self.declines.pop(0)})
+        return c.Resolve(id=ask.id, outcome="ok", result={"charge_id": "ch-1", "auth_code": "A1"})
