@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +12,20 @@ import typer
 from halodesk.cli.output import Json, failing
 
 
+class Theme(StrEnum):
+    """Looks of the window."""
+
+    light = "light"
+    dark = "dark"
+    system = "system"
+
+
 def demo(
     headless: Annotated[
         bool, typer.Option("--headless", help="Let a driver work the window and measure.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder of what the demo leaves behind.")] = Path("build/demo"),
-    theme: Annotated[str, typer.Option(help="light, dark or system.")] = "light",
+    theme: Annotated[Theme, typer.Option(help="Look of the window.")] = Theme.light,
     direct: Annotated[bool, typer.Option("--direct", help="Call without a PBX.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -33,7 +42,7 @@ def demo(
         from halodesk.runtime import logs
 
         logs.set_up(out / "work-logs", "demo")
-        report = run(out, headless=headless, theme=theme, say=say, lab=not direct)
+        report = run(out, headless=headless, theme=theme.value, say=say, lab=not direct)
     if report is None:
         return
     if as_json:

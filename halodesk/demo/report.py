@@ -74,6 +74,7 @@ class MaskPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PbxRecording(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
     leaked_frames: int
     windows: list[MaskWindow]
 
@@ -129,7 +130,7 @@ def write_report(
     stretches = _stretches(record, kept)
     ours = marker_levels(sound, CALLER_CHANNEL, MARKER_HZ)
     windows = [_measured(ours, s, s.from_s, s.to_s) for s in stretches]
-    theirs = _pbx_part(pbx, ours, stretches)
+    theirs = _pbx_part(out, pbx, ours, stretches)
     problems = _problems("our recording", windows) + (
         _problems("the PBX's recording", theirs) if theirs else []
     )
@@ -159,6 +160,7 @@ def write_report(
             marker_in_window_db=max(found.marker_in_window_db for found, _ in windows),
         ),
         pbx_recording=PbxRecording(
+            path="pbx-recording.wav",
             leaked_frames=sum(measured.leaked_frames for _, measured in theirs),
             windows=[w for w, _ in theirs],
         )
@@ -221,14 +223,16 @@ def _measured(levels: Levels, stretch: _Stretch, from_s: float, to_s: float) -> 
 
 
 def _pbx_part(
-    pbx: Lab | None, ours: Levels, stretches: Sequence[_Stretch]
+    out: Path, pbx: Lab | None, ours: Levels, stretches: Sequence[_Stretch]
 ) -> list[tuple[MaskWindow, Window]]:
     if pbx is None:
         return []
     recordings = pbx.recordings()
     if not recordings:
         raise DemoError("The PBX has made no recording.", "See the logs of the PBX in the demo folder.")
-    theirs = marker_levels(recordings[-1], 0, MARKER_HZ)
+    sound = out / "pbx-recording.wav"
+    shutil.copyfile(recordings[-1], sound)
+    theirs = marker_levels(sound, 0, MARKER_HZ)
     if min(ours.onset_s, theirs.onset_s) < 0:
         raise DemoError("The caller's marker is not in both recordings: nothing can be measured.")
     shift = theirs.onset_s - ours.onset_s
@@ -239,7 +243,9 @@ def _problems(where: str, windows: Sequence[tuple[MaskWindow, Window]]) -> list[
     problems = []
     for number, (found, measured) in enumerate(windows, start=1):
         if measured.frames < LEAST_FRAMES:
-            problems.append(f"{where}: window {number} has {measured.frames} frames, too few to prove anything.")
+            problems.append(
+                f"{where}: window {number} has {measured.frames} frames, too few to prove anything."
+            )
         if measured.leaked_frames:
             problems.append(f"{where}: {measured.leaked_frames} frames leaked in window {number}.")
         if not measured.present_around:

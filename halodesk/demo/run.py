@@ -11,9 +11,11 @@ import asyncio
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import structlog
@@ -34,6 +36,8 @@ from halodesk.runtime.paths import resources_dir
 from halodesk.runtime.threads import IoThread
 from halodesk.sip.client import PhoneClient
 
+Theme = Literal["light", "dark", "system"]
+
 _log = structlog.get_logger("demo")
 
 GATEWAY_SCRIPT = ("decline:insufficient_funds", "decline:do_not_honor", "approve")
@@ -43,7 +47,7 @@ REGISTER_S = 20.0
 
 
 def run(
-    out: Path, *, headless: bool, theme: str, say: Callable[[str], None], lab: bool = True
+    out: Path, *, headless: bool, theme: Theme, say: Callable[[str], None], lab: bool = True
 ) -> Report | None:
     """Run the demo; with `headless` the driver works it and the report comes back.
 
@@ -61,7 +65,7 @@ def run(
         work.mkdir(parents=True, mode=0o700)
         gateway = stack.enter_context(gateway_child(script=GATEWAY_SCRIPT, state_file=state))
         say(f"Sandbox gateway: {gateway.base_url}")
-        pbx = stack.enter_context(_pbx(work / "pbx", say)) if lab else None
+        pbx = stack.enter_context(_pbx(say)) if lab else None
         seat_folder = work / "seat"
         seat_folder.mkdir(mode=0o700)
         found = _settings(gateway.base_url, pbx, theme)
@@ -132,22 +136,23 @@ def _settle(app: QCoreApplication, seat: Seat) -> None:
 
 
 @contextmanager
-def _pbx(folder: Path, say: Callable[[str], None]) -> Iterator[Lab | None]:
-    lab = Lab(folder)
-    try:
-        lab.start()
-    except DemoError as error:
-        say(f"No PBX here, calling directly. {error.message}")
-        yield None
-        return
-    say(f"PBX: {lab.version()} on loopback, port {lab.sip_port}")
-    try:
-        yield lab
-    finally:
-        lab.stop()
+def _pbx(say: Callable[[str], None]) -> Iterator[Lab | None]:
+    with tempfile.TemporaryDirectory(prefix="halodesk-pbx-") as folder:  # short: it holds a Unix socket
+        lab = Lab(Path(folder))
+        try:
+            lab.start()
+        except DemoError as error:
+            say(f"No PBX here, calling directly. {error.message}")
+            yield None
+            return
+        say(f"PBX: {lab.version()} on loopback, port {lab.sip_port}")
+        try:
+            yield lab
+        finally:
+            lab.stop()
 
 
-def _settings(gateway: str, pbx: Lab | None, theme: str) -> s.Settings:
+def _settings(gateway: str, pbx: Lab | None, theme: Theme) -> s.Settings:
     account = s.SipAccount(uri=f"sip:agent@{LOOPBACK}", allowed_peers=(LOOPBACK,))
     ami = None
     if pbx is not None:

@@ -221,6 +221,7 @@ class Desk:
     def phone_attached(self, snapshot: link.Snapshot) -> None:
         """The phone answers: take up what it is doing."""
         self._phone_problem = None
+        _log.info("phone_attached")
         for registration in snapshot.registrations:
             self._registration = registration
         for call in snapshot.calls:
@@ -264,6 +265,7 @@ class Desk:
         match notice:
             case link.RegistrationChanged():
                 self._registration = notice.registration
+                _log.info("registration", state=notice.registration.state, code=notice.registration.code)
                 self._tell("registration")
             case link.CallChanged():
                 self._take_call(notice.call)

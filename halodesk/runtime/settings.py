@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -51,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     flows: tuple[str, ...] = ()
     gateways: tuple[Gateway, ...] = ()
     ami: Ami | None = None
-    theme: str = "system"
+    theme: Literal["light", "dark", "system"] = "system"
     sip_bind: str = ""
     """Local address of the phone; empty: the one that leads to the registrar."""
     sip_port: int = 0

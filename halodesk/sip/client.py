@@ -68,6 +68,7 @@ START_TIMEOUT_S = 15.0
 OnNotice = Callable[[Notice], None]
 OnAway = Callable[[PhoneAwayError], None]
 
+_LATE = "The phone did not start in time."
 _TODO = "Restart HaloDesk; calls that are up may be lost."
 
 
@@ -133,11 +134,11 @@ class PhoneClient:
         while True:
             try:
                 return await cls.attach(data_dir, on_notice=on_notice, on_away=on_away)
-            except PhoneAwayError as error:
-                away = error
+            except PhoneAwayError:
+                pass  # none runs, or the one that ran has died: start one
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
-                raise PhoneAwayError("The phone did not start in time.", away.todo or _TODO)
+                raise PhoneAwayError(_LATE, _TODO)
             if not await asyncio.to_thread(_spawn, data_dir, argv or phone_argv(data_dir), left):
                 await asyncio.sleep(_RETRY_S)  # another one is just starting or leaving
 
@@ -318,7 +319,13 @@ def _spawn(data_dir: Path, argv: Sequence[str], timeout_s: float) -> bool:
         except OSError as error:
             raise PhoneAwayError(f"The phone cannot be started: {error.strerror}.", _TODO) from None
     assert process.stdout is not None  # noqa: S101 - asked for above
-    overdue = threading.Timer(timeout_s, process.kill)
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        process.kill()
+
+    overdue = threading.Timer(timeout_s, give_up)
     overdue.start()
     try:
         with process.stdout:
@@ -330,5 +337,7 @@ def _spawn(data_dir: Path, argv: Sequence[str], timeout_s: float) -> bool:
             return False
     finally:
         overdue.cancel()
+    if late.is_set():
+        raise PhoneAwayError(_LATE, _TODO)
     told = errors.read_text(errors="replace").strip().splitlines()
     raise PhoneAwayError(told[-1] if told else "The phone ended at once.", _TODO)

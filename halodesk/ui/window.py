@@ -68,6 +68,7 @@ class MainWindow(QMainWindow):
         self._stack = QStackedWidget()
         self._middle = QWidget()
         self._build()
+        self.step.warm_up()
         self._connect(theme)
         self._leave = desk.subscribe(self._changed)
         self._render_all()
@@ -148,9 +149,9 @@ class MainWindow(QMainWindow):
         self._render_session()
 
     def _render_desk(self) -> None:
-        self.status.render_desk(self._desk)
-        self.banners.render_desk(self._desk)
         page = self._desk.page
+        self.status.render_desk(self._desk, page)
+        self.banners.render_desk(self._desk)
         if page is not None and page.ended:
             self.ended.render_page(page, self._desk)
 
@@ -158,7 +159,7 @@ class MainWindow(QMainWindow):
         call = self._desk.call
         self.call_panel.render_call(call)
         self.ready.render_desk(self._desk)
-        self.status.render_desk(self._desk)
+        self.status.render_desk(self._desk, self._desk.page)
         ringing = call is not None and call.state == "incoming"
         if ringing and not self._ringing:
             QApplication.alert(self)
@@ -167,7 +168,7 @@ class MainWindow(QMainWindow):
     def _render_session(self) -> None:
         begun = time.perf_counter()
         page = self._desk.page
-        self.status.render_desk(self._desk)
+        self.status.render_desk(self._desk, page)
         self.context.setVisible(page is not None and self._context_fits())
         if page is None:
             self._show_ready()
@@ -209,7 +210,7 @@ class MainWindow(QMainWindow):
         if event.type() is QEvent.Type.UpdateRequest and self._awaiting_paint is not None:
             begun, step, visit = self._awaiting_paint
             self._awaiting_paint = None
-            _LOG.debug(
+            _LOG.info(
                 "page_painted", step=step, visit=visit, ms=round((time.perf_counter() - begun) * 1000, 2)
             )
         return done

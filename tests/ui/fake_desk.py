@@ -117,7 +117,9 @@ class FakeDesk:
         call = self.call
         facts = CallFacts()
         if call is not None:
-            facts = CallFacts(direction="in", number=call.remote_number, name=call.remote_name, called=call.called)
+            facts = CallFacts(
+                direction="in", number=call.remote_number, name=call.remote_name, called=call.called
+            )
         self.state = Session()
         self.session_id = "session-1"
         assert self.do(c.Start(agent=self.agent.split()[0], call=facts)) is None
@@ -149,7 +151,9 @@ class FakeDesk:
     def hold(self) -> None:
         """All recorders confirm the mask."""
         assert self.state is not None
-        self.do(c.ReportMask(lease=self.state.mask.lease, phase="held", confirmed_by=("HaloDesk recorder", "PBX")))
+        self.do(
+            c.ReportMask(lease=self.state.mask.lease, phase="held", confirmed_by=("HaloDesk recorder", "PBX"))
+        )
 
     def settle(self) -> None:
         """The outside work under way is done."""
@@ -246,7 +250,9 @@ class FakeDesk:
         if (self.state.step, self.state.visit) != before:
             self._drafts.clear()
         if not self.state.secrets:
-            self._digits = {name: digits for name, digits in self._digits.items() if before[0] == self.state.step}
+            self._digits = {
+                name: digits for name, digits in self._digits.items() if before[0] == self.state.step
+            }
         for event in events:
             if isinstance(event, Incident):
                 self.notices = (*self.notices, DeskNotice(level="warning", message=event.message))
@@ -277,7 +283,9 @@ class FakeDesk:
             return c.Resolve(id=ask.id, outcome="ok", result={"value": value})
         if ask.kind == "tokenise":
             self._digits.clear()
-            return c.Resolve(id=ask.id, outcome="ok", result={"token": "tok-1", "last4": "4242", "brand": "Visa"})
+            return c.Resolve(
+                id=ask.id, outcome="ok", result={"token": "tok-1", "last4": "4242", "brand": "Visa"}
+            )
         if self.declines:
             return c.Resolve(id=ask.id, outcome="declined", result={"reason": self.declines.pop(0)})
         return c.Resolve(id=ask.id, outcome="ok", result={"charge_id": "ch-1", "auth_code": "A1"})

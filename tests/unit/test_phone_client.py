@@ -250,7 +250,7 @@ def test_quitting_waits_for_the_end(phone: FakePhone, tmp_path: Path) -> None:
         )
         await client.quit()
         assert heard.away.empty()
-        assert phone.left.is_set()
+        assert phone.left.wait(5)
 
     asyncio.run(play())
 
@@ -302,7 +302,8 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
 def test_a_phone_that_hangs_at_its_start_is_killed(tmp_path: Path) -> None:
     begin = time.monotonic()
     hang = "import time; print('not ready', flush=True); time.sleep(60)"
-    attach_or_start(tmp_path, sys.executable, "-c", hang, timeout_s=0.5)
+    error = attach_or_start(tmp_path, sys.executable, "-c", hang, timeout_s=0.5)
+    assert error.message == "The phone did not start in time."
     assert time.monotonic() - begin < 10
 
 

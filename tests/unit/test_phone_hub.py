@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Client as connect
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 
 import msgspec
@@ -103,9 +105,12 @@ def answer(connection: Connection) -> Reply | Notice:
 
 def assert_cut_off(connection: Connection, timeout_s: float = 5) -> None:
     end = time.monotonic() + timeout_s
-    with pytest.raises((EOFError, ConnectionResetError)):
+    try:
         while connection.poll(max(0, end - time.monotonic())):
             connection.recv_bytes()
+    except (EOFError, OSError):  # OSError: in the middle of a message
+        return
+    raise AssertionError("still connected")
 
 
 def test_a_request_gets_the_reply_with_its_number(bench: Bench) -> None:
@@ -132,8 +137,6 @@ def test_a_client_that_stops_in_mid_handshake_is_cut_off(bench: Bench) -> None:
 
 
 def test_a_wrong_key_is_refused(bench: Bench) -> None:
-    import multiprocessing
-
     with pytest.raises((multiprocessing.AuthenticationError, EOFError, ConnectionError)):
         shake_hands(bench.mute(), b"x" * 32, listener=False)
     assert ask(bench.client(), Ping(rid=1)) == Done(rid=1)
@@ -142,9 +145,6 @@ def test_a_wrong_key_is_refused(bench: Bench) -> None:
 
 def test_the_client_too_checks_the_key(tmp_path: Path) -> None:
     """Somebody who put a socket of his own in place learns nothing and is not believed."""
-    import multiprocessing
-    from multiprocessing.connection import Listener
-
     address = new_address(tmp_path)
     with Listener(address) as listener:
         failures: list[type[Exception]] = []
@@ -194,10 +194,8 @@ def test_an_unknown_request_of_a_newer_seat_is_refused_by_its_number(bench: Benc
 def test_an_oversized_frame_ends_that_connection_only(bench: Bench) -> None:
     first, second = bench.client(), bench.client()
     assert ask(first, Ping(rid=1)) == Done(rid=1)
-    try:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # cut off in mid-write
         first.send_bytes(bytes(MAX_FRAME + 1))
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # cut off while it was still writing
     assert_cut_off(first)
     assert bench.handler.left.acquire(timeout=5)
     assert ask(second, Ping(rid=2)) == Done(rid=2)

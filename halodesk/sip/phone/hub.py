@@ -168,13 +168,19 @@ class Hub:
         """Lets clients in."""
         self._thread.start()
 
-    def close(self) -> None:
-        """Ends all connections, once what is queued for them is written."""
+    def let_nobody_in(self) -> None:
+        """Stops listening; those who are connected stay so."""
+        if self._closing:
+            return
         self._closing = True
         with contextlib.suppress(OSError):
             connect(self._address).close()  # ends `accept`
         self._thread.join(_FLUSH_S)
         self._listener.close()
+
+    def close(self) -> None:
+        """Ends all connections, once what is queued for them is written."""
+        self.let_nobody_in()
         with self._lock:
             clients = list(self._clients)
         for client in clients:

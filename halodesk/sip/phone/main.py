@@ -1,7 +1,8 @@
 """The phone process: wires its parts, waits, and leaves in order.
 
 Order of the end: no new calls, hang up, 300 ms of events, ports and accounts, `libDestroy`
-(all in `endpoint`), recordings closed, the last notices sent, socket and `phone.json` gone.
+(all in `endpoint`), recordings closed, socket and `phone.json` gone, the last notices sent:
+a window that sees its connection end finds nothing left of this phone.
 
 An orphaned phone is a hot microphone. With no window attached it refuses new calls, and
 after `orphan_after_s` it ends those that are up and leaves; a window that comes back in
@@ -71,8 +72,9 @@ def run(
 
     To be called on the main thread of a process of its own. `start_masked` holds the lease
     "restart" until the seat gives it back: a phone that replaces a dead one cannot know
-    what was masked. `microphone` is a sound file played in a loop instead of a
-    microphone; `source` makes each call a voice of its own instead. `recordings` defaults to `<data_dir>/recordings`. Ports 0: the system chooses.
+    what was masked. `microphone` is a sound file played in a loop instead of a microphone;
+    `source` makes each call a voice of its own instead. `recordings` defaults to
+    `<data_dir>/recordings`. Ports 0: the system chooses.
 
     0: left in order. 1: could not start. 3 (`ALREADY_RUNS`): another phone runs here.
     """
@@ -190,10 +192,12 @@ class _Phone:
         self._sip.stop()
         self._calls.join_recorders(_JOIN_RECORDERS_S)
         if self._hub is not None:
-            self._hub.close()
+            self._hub.let_nobody_in()
         if self._endpoint is not None:
             withdraw_endpoint(self._data_dir, self._endpoint)
         self._log.info("phone_left")
+        if self._hub is not None:
+            self._hub.close()
 
     def _ask_to_leave(self, reason: str) -> None:
         self._leave = reason

@@ -36,7 +36,7 @@ class Choices(QFrame):
         self.digits = True
         """Keys 1 to 9 work without Alt."""
         self._buttons: list[ChoiceButton] = []
-        self._columns = 0
+        self._placed = (0, 0, 0)
         self._back = Button(self.tr("Back"), kind="ghost", icon="back", name="back")
         self._back.clicked.connect(self.back)
         self._spinner = Spinner(24)
@@ -123,12 +123,15 @@ class Choices(QFrame):
         room = self.width()
         most = 3 if room >= 620 else 2 if room >= 400 else 1
         columns = 2 if count == 4 and most > 1 else max(1, min(count, most))
-        if columns == self._columns and all(self._grid.indexOf(b) >= 0 for b in self._buttons[:count]):
+        placed = (count, columns, room)
+        if placed == self._placed:
             return
-        self._columns = columns
+        self._placed = placed
         for button in self._buttons:
             self._grid.removeWidget(button)
         for index, button in enumerate(self._buttons[:count]):
             self._grid.addWidget(button, index // columns, index % columns)
         for column in range(3):
             self._grid.setColumnStretch(column, 1 if column < columns else 0)
+        alone = count == 1 and room >= 620
+        self._grid.setContentsMargins(max(0, room - 560) if alone else 0, 0, 0, 0)

@@ -17,6 +17,7 @@ from halodesk.ui.parts.labels import label, pane, rule, set_text
 from halodesk.ui.parts.path_view import PathView
 from halodesk.ui.parts.pill import Pill
 from halodesk.ui.parts.rows import Row, Rows
+from halodesk.ui.parts.tabs import Tabs
 from halodesk.ui.theme.tokens import Size, Space
 
 
@@ -29,19 +30,19 @@ class ContextPanel(QWidget):
         self._cart = CartCard()
         self._answers = Rows("caption", "body", stacked=True)
         self._path = PathView()
+        self._empty = True
         self._none = label(self.tr("Nothing captured yet."), "muted")
         inner = QWidget()
         inner.setProperty("pane", "scrolled")
         column = QVBoxLayout(inner)
-        column.setContentsMargins(Space.L, Space.M, Space.L, Space.L)
+        column.setContentsMargins(Space.L, Space.XS, Space.L, Space.L)
         column.setSpacing(Space.S)
-        column.addWidget(label(self.tr("Answers"), "label"))
-        column.addWidget(self._none)
-        column.addWidget(self._answers)
-        column.addSpacing(Space.M)
-        column.addWidget(label(self.tr("Path"), "label"))
-        column.addWidget(self._path)
+        for widget in (self._none, self._answers, self._path):
+            column.addWidget(widget)
         column.addStretch(1)
+        self._tabs = Tabs((self.tr("Answers"), self.tr("Path")), "context_tab")
+        self._tabs.chosen.connect(self._choose)
+        self._shown = 0
         self._scroll = QScrollArea()
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -51,6 +52,11 @@ class ContextPanel(QWidget):
         captured = pane("card")
         captured_layout = QVBoxLayout(captured)
         captured_layout.setContentsMargins(1, 1, 1, 1)
+        captured_layout.setSpacing(Space.XS)
+        top = QHBoxLayout()
+        top.setContentsMargins(Space.S, Space.S, Space.S, 0)
+        top.addWidget(self._tabs)
+        captured_layout.addLayout(top)
         captured_layout.addWidget(self._scroll)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -63,10 +69,19 @@ class ContextPanel(QWidget):
     def render_page(self, page: Page) -> None:
         """All four."""
         self._cart.render_cart(page.cart)
-        self._none.setVisible(not page.answers)
+        self._tabs.count(0, len(page.answers))
+        self._tabs.count(1, len(page.path))
         self._answers.render(tuple(Row(found.label, found.value) for found in page.answers))
         self._path.render_path(page.path)
         self.notes.render_notes(page.notes, open_=not page.ended)
+        self._empty = not page.answers
+        self._choose(self._shown)
+
+    def _choose(self, index: int) -> None:
+        self._shown = index
+        self._none.setVisible(index == 0 and self._empty)
+        self._answers.setVisible(index == 0 and not self._empty)
+        self._path.setVisible(index == 1)
 
 
 class CartCard(QFrame):

@@ -28,7 +28,7 @@ class EndedPage(QFrame):
         self._title = label(role="title", name="ended_title", wrap=True)
         self._lead = label(role="lead", name="ended_lead", wrap=True)
         self._facts = FactStrip("ended_facts")
-        self._answers = Rows("muted", "body")
+        self._answers = Rows("muted", "body", wide=True)
         self.button = Button(
             self.tr("Ready for next call"),
             kind="primary",

@@ -57,11 +57,16 @@ class ReadyPage(QFrame):
         ):
             words.addLayout(_tip(key, meaning))
         words.addStretch(1)
+        inner = QWidget()
+        inner.setMaximumWidth(1040)
+        columns = QHBoxLayout(inner)
+        columns.setContentsMargins(Space.XXL, Space.XL, Space.XXL, Space.XL)
+        columns.setSpacing(Space.XXL * 2)
+        columns.addLayout(words, 1)
+        columns.addWidget(self._pad, 0, Qt.AlignmentFlag.AlignVCenter)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(Space.XXL * 2, Space.XXL, Space.XXL, Space.XXL)
-        layout.setSpacing(Space.XXL)
-        layout.addLayout(words, 1)
-        layout.addWidget(self._pad, 0, Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(inner)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 
     def render_desk(self, desk: DeskPort) -> None:
         """Greets, or announces the call that rings."""
@@ -82,12 +87,16 @@ class ReadyPage(QFrame):
                 self.tr("The next call appears here by itself, with its script and the caller's data.")
             )
         self._sign.setPixmap(pixmap("incoming" if ringing else "desk", "accent", 44))
+        if up and self._pad.isVisible() and self.isVisible():
+            # The number line goes away: no button may take its place under someone's fingers.
+            self.setFocus()
         self._pad.setVisible(not up)
         self._enable()
 
     def focus_first(self) -> None:
-        """To the number."""
-        self.number.setFocus(Qt.FocusReason.OtherFocusReason)
+        """To the number, unless a call has taken its place."""
+        if not self._pad.isHidden():
+            self.number.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _dial_card(self, erase: Button) -> QWidget:
         card = QFrame()

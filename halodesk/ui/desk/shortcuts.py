@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QGridLayout, QVBoxLayout, QWidget
 
 from halodesk.ui.parts.buttons import Button
@@ -25,6 +26,7 @@ class Shortcuts(QDialog):
             grid.addWidget(label(meaning, "body"), row, 1)
         close = Button(self.tr("Close"), hint="Esc", name="close_shortcuts")
         close.clicked.connect(self.accept)
+        QShortcut(QKeySequence("F1"), self).activated.connect(self.accept)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(Space.XXL, Space.XL, Space.XXL, Space.XL)
         layout.setSpacing(Space.XL)

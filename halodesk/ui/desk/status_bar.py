@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from halodesk.engine.page import Page
 from halodesk.protocol.phone_link import CallInfo, Registration
 from halodesk.runtime.ports import DeskPort
 from halodesk.ui.parts import pill
@@ -29,7 +30,6 @@ class StatusBar(QFrame):
         self.setProperty("pane", "bar")
         self.setFixedHeight(Size.STATUS_BAR)
         self._name = elided(role="strong", name="agent_name")
-        self._name.setFixedWidth(150)
         self._state = label(role="caption", name="agent_state")
         self.registration = Pill("registration_state")
         self.storage = Pill("storage_state")
@@ -55,6 +55,7 @@ class StatusBar(QFrame):
         layout.setContentsMargins(Space.XL, 0, Space.L, 0)
         layout.setSpacing(Space.S)
         layout.addLayout(who)
+        layout.addSpacing(Space.L)
         layout.addWidget(self.registration)
         layout.addWidget(self.storage)
         layout.addStretch(1)
@@ -63,10 +64,11 @@ class StatusBar(QFrame):
         for button in (self.side, keys, self.theme):
             layout.addWidget(button)
 
-    def render_desk(self, desk: DeskPort) -> None:
-        """All of it."""
+    def render_desk(self, desk: DeskPort, page: Page | None) -> None:
+        """All of it; `page` is the desk's, which is costly to ask for twice."""
         self._name.setText(desk.agent)
-        self._state.setText(self._agent_state(desk))
+        self._name.setFixedWidth(min(self._name.fontMetrics().horizontalAdvance(desk.agent) + 4, 220))
+        self._state.setText(self._agent_state(desk.call, page))
         self._render_registration(desk.registration, desk.account)
         storage = desk.storage
         words, tone, icon = {
@@ -77,10 +79,9 @@ class StatusBar(QFrame):
         self.storage.render_as(
             words, tone, icon=icon, tip=" ".join(filter(None, (storage.message, storage.todo)))
         )
-        self._render_mask(desk)
+        self._render_mask(desk.call, page)
 
-    def _render_mask(self, desk: DeskPort) -> None:
-        page, call = desk.page, desk.call
+    def _render_mask(self, call: CallInfo | None, page: Page | None) -> None:
         words = mask_words(page.mask) if page is not None and not page.ended else None
         if words is not None and words.short:
             icon = "warning" if words.band == "danger" else "lock"
@@ -105,9 +106,7 @@ class StatusBar(QFrame):
         told = (registration.message, registration.todo) if registration is not None else ()
         self.registration.render_as(words, tone, tip=" ".join(filter(None, (account, *told))))
 
-    def _agent_state(self, desk: DeskPort) -> str:
-        call: CallInfo | None = desk.call
-        page = desk.page
+    def _agent_state(self, call: CallInfo | None, page: Page | None) -> str:
         if call is not None and call.state != "ended":
             return self.tr("On a call") if call.state == "active" else self.tr("Call coming up")
         if page is not None:

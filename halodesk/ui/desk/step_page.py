@@ -28,10 +28,12 @@ from halodesk.ui.fields.encrypted import EncryptedField
 from halodesk.ui.parts.banner import Banner
 from halodesk.ui.parts.labels import label
 from halodesk.ui.parts.script_view import ScriptView
+from halodesk.ui.parts.secret_box import SecretBox
 from halodesk.ui.steps.base import StepLayout
 from halodesk.ui.steps.registry import step_layout
 from halodesk.ui.theme.tokens import Size, Space
 
+_SAMPLE = "<blockquote><p>Aa <strong>Bb</strong></p></blockquote><p>Cc</p>"
 _WIDE = 560
 """From this width on, short fields share a line."""
 
@@ -68,8 +70,8 @@ class StepPage(QFrame):
         inner.setProperty("pane", "scrolled")
         inner.setMaximumWidth(Size.TEXT_COLUMN)
         inner.setLayout(self._column)
-        self._column.setContentsMargins(Space.XXL, Space.XL, Space.XXL, Space.XL)
-        self._column.setSpacing(Space.L + Space.XS)
+        self._column.setContentsMargins(Space.XXL, Space.L + Space.XS, Space.XXL, Space.L)
+        self._column.setSpacing(Space.L)
         for widget in (self._problem, self._title, self._script, self.fields):
             self._column.addWidget(widget)
         self._column.addStretch(1)
@@ -92,8 +94,7 @@ class StepPage(QFrame):
     def render_page(self, page: Page, *, entering: bool) -> None:
         """Shows the page; `entering`: it is another step or visit than before."""
         self._renders += 1
-        waited = self.page is not None and bool(self.page.waiting)
-        self.page = page
+        before, self.page = self.page, page
         if entering:
             self._refusal = None
         elsewhere = self._focus_elsewhere()
@@ -110,8 +111,16 @@ class StepPage(QFrame):
         self.choices.render_page(page, wait_here=not layout.big_wait)
         if entering:
             self._scroll.verticalScrollBar().setValue(0)
-        if (entering and not elsewhere) or (waited and not page.waiting and self.hasFocus()):
+        if (entering and not elsewhere) or (before is not None and self._opened_again(before, page)):
             self.focus_first()
+
+    def warm_up(self) -> None:
+        """Polishes and paints once unseen, so that the first page of the day is as fast as the next."""
+        self._script.show_html(_SAMPLE)
+        self._title.setText("HaloDesk")
+        self.resize(900, 640)
+        self.grab()
+        self._script.show_html("")
 
     def leave(self) -> None:
         """The session is gone: nothing of it stays in the inputs."""
@@ -176,6 +185,14 @@ class StepPage(QFrame):
             self._problem.render_as("error", self._refusal.message, self._refusal.todo)
         else:
             self._problem.render_as("error", self.page.problem if self.page is not None else "")
+
+    def _opened_again(self, before: Page, page: Page) -> bool:
+        """The wait is over, or the mask is back: typing goes on at the first empty field."""
+        if before.waiting and not page.waiting and self.hasFocus():
+            return True
+        was_locked = any(field.locked for field in before.fields)
+        opened = was_locked and not any(field.locked for field in page.fields)
+        return opened and (self.hasFocus() or isinstance(QApplication.focusWidget(), SecretBox))
 
     def _focus_elsewhere(self) -> bool:
         """Someone is writing a note: a page that comes by itself must not take the keys away."""

@@ -49,7 +49,7 @@ class AddressField(FieldWidget):
         self.country.activated.connect(self.edited)
         grid = QGridLayout()
         grid.setHorizontalSpacing(Space.M)
-        grid.setVerticalSpacing(Space.M)
+        grid.setVerticalSpacing(Space.S)
         for column in range(12):
             grid.setColumnStretch(column, 1)
             grid.setColumnMinimumWidth(column, 0)

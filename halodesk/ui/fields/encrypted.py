@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QWidget
 from halodesk.engine.page import FieldView
 from halodesk.runtime.ports import SecretView
 from halodesk.ui.fields.base import FULL, FieldHost, FieldWidget
-from halodesk.ui.parts.labels import label, set_text
 from halodesk.ui.parts.secret_box import SecretBox, Shape
 
 KIND = "encrypted"
@@ -27,12 +26,9 @@ class EncryptedField(FieldWidget):
         self.box.typed.connect(self._typed)
         self.box.erased.connect(self._erased)
         self.caption.setBuddy(self.box)
-        self._why = label(role="help", wrap=True)
-        self._why.hide()
         self._secret = SecretView()
         self._told = ""
         self.body.addWidget(self.box)
-        self.body.addWidget(self._why)
 
     def inputs(self) -> list[QWidget]:
         """The box."""
@@ -70,10 +66,9 @@ class EncryptedField(FieldWidget):
         locked = view is None or view.locked
         shape = "other" if view is None else view.role or _SHAPES.get(view.kind, "other")
         problem = "" if locked else self._secret.problem
-        self.box.render_as(
-            cast(Shape, shape), self._secret, locked=locked, wrong=bool(self.problem or problem)
-        )
-        set_text(self._why, view.why if view is not None and view.locked else "")
+        why = view.why if view is not None else ""
+        wrong = bool(self.problem or problem)
+        self.box.render_as(cast(Shape, shape), self._secret, locked=locked, wrong=wrong, why=why)
         if problem != self._told:
             self._told = problem
             self.refuse(problem)

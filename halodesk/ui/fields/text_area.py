@@ -21,7 +21,7 @@ class TextAreaField(FieldWidget):
         super().__init__(host)
         self.box = QPlainTextEdit()
         self.box.setTabChangesFocus(True)
-        self.box.setFixedHeight(84)
+        self.box.setFixedHeight(68)
         self._putting = False
         self.box.textChanged.connect(self._changed)
         self.caption.setBuddy(self.box)

@@ -23,18 +23,27 @@ class Rows(QWidget):
     """Shows rows; labels are made once and kept for the next ones."""
 
     def __init__(
-        self, name_role: str, value_role: str, *, stacked: bool = False, spacing: int = Space.S
+        self,
+        name_role: str,
+        value_role: str,
+        *,
+        stacked: bool = False,
+        wide: bool = False,
+        spacing: int = Space.S,
     ) -> None:
+        """`wide`: values are sentences, left in a column of their own; else amounts at the right edge."""
         super().__init__()
         self._roles = (name_role, value_role)
         self._stacked = stacked
+        self._wide = wide
         self._pairs: list[tuple[QLabel, QLabel]] = []
         self._shown: tuple[Row, ...] = ()
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(Space.M)
         self._grid.setVerticalSpacing(2 if stacked else spacing)
-        self._grid.setColumnStretch(0, 1)
+        self._grid.setColumnStretch(0, 2)
+        self._grid.setColumnStretch(1, 3 if wide else 0)
         self._spacing = spacing
 
     def render(self, rows: tuple[Row, ...]) -> None:  # type: ignore[override]
@@ -55,14 +64,15 @@ class Rows(QWidget):
 
     def _pair(self, index: int) -> tuple[QLabel, QLabel]:
         name = label(role=self._roles[0], wrap=True)
-        value = label(role=self._roles[1], wrap=self._stacked)
+        value = label(role=self._roles[1], wrap=self._stacked or self._wide)
         if self._stacked:
             name.setContentsMargins(0, self._spacing if index else 0, 0, 0)
             self._grid.addWidget(name, 2 * index, 0)
             self._grid.addWidget(value, 2 * index + 1, 0)
         else:
-            value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-            value.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+            if not self._wide:
+                value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+                value.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
             self._grid.addWidget(name, index, 0)
             self._grid.addWidget(value, index, 1)
         return name, value

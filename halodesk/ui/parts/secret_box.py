@@ -18,6 +18,7 @@ from PySide6.QtGui import QFont, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from halodesk.runtime.ports import SecretView
+from halodesk.ui.parts.labels import set_tip
 from halodesk.ui.theme.active import colour
 from halodesk.ui.theme.fonts import font
 from halodesk.ui.theme.icons import pixmap
@@ -25,7 +26,7 @@ from halodesk.ui.theme.tokens import Radius, Space
 
 Shape = Literal["number", "expiry", "cvv", "other"]
 _GROUPS: dict[Shape, tuple[int, ...]] = {"number": (4, 4, 4, 4), "expiry": (2, 2), "cvv": (3,), "other": ()}
-_HEIGHT = 56
+_HEIGHT = 54
 _DOT = 4.5
 _PITCH = 15.0
 _GAP = 14.0
@@ -51,13 +52,15 @@ class SecretBox(QWidget):
         self.locked = True
         self._view = SecretView()
         self._wrong = False
+        self._why = ""
 
-    def render_as(self, shape: Shape, view: SecretView, *, locked: bool, wrong: bool) -> None:
-        """Shows the dots of `view`; while it is locked, none."""
+    def render_as(self, shape: Shape, view: SecretView, *, locked: bool, wrong: bool, why: str = "") -> None:
+        """Shows the dots of `view`; while it is locked, none, and `why` it is."""
         self.shape, self.locked, self._wrong = shape, locked, wrong
         self._view = SecretView() if locked else view
-        state = self.tr("locked") if locked else self._state()
-        self.setAccessibleDescription(state)
+        self._why = why
+        self.setAccessibleDescription(f"{self.tr('Locked')}: {why}" if locked else self._state())
+        set_tip(self, why if locked else "")
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -98,7 +101,10 @@ class SecretBox(QWidget):
             painter.drawPixmap(Space.L, (self.height() - 22) // 2, pixmap("lock", "muted", 22))
             painter.setFont(font(15, QFont.Weight.DemiBold))
             painter.setPen(colour("muted"))
-            self._words(painter, Space.L + 22 + Space.M, self.tr("Locked"))
+            left = Space.L + 22 + Space.M
+            # Half a sentence says less than one word.
+            room = QFontMetricsF(painter.font()).horizontalAdvance(self._why) <= self.width() - left - Space.M
+            self._words(painter, left, self._why if self._why and room else self.tr("Locked"))
             return
         right = self._dots(painter)
         if self._view.brand:

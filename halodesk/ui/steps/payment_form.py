@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from halodesk.engine.page import FieldView, Page
@@ -34,7 +34,7 @@ class PaymentLayout(StepLayout):
         due.addWidget(self._amount)
         proof = QVBoxLayout()
         proof.setSpacing(Space.S)
-        proof.addWidget(self._state)
+        proof.addWidget(self._state, 0, Qt.AlignmentFlag.AlignLeft)
         proof.addWidget(self._proof)
         layout = QHBoxLayout(self._card)
         layout.setContentsMargins(Space.L, Space.M, Space.L, Space.M)
@@ -50,7 +50,8 @@ class PaymentLayout(StepLayout):
         """From the cart and the mask of the session."""
         self._amount.setText(page.cart.total)
         words = mask_words(page.mask)
-        self._state.render_as(words.short, words.tone, icon="lock", tip=words.proof)
+        icon = "warning" if words.band == "danger" else "lock"
+        self._state.render_as(words.short, words.tone, icon=icon, tip=words.proof)
         set_text(self._proof, words.proof)
 
     def rows(self, fields: Sequence[FieldView], *, wide: bool) -> list[list[Cell]]:

@@ -93,10 +93,10 @@ def _scrolling(c: Colours) -> str:
     return f"""
     QScrollArea, QScrollArea > QWidget > QWidget[pane="scrolled"] {{ background: transparent; border: none; }}
     QScrollBar:vertical {{ background: transparent; width: 10px; margin: 2px; }}
-    QScrollBar::handle:vertical {{ background: {c.edge}; border-radius: 3px; min-height: 36px; }}
-    QScrollBar::handle:vertical:hover {{ background: {c.muted}; }}
+    QScrollBar::handle:vertical {{ background: {c.thumb}; border-radius: 3px; min-height: 36px; }}
+    QScrollBar::handle:vertical:hover {{ background: {c.edge}; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; width: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 2px; }}
-    QScrollBar::handle:horizontal {{ background: {c.edge}; border-radius: 3px; min-width: 36px; }}
+    QScrollBar::handle:horizontal {{ background: {c.thumb}; border-radius: 3px; min-width: 36px; }}
     """

@@ -71,6 +71,7 @@ class Colours:
     raised: str
     border: str
     edge: str
+    thumb: str
     text: str
     muted: str
     accent: str
@@ -109,6 +110,7 @@ LIGHT: Final = Colours(
     raised="#F6F8FC",
     border="#DDE3ED",
     edge="#7F8CA3",
+    thumb="#C2CBDA",
     text="#131C2E",
     muted="#536079",
     accent="#1F5FE0",
@@ -147,6 +149,7 @@ DARK: Final = Colours(
     raised="#1E2736",
     border="#2A3547",
     edge="#73829B",
+    thumb="#3A475D",
     text="#E9EFF9",
     muted="#A6B3C9",
     accent="#2F69E6",
