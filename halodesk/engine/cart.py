@@ -89,6 +89,9 @@ class Cart(msgspec.Struct, frozen=True, kw_only=True):
         return next((line for line in self.lines if line.item == item), None)
 
 
+LARGEST_QUANTITY = 1_000_000
+LARGEST_PERCENT = 1000
+
 Action = Callable[[Cart, Catalogue, Mapping[str, Any]], Cart | CartRefusal]
 
 
@@ -118,7 +121,7 @@ def _with_line(cart: Cart, line: Line) -> Cart:
 
 def _quantity(args: Mapping[str, Any]) -> int:
     quantity = Decimal(str(args.get("quantity", 1)))
-    if not quantity.is_finite() or quantity != quantity.to_integral_value() or quantity < 0:
+    if not quantity.is_finite() or not 0 <= quantity <= LARGEST_QUANTITY or quantity % 1:
         raise ValueError("quantity")
     return int(quantity)
 
@@ -164,7 +167,7 @@ def _set_shipping(cart: Cart, catalogue: Catalogue, args: Mapping[str, Any]) -> 
 
 def _set_tax(cart: Cart, catalogue: Catalogue, args: Mapping[str, Any]) -> Cart | CartRefusal:
     percent = Decimal(str(args.get("percent", "")))
-    if not percent.is_finite() or percent < 0:
+    if not percent.is_finite() or not 0 <= percent <= LARGEST_PERCENT:
         raise ValueError("percent")
     return msgspec.structs.replace(cart, tax_percent=str(percent), tax_label=str(args.get("label", "")))
 

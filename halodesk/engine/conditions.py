@@ -2,9 +2,10 @@
 
 Rules:
 - All conditions of a route must hold; `any_of` inside one is an OR group.
-- Numbers compare as numbers (10 > 9, and "10" > 9 where the text is a number), ISO dates as
-  dates, all else as text without regard to case. null is not "": only `is_empty` holds
-  for null, and every other comparison with null is false (`not_equals` is true).
+- Numbers compare as numbers (10 > 9, and "10" > 9 where the text is a number), ISO dates and
+  times as points in time (UTC where no zone is given, a date as its midnight), all else as
+  text without regard to case.
+- null is not "": null equals null only, and any order with null is false.
 - Text with a leading zero ("007") is text, never a number: a postal code or a phone
   number must not be equal to 7.
 - `matches` is a full match in RE2, which cannot backtrack for ever.
@@ -15,13 +16,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import re2
-
 from halodesk.engine.flow import Condition
+from halodesk.engine.patterns import full_match
 
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,30})(\.\d{1,30})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -63,18 +63,20 @@ def _as_number(value: Any) -> Decimal | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float | Decimal):
-        return Decimal(str(value))
+        number = Decimal(str(value))
+        return number if number.is_finite() else None
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())
     return None
 
 
-def _as_time(value: Any) -> datetime | date | None:
-    if isinstance(value, str) and _DATE.match(value):
+def _as_time(value: Any) -> datetime | None:
+    if isinstance(value, str) and _DATE.match(value.strip()):
         try:
-            return date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+            time = datetime.fromisoformat(value.strip())
         except ValueError:
             return None
+        return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
     return None
 
 
@@ -82,13 +84,12 @@ def _order(left: Any, right: Any) -> int | None:
     """-1, 0 or 1; None where the two cannot be compared."""
     if left is None or right is None:
         return None
-    for convert in (_as_number, _as_time):
-        a, b = convert(left), convert(right)
-        if a is not None and b is not None:
-            try:
-                return (a > b) - (a < b)  # type: ignore[operator]  # both come from one converter
-            except TypeError:
-                return None
+    numbers = _as_number(left), _as_number(right)
+    if numbers[0] is not None and numbers[1] is not None:
+        return (numbers[0] > numbers[1]) - (numbers[0] < numbers[1])
+    times = _as_time(left), _as_time(right)
+    if times[0] is not None and times[1] is not None:
+        return (times[0] > times[1]) - (times[0] < times[1])
     if isinstance(left, str) and isinstance(right, str):
         a_text, b_text = left.strip().casefold(), right.strip().casefold()
         return (a_text > b_text) - (a_text < b_text)
@@ -127,10 +128,7 @@ def _contains(left: Any, right: Any) -> bool:
 def _matches(left: Any, right: Any) -> bool:
     if left is None or not isinstance(right, str):
         return False
-    try:
-        return re2.fullmatch(right, str(left)) is not None
-    except re2.error:
-        return False
+    return full_match(right, str(left))
 
 
 def _ordered(test: Callable[[int], bool]) -> Callable[[Any, Any], bool]:

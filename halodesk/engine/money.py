@@ -8,6 +8,10 @@ from functools import lru_cache
 from babel.numbers import format_currency, get_currency_precision
 
 
+LARGEST = Decimal(10) ** 12
+"""Major units; more is a slip of the pen, and "1e999999999" would take all memory."""
+
+
 @lru_cache(maxsize=64)
 def digits(currency: str) -> int:
     """Decimal places of the currency: 2 for USD, 0 for JPY."""
@@ -17,13 +21,13 @@ def digits(currency: str) -> int:
 def to_minor(amount: str | int | Decimal, currency: str) -> int:
     """Minor units of an amount in major units, rounded half up.
 
-    Raises ValueError when it is not a finite number.
+    Raises ValueError when it is not a number, or one beyond `LARGEST`.
     """
     try:
         value = Decimal(str(amount).replace(",", "").replace("$", "").strip())
     except InvalidOperation:
         raise ValueError(f"not an amount: {amount!r}") from None
-    if not value.is_finite():
+    if not value.is_finite() or abs(value) > LARGEST:
         raise ValueError(f"not an amount: {amount!r}")
     return int(value.scaleb(digits(currency)).to_integral_value(ROUND_HALF_UP))
 

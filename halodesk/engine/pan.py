@@ -1,10 +1,26 @@
-"""Finding card numbers where none belong (PCI DSS 4.0.1, 3.3 and 3.5)."""
+"""Finding card numbers where none belong (PCI DSS 4.0.1, 3.3 and 3.5).
+
+Rules:
+- Digits of any script count, with up to three signs or blanks between two of them, as people
+  write and paste them.
+- A number may stand beside others ("2 x 4111 …"): every stretch of whole groups is tried.
+- Lengths and first digits of the brands keep telephone and tracking numbers out.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
-_RUN = re.compile(r"\d(?:[ .\-]?\d){12,18}")
+_RUN = re.compile(r"\d(?:(?:[^\w]|_){0,3}\d){12,}")
+_GROUP = re.compile(r"\d+")
+_BRANDS = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
+    r"|5[0-9]\d{14}|2[2-7]\d{14}"  # Mastercard, Maestro
+    r"|3[47]\d{13}"  # American Express
+    r"|3(?:0[0-5]|09|6\d|[89]\d)\d{11}"  # Diners Club
+    r"|(?:3|6|81)\d{14,17}"  # JCB, Discover, UnionPay, Maestro
+)
 
 
 def luhn(digits: str) -> bool:
@@ -18,10 +34,24 @@ def luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
+def _ascii(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(
+        str(value) if (value := unicodedata.decimal(found, None)) is not None else found for found in text
+    )
+
+
 def has_card_number(text: str) -> bool:
-    """Whether some 13 to 19 digits in the text (blanks, dots, hyphens allowed) are a card number."""
-    for run in _RUN.finditer(text):
-        digits = re.sub(r"\D", "", run.group())
-        if digits[0] in "23456" and luhn(digits) and len(set(digits)) > 1:
-            return True
+    """Whether some digits in the text are a card number."""
+    for run in _RUN.finditer(_ascii(text)):
+        groups = _GROUP.findall(run.group())
+        for first in range(len(groups)):
+            digits = ""
+            for group in groups[first:]:
+                digits += group
+                if len(digits) > 19:
+                    break
+                if _BRANDS.fullmatch(digits) and luhn(digits) and len(set(digits)) > 1:
+                    return True
     return False

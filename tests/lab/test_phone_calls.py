@@ -102,8 +102,9 @@ def test_a_queue_call_is_answered_recorded_and_masked(agent: Seat, caller: Seat)
     levels = tone_levels(sound[:, 1])
     first, last = window.from_sample // FRAME, window.to_sample // FRAME
     begun = 25  # the jitter buffer fills, and music on hold fades at the PBX
-    assert np.abs(levels[begun:first] - TONE_DB).max() < 3
-    assert np.abs(levels[last + 1 : -1] - TONE_DB).max() < 3
+    for stretch in (levels[begun:first], levels[last + 1 : -1]):
+        # A busy test machine may cost a frame here and there; the tone must be there all the same.
+        assert np.quantile(np.abs(stretch - TONE_DB), 0.95) < 3
 
 
 def test_the_caller_hangs_up(agent: Seat, caller: Seat) -> None:
@@ -167,7 +168,7 @@ def test_an_outgoing_call_hears_and_records_the_far_end(agent: Seat) -> None:
     wait_seconds_of_sound(1.0)
     sound = read_stereo(agent.hang_up("out"))
     levels = tone_levels(sound[:, 1], 1004.0)
-    assert levels[15:-1].min() > -20, "the PBX plays 1004 Hz"
+    assert np.quantile(levels[15:-1], 0.05) > -20, "the PBX plays 1004 Hz"
     assert not sound[:, 0].any()
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from halodesk.engine import commands as c
 from halodesk.engine.core import decide
-from halodesk.engine.events import AnyEvent, CallFacts, Incident
+from halodesk.engine.events import AnyEvent, CallFacts
 from halodesk.engine.evolve import fold
 from halodesk.engine.flow import Flow, load
 from halodesk.engine.page import Page, page
@@ -181,6 +181,7 @@ class FakeDesk:
             return c.Refused(code="no_session", message="There is no session.")
         result = decide(self.flow, self.state, command)
         if isinstance(result, c.Refused):
+            self._fold(list(result.incidents))
             return result
         self._fold(result)
         if isinstance(command, c.Answer):
@@ -204,7 +205,7 @@ class FakeDesk:
             length=len(digits),
             complete=full,
             last4=digits[-4:] if number else "",
-            brand="Visa" if number else "",
+            brand="visa" if digits.startswith("4") and self._role(field) == "number" else "",
             problem=problem,
         )
 
@@ -253,9 +254,6 @@ class FakeDesk:
             self._digits = {
                 name: digits for name, digits in self._digits.items() if before[0] == self.state.step
             }
-        for event in events:
-            if isinstance(event, Incident):
-                self.notices = (*self.notices, DeskNotice(level="warning", message=event.message))
 
     def _outside(self) -> None:
         while self.state is not None:

@@ -37,14 +37,14 @@ class Address:
             return Problem("An address has a street, a city, a state and a ZIP code.")
         value: dict[str, str] = {}
         for part in PARTS:
-            text = plain_text(raw.get(part), 120)
+            text = plain_text(raw.get(part), 120, one_line=True)
             if isinstance(text, Problem):
                 return text
-            value[part] = " ".join(text.split()) if text else ""
+            value[part] = text or ""
         if not any(value[part] for part in PARTS if part != "country"):
             return None
-        countries = field.config.get("countries", ["US", "CA"])
-        value["country"] = value["country"].upper() or str(countries[0])
+        countries = _countries(field)
+        value["country"] = value["country"].upper() or countries[0]
         if value["country"] not in countries:
             return Problem(f"We send to {', '.join(countries)} only.")
         missing = [words for part, words in _REQUIRED.items() if not value[part]]
@@ -63,9 +63,16 @@ class Address:
 
     def show(self, field: Field, value: Any) -> str:
         """One line."""
-        street = ", ".join(filter(None, (value.get("line1"), value.get("line2"))))
-        place = " ".join(filter(None, (value.get("region"), value.get("postal_code"))))
-        return ", ".join(filter(None, (street, value.get("city"), place, value.get("country"))))
+        if not isinstance(value, dict):  # set by a function of the flow, not by this type
+            return str(value)
+        part = {name: str(value.get(name) or "") for name in PARTS}
+        place = " ".join(filter(None, (part["region"], part["postal_code"])))
+        return ", ".join(filter(None, (part["line1"], part["line2"], part["city"], place, part["country"])))
+
+
+def _countries(field: Field) -> list[str]:
+    given = field.config.get("countries")
+    return [str(code) for code in given] if isinstance(given, list) and given else ["US", "CA"]
 
 
 TYPE = Address()

@@ -40,13 +40,24 @@ CARD_NUMBER = Problem(
 )
 
 
-def plain_text(raw: Any, limit: int) -> str | Problem | None:
-    """Trimmed text of at most `limit` characters without control characters, or None."""
+def longest(field: Field, usual: int) -> int:
+    """The field's own `max_length` (characters), or the usual one."""
+    given = field.config.get("max_length", usual)
+    return given if isinstance(given, int) and 0 < given <= 100_000 else usual
+
+
+def plain_text(raw: Any, limit: int, *, one_line: bool = False) -> str | Problem | None:
+    """Trimmed text of at most `limit` characters without control characters, or None.
+
+    Blanks of every kind become one kind; with `one_line` several of them, and line breaks, one.
+    """
     if raw is None:
         return None
     if not isinstance(raw, str):
         raw = str(raw)
-    text = "".join(c for c in raw if c.isprintable() or c in "\n\t").strip()
+    text = "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "" for c in raw).strip()
+    if one_line:
+        text = " ".join(text.split())
     if len(text) > limit:
         return Problem(f"At most {limit} characters; this has {len(text)}.")
     if has_card_number(text):

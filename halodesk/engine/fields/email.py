@@ -28,7 +28,7 @@ class Email:
 
     def normalise(self, field: Field, raw: Any) -> Any | Problem:
         """The address with its domain in lower case; common typos are pointed out."""
-        text = plain_text(raw, 254)
+        text = plain_text(raw, 254, one_line=True)
         if not isinstance(text, str):
             return text
         try:

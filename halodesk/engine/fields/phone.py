@@ -17,7 +17,7 @@ class Phone:
 
     def normalise(self, field: Field, raw: Any) -> Any | Problem:
         """`+12025550143` or `+12025550143;ext=7` (RFC 3966)."""
-        text = plain_text(raw, 40)
+        text = plain_text(raw, 40, one_line=True)
         if not isinstance(text, str):
             return text
         try:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import re2
-
-from halodesk.engine.fields.base import Problem, plain_text
+from halodesk.engine.fields.base import Problem, longest, plain_text
 from halodesk.engine.flow import Field
+from halodesk.engine.patterns import full_match
 
 
 class Text:
@@ -17,12 +16,11 @@ class Text:
 
     def normalise(self, field: Field, raw: Any) -> Any | Problem:
         """One line of text, blanks folded."""
-        text = plain_text(raw, int(field.config.get("max_length", 200)))
+        text = plain_text(raw, longest(field, 200), one_line=True)
         if not isinstance(text, str):
             return text
-        text = " ".join(text.split())
         pattern = field.config.get("pattern")
-        if pattern and re2.fullmatch(pattern, text) is None:
+        if pattern and not full_match(str(pattern), text):
             return Problem(str(field.config.get("pattern_help", "This does not have the expected form.")))
         return text
 

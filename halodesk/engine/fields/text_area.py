@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from halodesk.engine.fields.base import Problem, plain_text
+from halodesk.engine.fields.base import Problem, longest, plain_text
 from halodesk.engine.flow import Field
 
 
@@ -15,7 +15,7 @@ class TextArea:
 
     def normalise(self, field: Field, raw: Any) -> Any | Problem:
         """Text with its line breaks."""
-        return plain_text(raw, int(field.config.get("max_length", 4000)))
+        return plain_text(raw, longest(field, 4000))
 
     def show(self, field: Field, value: Any) -> str:
         """The text itself."""

@@ -27,6 +27,7 @@ from halodesk.sip.phone.account import PhoneAccount
 from halodesk.sip.phone.audio import Bridge, SourceFactory
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.endpoint import Guard, SipThread
+from halodesk.sip.phone.invite import clean
 from halodesk.sip.phone.masks import Masks
 from halodesk.sip.phone.reasons import ended_words
 from halodesk.sip.phone.recorder import GUARD_S, Gate, Recorder
@@ -89,7 +90,7 @@ class PhoneCall(pj.Call):
 
     def identify(self) -> None:
         """Notes the Call-ID of an incoming call."""
-        self.info = msgspec.structs.replace(self.info, sip_call_id=self.getInfo().callIdString)
+        self.info = msgspec.structs.replace(self.info, sip_call_id=clean(self.getInfo().callIdString))
 
     def ring(self) -> None:
         """Tells the caller that we are ringing."""
@@ -118,9 +119,9 @@ class PhoneCall(pj.Call):
         with Guard(self.kit.sip.log, "call_state"):
             state = self.getInfo()
             if not self.info.sip_call_id:
-                self.info = msgspec.structs.replace(self.info, sip_call_id=state.callIdString)
+                self.info = msgspec.structs.replace(self.info, sip_call_id=clean(state.callIdString))
             if state.state == pj.PJSIP_INV_STATE_DISCONNECTED:
-                self._finish(state.lastStatusCode, state.lastReason)
+                self._finish(state.lastStatusCode, clean(state.lastReason))
                 return
             table = _INCOMING if self.info.direction == "in" else _OUTGOING
             new = table.get(state.state)

@@ -39,7 +39,7 @@ class Invite:
 
 def read_invite(message: str) -> Invite:
     """Reads the headers up to the empty line; repeated ones are joined with a comma."""
-    head = message.replace("\r\n", "\n").split("\n\n", 1)[0]
+    head = clean(message).replace("\r\n", "\n").split("\n\n", 1)[0]
     first, *lines = re.sub(r"\n[ \t]+", " ", head).split("\n")
     values: dict[str, str] = {}
     kept: dict[str, str] = {}
@@ -71,6 +71,12 @@ def read_party(text: str) -> Party:
         if uri.lower().startswith("tel:"):
             user = user or match[2]
     return Party(uri=uri, user=_plain(user.split(";", 1)[0]), name=name)
+
+
+def clean(text: str) -> str:
+    """Text of pjsua2 as valid Unicode: bytes that are not UTF-8 come as lone surrogates, which
+    neither a link message nor a log line can hold."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _plain(text: str) -> str:

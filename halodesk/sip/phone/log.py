@@ -16,6 +16,8 @@ from typing import Any, TextIO
 import pjsua2 as pj
 import structlog
 
+from halodesk.sip.phone.invite import clean
+
 Log = structlog.typing.FilteringBoundLogger
 
 _ALLOWED = frozenset(
@@ -70,7 +72,7 @@ class PjLog(pj.LogWriter):
     def write(self, entry: pj.LogEntry) -> None:
         """One line of pjsua2. Whatever goes wrong stays here: an error must not reach C++."""
         try:
-            text = entry.msg.strip()
+            text = clean(entry.msg).strip()
             if not any(word in text.lower() for word in _CREDENTIAL_WORDS):
                 self._log.info("pj", pj_level=entry.level, text=text)
         except Exception as error:

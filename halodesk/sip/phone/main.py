@@ -99,6 +99,7 @@ def run(
                 recordings=(recordings or data_dir / "recordings") if record else None,
                 guard_s=guard_s,
             )
+            phone.obey_signals()
             phone.open()
         except (PhoneError, OSError, soundfile.SoundFileError) as error:
             print(f"The phone cannot start: {error}", file=sys.stderr)
@@ -166,12 +167,15 @@ class _Phone:
         if not pointers_work():
             self._log.warning("audio_slow_path")
 
-    def wait(self, orphan_after_s: float) -> None:
-        """Blocks the main thread until the phone is to leave."""
+    def obey_signals(self) -> None:
+        """From here on a signal to end means to leave in order."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._ask_to_leave("signal"))
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal ends no call
+
+    def wait(self, orphan_after_s: float) -> None:
+        """Blocks the main thread until the phone is to leave."""
         alone_since: float | None = None
         while not self._leave:
             remaining: float | None = None

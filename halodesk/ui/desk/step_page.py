@@ -19,7 +19,6 @@ from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QSizePolicy, QV
 
 from halodesk.engine import commands as c
 from halodesk.engine.page import Page
-from halodesk.engine.pan import has_card_number
 from halodesk.runtime.ports import DeskPort, SecretView
 from halodesk.ui.desk.choices import Choices
 from halodesk.ui.desk.field_grid import FieldGrid
@@ -265,10 +264,8 @@ class StepPage(QFrame):
         return "" if refused is None else " ".join(filter(None, (refused.message, refused.todo)))
 
     def draft(self, field: str, raw: Any) -> None:
-        """Keeps half-typed input. What looks like a card number is never kept."""
-        parts = raw.values() if isinstance(raw, dict) else (raw,)
-        if not any(isinstance(part, str) and has_card_number(part) for part in parts):
-            self._desk.draft(field, raw)
+        """Keeps half-typed input."""
+        self._desk.draft(field, raw)
 
     def secret(self, field: str) -> SecretView:
         """What the vault says of its digits."""

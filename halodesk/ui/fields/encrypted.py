@@ -79,7 +79,7 @@ class EncryptedField(FieldWidget):
         name = self.view.name
         self.refuse("")
         self._take(self.host.type_secret(name, digit), name)
-        if self._secret.complete and not self._secret.problem:
+        if self.box.is_full():
             self.host.advance(name)
 
     def _erased(self, all_digits: bool) -> None:

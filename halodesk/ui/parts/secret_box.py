@@ -26,6 +26,16 @@ from halodesk.ui.theme.tokens import Radius, Space
 
 Shape = Literal["number", "expiry", "cvv", "other"]
 _GROUPS: dict[Shape, tuple[int, ...]] = {"number": (4, 4, 4, 4), "expiry": (2, 2), "cvv": (3,), "other": ()}
+_BRANDS = {
+    "amex": "American Express",
+    "diners": "Diners Club",
+    "discover": "Discover",
+    "jcb": "JCB",
+    "mastercard": "Mastercard",
+    "unionpay": "UnionPay",
+    "visa": "Visa",
+}
+_SHORT = {"amex": 15, "diners": 14}
 _HEIGHT = 54
 _DOT = 4.5
 _PITCH = 15.0
@@ -62,6 +72,16 @@ class SecretBox(QWidget):
         self.setAccessibleDescription(f"{self.tr('Locked')}: {why}" if locked else self._state())
         set_tip(self, why if locked else "")
         self.update()
+
+    def is_full(self) -> bool:
+        """Complete, and of the usual length.
+
+        One in ten prefixes of a card number is a complete, shorter number by its check digit
+        (Visa has cards of 13 digits): neither may the focus go on there, nor four digits show.
+        """
+        view = self._view
+        usual = _SHORT.get(view.brand, 16) if self.shape == "number" else 0
+        return view.complete and not view.problem and view.length >= usual
 
     def sizeHint(self) -> QSize:
         """Room for a card number and its brand."""
@@ -111,9 +131,8 @@ class SecretBox(QWidget):
             painter.setFont(font(13, QFont.Weight.DemiBold))
             painter.setPen(colour("mask_ink"))
             area = QRect(int(right), 0, self.width() - int(right) - Space.L, self.height())
-            painter.drawText(
-                area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), self._view.brand
-            )
+            words = _BRANDS.get(self._view.brand, self._view.brand)
+            painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight), words)
         elif self._view.complete and not self._wrong:
             painter.drawPixmap(
                 self.width() - Space.L - 18, (self.height() - 18) // 2, pixmap("check", "success")
@@ -143,11 +162,11 @@ class SecretBox(QWidget):
         """Dots of what is typed, rings of what is expected; returns where they end."""
         view = self._view
         groups = _GROUPS[self.shape] or (view.length,)
-        if self.shape == "number" and view.complete and view.length == 15:
+        if self.shape == "number" and view.brand == "amex":
             groups = (4, 6, 5)
         starts = {sum(groups[:i]) for i in range(1, len(groups))}
         count = max(sum(groups), view.length)
-        last = view.last4 if view.complete else ""
+        last = view.last4 if self.is_full() else ""
         x, y = float(Space.L), self.height() / 2
         for index in range(count):
             if index in starts:
