@@ -23,6 +23,8 @@ _log = structlog.get_logger("driver")
 
 STEP_S = 30.0
 TICK_MS = 20
+REST_S = 0.12
+"""After this the last layout of a page has been painted."""
 
 
 class Until:
@@ -86,8 +88,14 @@ class Hands:
         """Press one key in it."""
         QTest.keyClick(self._usable(name), key)
 
-    def picture(self, name: str) -> None:
-        """A screenshot of the whole window, numbered in order."""
+    def picture(self, name: str) -> Script:
+        """A screenshot of the whole window once it has come to rest, numbered in order."""
+        until = time.monotonic() + REST_S
+        yield Until(lambda: time.monotonic() >= until, "the window to come to rest")
+        self.grab(name)
+
+    def grab(self, name: str) -> None:
+        """A screenshot of the whole window as it is."""
         path = self._pictures / f"{len(self.taken) + 1:02}-{name}.png"
         self.window.grab().save(str(path))
         self.taken.append(str(path))

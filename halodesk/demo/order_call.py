@@ -31,70 +31,72 @@ def order_call(hands: Hands, marker: Callable[[], None]) -> Script:
     def at(step: str, visit: int | None = None) -> Until:
         def shown() -> bool:
             page = desk.page
-            return page is not None and page.step == step and visit in (None, page.visit) and not page.waiting
+            if page is None or page.step != step or visit not in (None, page.visit) or page.waiting:
+                return False
+            return all(hands.find(f"choice:{choice.key}") is not None for choice in page.choices)
 
         return Until(shown, f"the step {step}")
 
     yield Until(lambda: hands.can_use("answer_call"), "a ringing call", 60)
-    hands.picture("ringing")
+    yield from hands.picture("ringing")
     hands.click("answer_call")
     yield at("start")
     marker()
-    hands.picture("start")
+    yield from hands.picture("start")
     hands.click("choice:call_type=order")
     yield at("gather")
     for name, text in CALLER.items():
         hands.retype(f"field:{name}", text)
-    hands.picture("gather")
+    yield from hands.picture("gather")
     hands.click("choice:")
     for visit, objection in enumerate(
         ("tell_me_more", "is_it_safe", "how_different", "already_take"), start=1
     ):
         yield at("main_offer", visit)
         if visit == 1:
-            hands.picture("main_offer")
+            yield from hands.picture("main_offer")
         hands.click(f"choice:offer_response={objection}")
         yield at(objection)
-        hands.picture(objection)
+        yield from hands.picture(objection)
         hands.click("choice:")
     yield at("main_offer", 5)
     hands.click("choice:offer_response=yes")
     yield at("upsell")
-    hands.picture("upsell")
+    yield from hands.picture("upsell")
     hands.click("choice:journal=true")
     yield at("billing")
     for part, text in ADDRESS.items():
         hands.type(f"field:billing_address.{part}", text)
-    hands.picture("billing")
+    yield from hands.picture("billing")
     yield from _talk()
     hands.click("choice:")
     for attempt, (card, cvv) in enumerate(CARDS, start=1):
         yield at("payment", attempt)
         if attempt == 1:
-            hands.picture("payment-locked")
+            yield from hands.picture("payment-locked")
         yield Until(lambda: hands.can_use("field:card_number"), "the mask to be confirmed", 10)
         yield from hands.type_slowly("field:card_number", card, DIGIT_S)
         yield from hands.type_slowly("field:card_expiry", EXPIRY, DIGIT_S)
         yield from hands.type_slowly("field:card_cvv", cvv, DIGIT_S)
-        hands.picture(f"payment-{attempt}")
+        yield from hands.picture(f"payment-{attempt}")
         hands.click("choice:")
         if attempt < len(CARDS):
             yield at("declined", attempt)
-            hands.picture(f"declined-{attempt}")
+            yield from hands.picture(f"declined-{attempt}")
             yield from _talk()
             hands.click("choice:retry_payment=true")
     yield at("confirmation")
-    hands.picture("confirmation")
+    yield from hands.picture("confirmation")
     yield from _talk()
     hands.click("choice:read_back=true")
     yield at("end")
     hands.type("field:disposition", "Sale")
-    hands.picture("end")
+    yield from hands.picture("end")
     hands.click("hang_up")
     yield Until(lambda: desk.call is None or desk.call.state == "ended", "the call to end", 10)
     hands.click("choice:")
     yield Until(lambda: desk.page is not None and desk.page.ended, "the session to be sealed")
-    hands.picture("sealed")
+    yield from hands.picture("sealed")
 
 
 def _talk() -> Script:

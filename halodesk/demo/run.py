@@ -94,7 +94,7 @@ def run(
         finally:
             seat.close()
         if failed:
-            hands.picture("failed")
+            hands.grab("failed")
             raise failed[0]
         if not headless:
             return None

@@ -9,9 +9,11 @@ Rules:
 - Cart actions and work run on submit only, once a visit. Going back restores the values
   and the cart before the step; charges are never taken back by it.
 - A sensitive step asks for the mask on entry, takes secrets and a submit only while it is
-  held, and gives secrets up first and the mask second when it is left.
+  held, and gives secrets up first and the mask second when it is left. A word on a mask that
+  is not the current one, or has been given up, changes nothing.
 - The end of the call leads to the wrap-up with everything kept and secrets wiped; an effect
-  in flight is waited for first.
+  in flight is waited for first, and no new one is begun after it. There is no way back then.
+- While nobody knows what became of a charge, no other is made.
 """
 
 from __future__ import annotations
@@ -23,20 +25,16 @@ from msgspec.structs import replace
 from halodesk.engine import cart as carts
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
-from halodesk.engine.conditions import holds
-from halodesk.engine.evolve import CHARGE, evolve
+from halodesk.engine.errors import DocumentError
+from halodesk.engine.evolve import CHARGE
 from halodesk.engine.fields.base import Problem
-from halodesk.engine.flow import Flow, Step, content_hash
+from halodesk.engine.flow import Flow, content_hash
+from halodesk.engine.moves import Moves
 from halodesk.engine.pan import has_card_number
 from halodesk.engine.registry import field_types, step_types
-from halodesk.engine.rules import is_sensitive, missing, previous_page, wrap_up_step
-from halodesk.engine.session import Session, scope
-from halodesk.engine.steps.base import Ask, StepType, read_config
-from halodesk.engine.steps.end import Config as EndConfig
-
-MAX_HOPS = 100
-"""Steps without a page that may follow each other before it counts as an endless loop."""
-
+from halodesk.engine.rules import is_sensitive, missing, previous_page
+from halodesk.engine.session import Session
+from halodesk.engine.steps.base import read_config
 
 _LATE = c.LoseCall | c.KeepRecording | c.ReportMask | c.Resolve
 """Facts that may come in after the session has ended; nothing else may."""
@@ -53,47 +51,21 @@ def decide(flow: Flow, state: Session, command: c.Command) -> list[e.AnyEvent] |
     return _Decision(flow, state).take(command)
 
 
-class _Decision:
-    """One run of `decide`: collects events and folds each at once."""
-
-    def __init__(self, flow: Flow, state: Session) -> None:
-        self.flow = flow
-        self.state = state
-        self.events: list[e.AnyEvent] = []
-        self.hops = 0
-
-    def emit(self, event: e.AnyEvent) -> None:
-        self.events.append(event)
-        self.state = evolve(self.state, event)
-
-    @property
-    def step(self) -> Step:
-        step = self.flow.step(self.state.step)
-        if step is None:
-            raise KeyError(self.state.step)  # the flow is not the one of this session: a bug of the caller
-        return step
-
-    @property
-    def kind(self) -> StepType:
-        return step_types()[self.step.type]
-
-    # commands
+class _Decision(Moves):
+    """One run of `decide`."""
 
     def start(self, command: c.Start) -> list[e.AnyEvent] | c.Refused:
         if self.state.status != "new":
             return c.Refused(code="running", message="This session has already begun.")
-        unknown = sorted({step.type for step in self.flow.steps} - set(step_types()))
-        if unknown:
-            return c.Refused(
-                code="unknown_step_type",
-                message=f"This flow uses step types this version does not know: {', '.join(unknown)}.",
-                todo="Update HaloDesk on this seat.",
-            )
-        if self.flow.step(self.flow.start) is None:
-            return c.Refused(code="no_start", message="This flow has no start step.")
-        variables = {variable.name: variable.default for variable in self.flow.variables}
-        for step in self.flow.steps:
-            variables |= {field.name: field.default for field in step.fields if field.default is not None}
+        refused = _unfit(self.flow)
+        if refused is not None:
+            return refused
+        defaults = {
+            field.name: field.default
+            for step in self.flow.steps
+            for field in step.fields
+            if field.default is not None
+        }
         self.emit(
             e.SessionStarted(
                 flow=self.flow.key,
@@ -102,7 +74,11 @@ class _Decision:
                 flow_hash=content_hash(self.flow),
                 agent=command.agent,
                 call=command.call,
-                variables={**variables, **self._prefill(command.prefill)},
+                variables={
+                    **{variable.name: variable.default for variable in self.flow.variables},
+                    **self._accepted(defaults),
+                    **self._accepted(command.prefill),
+                },
                 cart=carts.Cart(currency=self.flow.catalogue.currency),
             )
         )
@@ -136,8 +112,7 @@ class _Decision:
             case c.Restart():
                 self.restart()
             case c.Abandon():
-                self.leave("left")
-                self.emit(e.SessionEnded(disposition=command.disposition, reason="abandoned"))
+                refused = self.abandon(command)
             case c.Start():
                 refused = c.Refused(code="running", message="This session has already begun.")
         if refused is None:
@@ -155,7 +130,10 @@ class _Decision:
             case c.ReportMask():
                 self.report_mask(command)
             case c.Resolve() if command.id in self.state.effects:
+                ask = self.state.effects[command.id]
                 self.emit(e.EffectResolved(id=command.id, outcome=command.outcome, result=command.result))
+                if ask.kind == CHARGE and command.outcome != "unknown":
+                    self._tell_late(ask, command)
             case _:
                 pass
         return self.events
@@ -170,15 +148,10 @@ class _Decision:
             return c.Refused(
                 code="busy", message="Please wait: this step is still working.", field=command.field
             )
-        known = field_types().get(field.type)
-        if known is None:
-            return c.Refused(
-                code="unknown_field_type", message="Update HaloDesk to use this field.", field=field.name
-            )
-        value = known.normalise(field, command.raw)
+        value = field_types()[field.type].normalise(field, command.raw)
         if isinstance(value, Problem):
             if value.incident:
-                self.emit(e.Incident(code=value.incident, message=value.message, step=self.step.key))
+                self.incident(value.incident, value.message)
             return c.Refused(code="invalid", message=value.message, field=field.name)
         if self.state.values.get(field.name) != value:
             self.emit(e.AnswerGiven(step=self.step.key, field=field.name, value=value))
@@ -188,6 +161,10 @@ class _Decision:
         field = self.step.field(command.field)
         if field is None or field.type != "encrypted":
             return c.Refused(code="no_such_field", message="This step has no such secure field.")
+        if self.state.stage != "page":
+            return c.Refused(
+                code="busy", message="Please wait: this step is still working.", field=field.name
+            )
         if self.state.mask.phase != "held":
             return c.Refused(
                 code="not_masked",
@@ -204,7 +181,7 @@ class _Decision:
     def submit(self, command: c.Submit) -> c.Refused | None:
         state = self.state
         if state.stage != "page":
-            if command.choice == "on_unknown" and state.unknown:
+            if command.choice == "on_unknown" and state.waits_unknown:
                 return self.leave_unknown()
             return c.Refused(code="busy", message="Please wait: this step is still working.")
         if is_sensitive(self.step) and state.mask.phase != "held":
@@ -240,7 +217,7 @@ class _Decision:
         own = {field.name for field in step.fields} if step is not None else set()
         typed = {name: self.state.values[name] for name in own if name in self.state.values}
         self.enter(target, "back")
-        for name, value in typed.items():
+        for name, value in sorted(typed.items()):
             if self.state.values.get(name) != value:
                 self.emit(e.AnswerGiven(step=target, field=name, value=value))
         return None
@@ -249,10 +226,13 @@ class _Decision:
         ask = self.state.effects.get(command.id)
         if ask is None:
             return c.Refused(code="no_such_effect", message="This was answered already.")
-        here = (ask.step, ask.visit) == (self.state.step, self.state.visit)
+        here = self.state.here is ask
         if ask.kind == "function":
             self.resolve_function(ask, command, here)
             return None
+        if command.outcome == "unknown" and ask.kind != CHARGE:
+            # only money can be taken without an answer; all else is simply asked for again
+            command = replace(command, outcome="failed")
         step = self.flow.step(ask.step)
         settled = step_types()[step.type].settle(self.flow, step, self.state, ask, command) if step else None
         self.emit(e.EffectResolved(id=command.id, outcome=command.outcome, result=command.result))
@@ -260,18 +240,9 @@ class _Decision:
             self.wipe("used")
         if settled is None or not (settled.go or settled.stay):
             return None
-        if settled.freeze_cart:
-            self.emit(e.CartChanged(action="freeze", cart=replace(self.state.cart, frozen=True)))
-        for name, value in settled.values.items():
-            self.emit(e.VariableSet(name=name, value=value, source=ask.kind))
+        self.apply(settled, ask.kind)
         if not here:
-            self.emit(
-                e.Incident(
-                    code="late_answer",
-                    message=f"The {ask.kind} of an earlier step was settled: {command.outcome}.",
-                    step=ask.step,
-                )
-            )
+            self._tell_late(ask, command)
         elif settled.go:
             self.route()
         else:
@@ -279,24 +250,40 @@ class _Decision:
         return None
 
     def resolve_function(self, ask: e.EffectRequested, command: c.Resolve, here: bool) -> None:
-        self.emit(e.EffectResolved(id=command.id, outcome=command.outcome, result=command.result))
+        outcome = "failed" if command.outcome != "ok" else "ok"
+        self.emit(e.EffectResolved(id=command.id, outcome=outcome, result=command.result))  # type: ignore[arg-type]  # one of two of its words
         if not here:
             return
-        value = command.result.get("value") if command.outcome == "ok" else None
+        value = command.result.get("value") if outcome == "ok" else None
         self.emit(e.VariableSet(name=ask.args["target"], value=value, source="function"))
-        if command.outcome != "ok":
-            message = str(command.result.get("reason", "The function failed."))
-            self.emit(e.Incident(code="function_failed", message=message, step=ask.step))
+        on_error = ""
+        if outcome != "ok":
+            self.incident("function_failed", str(command.result.get("reason", "The function failed.")))
             on_error = self.step.functions[self.state.function - 1].on_error
-            if on_error:
-                self.enter(on_error, "error")
-                return
-        self.proceed()
+        if self.state.call_left:
+            self.to_wrap_up()  # nothing is charged or asked for any more
+        elif on_error:
+            self.follow(on_error, "error")
+        else:
+            self.proceed()
 
     def report_mask(self, command: c.ReportMask) -> None:
+        mask, phase = self.state.mask, command.phase
+        wanted = mask.phase in ("wanted", "held", "lost")
+        if command.lease != mask.lease or not (wanted or (phase == "none" and mask.phase == "releasing")):
+            return
+        if wanted and phase == "none":
+            phase = "lost"  # it records again, and nobody has given the mask up
+        if (phase, command.confirmed_by, command.message, command.todo) == (
+            mask.phase,
+            mask.confirmed_by,
+            mask.message,
+            mask.todo,
+        ):
+            return
         self.emit(
             e.MaskChanged(
-                phase=command.phase,
+                phase=phase,
                 step=self.state.step,
                 lease=command.lease,
                 confirmed_by=command.confirmed_by,
@@ -305,25 +292,25 @@ class _Decision:
                 positions=command.positions,
             )
         )
-        if command.phase == "lost" and self.state.mask.lease == command.lease:
+        if phase == "lost":
             self.wipe("mask_lost")
 
     def keep_recording(self, command: c.KeepRecording) -> None:
-        self.emit(e.RecordingKept(**{name: getattr(command, name) for name in command.__struct_fields__}))
+        if command.path not in self.state.recordings:
+            self.emit(e.RecordingKept(**{name: getattr(command, name) for name in command.__struct_fields__}))
 
     def lose_call(self, command: c.LoseCall) -> None:
         if self.state.call_left:
             return
         self.emit(e.CallLeft(reason=command.reason, by=command.by))
-        if self.state.stage != "page" and self.state.effects:
-            return  # a charge may be under way: its answer decides where the session goes
-        self.to_wrap_up()
+        if self.state.here is None:  # a charge may be under way: its answer decides where the session goes
+            self.to_wrap_up()
 
     def note(self, command: c.AddNote) -> c.Refused | None:
         text = command.text.strip()[:4000]
-        if has_card_number(text):
+        if has_card_number(command.text):
             message = "A note must not hold a card number."
-            self.emit(e.Incident(code="card_number_in_note", message=message, step=self.state.step))
+            self.incident("card_number_in_note", message)
             return c.Refused(code="invalid", message=message)
         if text:
             self.emit(e.NoteAdded(text=text))
@@ -333,166 +320,57 @@ class _Decision:
         self.wipe("restart")
         for ask in list(self.state.effects.values()):
             if ask.kind == "tokenise":  # its digits died with the old process
-                self.resolve(
-                    c.Resolve(
-                        id=ask.id,
-                        outcome="failed",
-                        result={"reason": "HaloDesk was restarted. Nothing was charged."},
-                    )
-                )
+                reason = "HaloDesk was restarted. Nothing was charged."
+                self.resolve(c.Resolve(id=ask.id, outcome="failed", result={"reason": reason}))
 
-    # moving on
-
-    def proceed(self) -> None:
-        step, state = self.step, self.state
-        if state.function < len(step.functions):
-            function = step.functions[state.function]
-            self.ask(
-                Ask(
-                    kind="function",
-                    args={
-                        "target": function.target,
-                        "expression": function.expression,
-                        "timeout_ms": function.timeout_ms,
-                    },
-                )
-            )
-            return
-        values = scope(state)
-        for action in step.cart_actions:
-            if holds(action.when, values):
-                self.change_cart(action.action, action.args)
-        work = self.kind.work(self.flow, step, self.state)
-        if work.refused is not None:
-            self.send_back(work.refused.message)
-            return
-        for action in work.cart:
-            self.change_cart(action.action, action.args)
-        for name, value in work.values.items():
-            self.emit(e.VariableSet(name=name, value=value, source=step.type))
-        if work.ask is not None:
-            self.ask(work.ask)
-        else:
-            self.route()
-
-    def send_back(self, problem: str) -> None:
-        """The step's own work says no: its page opens again, the cart as it was on entry.
-
-        Without a page the session goes the fallback's way.
-        """
-        if self.state.call_left:
-            self.to_wrap_up()
-        elif self.kind.shows_page:
-            self.emit(e.SentBack(step=self.step.key, problem=problem))
-        else:
-            self.emit(e.Incident(code="work_refused", message=problem, step=self.step.key))
-            self.follow(self.step.fallback, "fallback", self.step.fallback_label)
-
-    def change_cart(self, action: str, args: dict[str, Any]) -> None:
-        cart = carts.apply(self.state.cart, action, args, self.flow.catalogue)
-        if isinstance(cart, carts.CartRefusal):
-            self.emit(e.Incident(code="cart_refused", message=cart.message, step=self.state.step))
-        elif cart != self.state.cart:
-            self.emit(e.CartChanged(action=action, cart=cart))
-
-    def ask(self, ask: Ask) -> None:
-        serial = self.state.function if ask.kind == "function" else 0
-        self.emit(
-            e.EffectRequested(
-                id=f"{self.state.step}.{self.state.visit}.{ask.kind}.{serial}",
-                kind=ask.kind,
-                step=self.state.step,
-                visit=self.state.visit,
-                args=ask.args,
-            )
-        )
-
-    def route(self) -> None:
-        step = self.step
-        if step.type == "end":
-            self.leave("left")
-            name = read_config(EndConfig, step).disposition
-            self.emit(e.SessionEnded(disposition=str(self.state.values.get(name) or ""), reason="completed"))
-            return
-        if self.state.call_left:
-            self.to_wrap_up()
-            return
-        values = scope(self.state)
-        for route in step.routes:
-            if holds(route.when, values):
-                self.follow(route.to, "route", route.label)
-                return
-        self.follow(step.fallback, "fallback", step.fallback_label)
-
-    def follow(self, target: str, reason: e.EnterReason, label: str) -> None:
-        if self.flow.step(target) is None:
-            message = f'"{self.step.title or self.step.key}" leads nowhere; the session goes to its wrap-up.'
-            self.emit(e.Incident(code="dead_end", message=message, step=self.step.key))
-            self.to_wrap_up()
-            return
-        self.enter(target, reason, label)
-
-    def enter(self, target: str, reason: e.EnterReason, label: str = "") -> None:
-        came_from, step = self.state.step, self.flow.step(target)
-        if step is None:
-            raise KeyError(target)
-        if came_from:
-            self.leave("hang_up" if reason == "hang_up" else "left", stays_masked=is_sensitive(step))
-        visit = self.state.visits.get(target, 0) + 1
-        self.emit(e.StepEntered(step=target, visit=visit, reason=reason, route=label, came_from=came_from))
-        if is_sensitive(step) and self.state.mask.phase in ("none", "releasing"):
-            self.emit(e.MaskChanged(phase="wanted", step=target, lease=f"{target}.{visit}"))
-        if not step_types()[step.type].shows_page:
-            self.hops += 1
-            if self.hops > MAX_HOPS:
-                self.emit(
-                    e.Incident(
-                        code="endless_loop",
-                        message="The flow goes round in circles without a page.",
-                        step=target,
-                    )
-                )
-                self.to_wrap_up()
-                return
-            self.emit(e.Submitted(step=target, visit=visit))
-            self.proceed()
-
-    def leave(self, reason: Any, *, stays_masked: bool = False) -> None:
-        self.wipe(reason)
-        mask = self.state.mask
-        if mask.phase in ("wanted", "held", "lost") and not stays_masked:
-            self.emit(e.MaskChanged(phase="releasing", step=self.state.step, lease=mask.lease))
-
-    def wipe(self, reason: Any) -> None:
-        if self.state.secrets:
-            self.emit(e.SecretsWiped(step=self.state.step, reason=reason))
-
-    def to_wrap_up(self) -> None:
-        target = wrap_up_step(self.flow)
-        if target is not None and self.state.step != target.key:
-            self.enter(target.key, "hang_up")
-
-    def leave_unknown(self) -> c.Refused | None:
-        target = str(self.step.config.get("on_unknown", ""))
-        if self.flow.step(target) is None:
-            return c.Refused(
-                code="must_wait", message="The gateway has not answered yet: this step has to wait."
-            )
-        for effect, words in self.state.unknown.items():
-            if self.state.effects[effect].kind == CHARGE:
-                message = f"The charge {effect} is not settled: {words or 'no answer'}. It must be looked up."
-                self.emit(e.Incident(code="charge_unsettled", message=message, step=self.step.key))
-        self.enter(target, "error")
+    def abandon(self, command: c.Abandon) -> c.Refused | None:
+        if has_card_number(command.disposition):
+            return c.Refused(code="invalid", message="A disposition must not hold a card number.")
+        self.leave("left")
+        self.emit(e.SessionEnded(disposition=command.disposition[:200], reason="abandoned"))
         return None
 
-    def _prefill(self, given: dict[str, Any]) -> dict[str, Any]:
+    def _tell_late(self, ask: e.EffectRequested, command: c.Resolve) -> None:
+        message = f"The {ask.kind} of an earlier step was settled: {command.outcome}."
+        self.incident("late_answer", message, ask.step)
+
+    def _accepted(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Values of fields that their types take, normalised; the rest is left out."""
         values: dict[str, Any] = {}
         for name, raw in given.items():
             field = self.flow.field(name)
-            known = field_types().get(field.type) if field else None
-            if field is None or known is None:
+            if field is None:
                 continue
-            value = known.normalise(field, raw)
+            value = field_types()[field.type].normalise(field, raw)
             if not isinstance(value, Problem) and value is not None:
                 values[name] = value
         return values
+
+
+def _unfit(flow: Flow) -> c.Refused | None:
+    """Why no session can begin on this flow: better before a caller is greeted than in mid-call."""
+    types = {f'step type "{step.type}"' for step in flow.steps if step.type not in step_types()}
+    types |= {
+        f'field type "{field.type}"'
+        for step in flow.steps
+        for field in step.fields
+        if field.type not in field_types()
+    }
+    if types:
+        return c.Refused(
+            code="unknown_type",
+            message=f"This flow uses what this version does not know: {', '.join(sorted(types))}.",
+            todo="Update HaloDesk on this seat.",
+        )
+    if flow.step(flow.start) is None:
+        return c.Refused(code="no_start", message="This flow has no start step.")
+    for step in flow.steps:
+        try:
+            read_config(step_types()[step.type].config_type, step)
+        except DocumentError as error:
+            return c.Refused(
+                code="bad_config",
+                message=f'The step "{step.title or step.key}" is not set up right. {error.message}',
+                todo="Run `halodesk flow check` on this flow.",
+            )
+    return None

@@ -75,6 +75,7 @@ def _entered(state: Session, event: e.StepEntered) -> Session:
         cart=cart,
         stage="page",
         function=0,
+        asked=0,
         secrets={},
         problem="",
     )
@@ -117,7 +118,13 @@ def _requested(state: Session, event: e.EffectRequested) -> Session:
         charge = Charge(id=event.id, amount=event.args["amount"], currency=event.args["currency"])
         charges = (*charges, charge)
     stage = state.stage if event.kind == "function" else "work"
-    return replace(state, effects=_with(state.effects, event.id, event), stage=stage, charges=charges)
+    return replace(
+        state,
+        effects=_with(state.effects, event.id, event),
+        asked=state.asked + 1,
+        stage=stage,
+        charges=charges,
+    )
 
 
 def _resolved(state: Session, event: e.EffectResolved) -> Session:
@@ -175,6 +182,10 @@ def _note(state: Session, event: e.NoteAdded) -> Session:
     return replace(state, notes=(*state.notes, event.text))
 
 
+def _recording(state: Session, event: e.RecordingKept) -> Session:
+    return replace(state, recordings=(*state.recordings, event.path))
+
+
 def _call_left(state: Session, event: e.CallLeft) -> Session:
     return replace(state, call_left=event.reason or event.by)
 
@@ -203,6 +214,6 @@ _FOLDS: dict[type[Any], Callable[[Session, Any], Session]] = {
     e.NoteAdded: _note,
     e.Incident: _nothing,
     e.CallLeft: _call_left,
-    e.RecordingKept: _nothing,
+    e.RecordingKept: _recording,
     e.SessionEnded: _ended,
 }

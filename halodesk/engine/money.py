@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from babel.numbers import format_currency, get_currency_precision
 
-
 LARGEST = Decimal(10) ** 12
 """Major units; more is a slip of the pen, and "1e999999999" would take all memory."""
 

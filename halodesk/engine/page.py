@@ -6,6 +6,7 @@ stands here.
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import msgspec
@@ -192,13 +193,12 @@ def cart_view(cart: Cart) -> CartView:
 
 
 def _waiting(state: Session) -> str:
-    if state.unknown:
-        return (
-            next(iter(state.unknown.values()))
-            or "The gateway has not answered. Asking what became of the charge …"
-        )
-    ask = next((ask for ask in state.effects.values() if ask.step == state.step), None)
-    return _WAITING.get(ask.kind, "Working …") if ask else ""
+    ask = state.here
+    if ask is None:
+        return ""
+    if ask.id in state.unknown:
+        return state.unknown[ask.id] or "The gateway has not answered. Asking what became of the charge …"
+    return _WAITING.get(ask.kind, "Working …")
 
 
 def _field(field: Field, step: Step, state: Session, waiting: str) -> FieldView:
@@ -228,7 +228,7 @@ def _field(field: Field, step: Step, state: Session, waiting: str) -> FieldView:
 
 
 def _choices(step: Step, state: Session, waiting: str) -> tuple[ChoiceView, ...]:
-    if state.unknown and step.config.get("on_unknown"):
+    if state.waits_unknown and step.config.get("on_unknown"):
         return (ChoiceView(key="on_unknown", label="Continue without an answer"),)
     known = step_types().get(step.type)
     if waiting or known is None or not known.shows_page:
@@ -336,4 +336,4 @@ def _html(text: str, values: dict[str, Any]) -> str:
     try:
         return render_markdown(text, values)
     except TemplateError as error:
-        return f"<p><em>{render_markdown(error.message, {})}</em></p>"
+        return f"<p><em>{escape(error.message)}</em></p>"

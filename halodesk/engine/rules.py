@@ -44,8 +44,15 @@ def wrap_up_step(flow: Flow) -> Step | None:
 
 def previous_page(flow: Flow, state: Session) -> str | Refused:
     """The step that Back leads to."""
-    if state.pending:
+    if state.here is not None:
         return Refused(code="busy", message="Please wait: this step is still working.")
+    if state.call_left:
+        return Refused(code="call_over", message="The call is over: only its wrap-up is left.")
+    if state.unsettled is not None:
+        return Refused(
+            code="charge_unsettled",
+            message="A charge is not settled yet: going back could charge the card twice.",
+        )
     if state.cart.frozen:
         return Refused(code="paid", message="The order is paid: earlier steps can no longer be changed.")
     for visit in reversed(state.path[:-1]):

@@ -60,6 +60,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     stage: Literal["page", "functions", "work"] = "page"
     function: int = 0
     """How many functions of this submit are done."""
+    asked: int = 0
+    """How many effects this visit has asked for; numbers them."""
     values: Mapping[str, Any] = {}
     cart: Cart = Cart()
     secrets: Mapping[str, str] = {}
@@ -73,14 +75,29 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     charges: tuple[Charge, ...] = ()
     mask: Mask = Mask()
     notes: tuple[str, ...] = ()
+    recordings: tuple[str, ...] = ()
+    """Paths of the finished recordings."""
     problem: str = ""
     """What went wrong on this page last (a declined card number, say)."""
     disposition: str = ""
 
     @property
-    def pending(self) -> bool:
-        """An effect of the current step is under way."""
-        return bool(self.effects)
+    def here(self) -> EffectRequested | None:
+        """The effect of the current visit that is under way, or None."""
+        return next(
+            (ask for ask in self.effects.values() if (ask.step, ask.visit) == (self.step, self.visit)), None
+        )
+
+    @property
+    def waits_unknown(self) -> bool:
+        """The current visit waits for an answer that could not be trusted so far."""
+        ask = self.here
+        return ask is not None and ask.id in self.unknown
+
+    @property
+    def unsettled(self) -> Charge | None:
+        """A charge of which nobody knows yet what became of it, or None."""
+        return next((charge for charge in self.charges if charge.outcome in ("open", "unknown")), None)
 
 
 SYSTEM_NAMES = ("call", "cart", "charge", "agent", "flow")

@@ -7,6 +7,8 @@ Rules:
   middle of a call.
 - No raw HTML, no images and no links other than https, tel and mailto come out of the
   flow's own text.
+- A text decides and repeats, and no more: no calls, macros, assignments or powers, two loops
+  inside each other at most, so that no text can run or grow without bound.
 """
 
 from __future__ import annotations
@@ -15,14 +17,14 @@ import html
 import re
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
 import phonenumbers
 from babel.dates import format_date
-from jinja2 import Template, TemplateSyntaxError, Undefined
+from jinja2 import Template, TemplateSyntaxError, Undefined, meta, nodes, pass_context
 from jinja2.exceptions import TemplateError as JinjaError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markdown_it import MarkdownIt
 from markupsafe import Markup
@@ -34,22 +36,73 @@ from halodesk.engine.money import to_minor, words
 GAP = "⟨{name}⟩"
 """How a missing value looks; the page styles it so that it cannot be overlooked."""
 
-_MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>&:\"'@/])")
+_MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>&:\"'@/=])")
+
+MOST_TURNS = 200
+"""Entries one loop may run over."""
+
+_REFUSED: dict[type[nodes.Node], str] = {
+    nodes.Call: "a call; use a filter such as {{ name | upper }}",
+    nodes.Macro: "a macro",
+    nodes.CallBlock: "a call block",
+    nodes.FilterBlock: "a filter block",
+    nodes.Assign: "an assignment",
+    nodes.AssignBlock: "an assignment",
+    nodes.With: "a with block",
+    nodes.Block: "a block",
+    nodes.Extends: "an extends",
+    nodes.Include: "an include",
+    nodes.Import: "an import",
+    nodes.FromImport: "an import",
+    nodes.Pow: "a power",
+}
+_DEEPEST_LOOPS = 2
 
 
 class _Gap(Undefined):
-    """A missing variable: shows its name, and so does every attribute of it."""
+    """A missing variable: shows its name, and so does all that is made of it."""
 
     def __str__(self) -> str:
         return str(GAP.format(name=self._undefined_name or "?"))
-
-    def __html__(self) -> str:
-        return str(self)
 
     def __getattr__(self, name: str) -> _Gap:
         if name.startswith("__"):
             raise AttributeError(name)
         return _Gap(name=f"{self._undefined_name}.{name}")
+
+
+def _never(gap: _Gap, other: object) -> bool:
+    return False
+
+
+def _itself(gap: _Gap, *_: object) -> _Gap:
+    return gap
+
+
+def _part(gap: _Gap, name: object) -> _Gap:
+    return _Gap(name=f"{gap._undefined_name}.{name}")
+
+
+# Jinja's own would raise, and with it the whole text would be lost for one missing value.
+setattr(_Gap, "__getitem__", _part)  # noqa: B010  # its type says that it never returns
+for _sign in ("lt", "le", "gt", "ge"):
+    setattr(_Gap, f"__{_sign}__", _never)
+for _sign in ("add", "sub", "mul", "truediv", "floordiv", "mod"):
+    setattr(_Gap, f"__{_sign}__", _itself)
+    setattr(_Gap, f"__r{_sign}__", _itself)
+for _sign in ("neg", "pos"):
+    setattr(_Gap, f"__{_sign}__", _itself)
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Numbers may be multiplied, texts and lists not: `"x" * 1e9` would take all memory."""
+
+    intercepted_binops = frozenset(("*", "%"))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if not isinstance(left, int | float | _Gap) or not isinstance(right, int | float | _Gap):
+            raise TypeError(f"{operator} takes two numbers")
+        return super().call_binop(context, operator, left, right)
 
 
 def _plain(value: Any) -> str:
@@ -62,8 +115,8 @@ def _plain(value: Any) -> str:
 
 def _finalize(value: Any) -> Any:
     """Every value that a text shows passes here; `_plain` leaves nothing that could be markup."""
-    if isinstance(value, Undefined | Markup):
-        return Markup(str(value))  # noqa: S704  # a gap, or text that was made safe here before
+    if isinstance(value, Markup):
+        return value  # a constant of the flow's own text, escaped by the compiler
     if value is None:
         return Markup(GAP.format(name="empty"))  # noqa: S704  # constant
     if value is True or value is False:
@@ -71,28 +124,32 @@ def _finalize(value: Any) -> Any:
     return Markup(_plain(value))  # noqa: S704  # every sign is a character reference now
 
 
-def _currency(value: Any, currency: str = "USD") -> str:
+@pass_context
+def _currency(context: Context, value: Any, currency: str = "") -> Any:
+    """In the currency given, else in the one of the cart."""
+    if isinstance(value, Undefined):
+        return value
+    cart = context.get("cart")
+    own = str(cart.get("currency") or "") if isinstance(cart, Mapping) else ""
+    currency = str(currency or own or "USD")
     try:
         return words(to_minor(value, currency), currency)
     except ValueError:
         return str(value)
 
 
-def _minor(value: Any, currency: str = "USD") -> str:
-    try:
-        return words(int(Decimal(str(value))), currency)
-    except (InvalidOperation, ValueError):
-        return str(value)
-
-
-def _date(value: Any) -> str:
+def _date(value: Any) -> Any:
+    if isinstance(value, Undefined):
+        return value
     try:
         return format_date(date.fromisoformat(str(value)[:10]), "long", locale="en_US")
     except ValueError:
         return str(value)
 
 
-def _phone(value: Any) -> str:
+def _phone(value: Any) -> Any:
+    if isinstance(value, Undefined):
+        return value
     try:
         number = phonenumbers.parse(str(value), "US")
     except phonenumbers.NumberParseException:
@@ -108,20 +165,32 @@ def _default(value: Any, other: Any = "") -> Any:
     return other if isinstance(value, Undefined) or is_empty(value) else value
 
 
+def _within_reason(entries: Any) -> Any:
+    """What a loop runs over: a list of the session, not the letters of a text."""
+    if isinstance(entries, Undefined) or entries is None:
+        return ()
+    if not isinstance(entries, list | tuple | dict):
+        raise TypeError("a loop runs over a list")
+    if len(entries) > MOST_TURNS:
+        raise ValueError(f"a loop over {len(entries)} entries is too long (at most {MOST_TURNS})")
+    return entries
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
-    env = ImmutableSandboxedEnvironment(undefined=_Gap, finalize=_finalize, autoescape=True)
+    env = _Sandbox(undefined=_Gap, finalize=_finalize, autoescape=True)
     env.filters = {
         "currency": _currency,
-        "minor": _minor,
         "date": _date,
         "phone": _phone,
         "upper": lambda value: value if isinstance(value, Undefined) else str(value).upper(),
         "default": _default,
+        _LOOP: _within_reason,
     }
     env.globals = {}
     return env
 
 
+_LOOP = "within_reason"
 _env = _environment()
 _markdown = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable("image")
 _SAFE_LINK = re.compile(r"(https://|tel:|mailto:)", re.IGNORECASE)
@@ -130,25 +199,50 @@ _markdown.validateLink = lambda url: _SAFE_LINK.match(url) is not None  # type: 
 
 @lru_cache(maxsize=512)
 def _compiled(text: str) -> Template:
-    return _env.from_string(text)
+    tree = _parsed(text)
+    for loop in tree.find_all(nodes.For):
+        loop.iter = nodes.Filter(loop.iter, _LOOP, [], [], None, None, lineno=loop.lineno)
+    try:
+        return _env.from_string(tree)
+    except JinjaError as error:  # an unknown filter or test
+        raise TemplateError(f"{error}", _TODO) from None
+
+
+_TODO = "Compare with {{ name }} in the samples."
+
+
+def _parsed(text: str) -> nodes.Template:
+    try:
+        tree = _env.parse(text)
+    except TemplateSyntaxError as error:
+        raise TemplateError(f"Line {error.lineno}: {str(error.message).rstrip('.')}.", _TODO) from None
+    except RecursionError:
+        raise TemplateError("The text nests too deep.", _TODO) from None
+    for node in tree.find_all(tuple(_REFUSED)):
+        raise TemplateError(
+            f"Line {node.lineno}: a text cannot hold {_REFUSED[type(node)]}.",
+            "Compute it in a function of the step.",
+        )
+    for loop in tree.find_all(nodes.For):
+        if loop.recursive or _loops(loop) > _DEEPEST_LOOPS:
+            raise TemplateError(
+                f"Line {loop.lineno}: at most {_DEEPEST_LOOPS} loops inside each other.", _TODO
+            )
+    return tree
+
+
+def _loops(loop: nodes.For) -> int:
+    return 1 + max((_loops(inner) for inner in loop.find_all(nodes.For)), default=0)
 
 
 def check(text: str) -> None:
-    """Raises `TemplateError` with line and reason when the text does not parse."""
-    try:
-        _env.parse(text)
-    except TemplateSyntaxError as error:
-        raise TemplateError(
-            f"Line {error.lineno}: {error.message}.", "Compare with {{ name }} in the samples."
-        ) from None
+    """Raises `TemplateError` with line and reason when the text cannot be shown."""
+    _compiled(text)
 
 
 def names(text: str) -> set[str]:
     """Variables a text reads, by their first name (`caller` of `caller.city`)."""
-    from jinja2 import meta
-
-    check(text)
-    return set(meta.find_undeclared_variables(_env.parse(text)))
+    return set(meta.find_undeclared_variables(_parsed(text)))
 
 
 def render_markdown(text: str, values: Mapping[str, Any]) -> str:
@@ -167,11 +261,10 @@ def render_text(text: str, values: Mapping[str, Any]) -> str:
 def _render(text: str, values: Mapping[str, Any]) -> str:
     if "{" not in text:
         return text
+    template = _compiled(text)
     try:
-        return _compiled(text).render(values)
-    except TemplateSyntaxError as error:
-        raise TemplateError(
-            f"Line {error.lineno}: {error.message}.", "Correct the text of the step."
-        ) from None
+        # null is as good as missing: the gap says which it is
+        return template.render({name: value for name, value in values.items() if value is not None})
     except (JinjaError, TypeError, ValueError, ArithmeticError, MemoryError, RecursionError) as error:
-        raise TemplateError(f"The text cannot be shown: {error}.", "Correct the text of the step.") from None
+        why = str(error).rstrip(".")
+        raise TemplateError(f"The text cannot be shown: {why}.", "Correct the text of the step.") from None

@@ -307,6 +307,8 @@ def _spawn(data_dir: Path, argv: Sequence[str], timeout_s: float) -> bool:
     folder = data_dir / "logs"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     errors = folder / "phone.stderr"  # an assertion of pjsua2 is told nowhere else
+    with contextlib.suppress(FileNotFoundError):
+        errors.replace(folder / "phone.stderr.1")  # why the last one died, perhaps
     with open(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stderr:
         try:
             process = subprocess.Popen(

@@ -54,6 +54,7 @@ class MainWindow(QMainWindow):
         self._entered: tuple[str, str, int] | None = None
         self._awaiting_paint: tuple[float, str, int] | None = None
         self._side_open = False
+        self._in_session = False
         self._ringing = False
         self._shortcuts: Shortcuts | None = None
         self.status = StatusBar()
@@ -169,7 +170,9 @@ class MainWindow(QMainWindow):
         begun = time.perf_counter()
         page = self._desk.page
         self.status.render_desk(self._desk, page)
-        self.context.setVisible(page is not None and self._context_fits())
+        if self._in_session != (page is not None):
+            self._in_session = page is not None
+            self._fit_panes()
         if page is None:
             self._show_ready()
             return
@@ -251,7 +254,7 @@ class MainWindow(QMainWindow):
             self._desk.hang_up()
 
     def _write_note(self) -> None:
-        if self.context.isHidden() and self._desk.page is not None:
+        if self.context.isHidden() and self._in_session:
             self._toggle_side()
         self.context.notes.box.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
@@ -283,20 +286,16 @@ class MainWindow(QMainWindow):
     def _follow_system(self) -> None:
         self.set_theme("system")
 
-    def _context_fits(self) -> bool:
-        return self.width() >= _NARROW or self._side_open
-
     def _toggle_side(self) -> None:
         self._side_open = not self._side_open
         self._fit_panes()
 
     def _fit_panes(self) -> None:
-        narrow = self.width() < _NARROW
-        session = self._desk.page is not None
+        narrow, session = self.width() < _NARROW, self._in_session
         self.status.side.setVisible(narrow and session)
-        if not narrow:
+        if not narrow or not session:
             self._side_open = False
-        self.context.setVisible(session and self._context_fits())
+        self.context.setVisible(session and (not narrow or self._side_open))
         self._middle.setVisible(not (narrow and self._side_open and session))
         self.context.setFixedWidth(
             Size.CONTEXT if not (narrow and self._side_open) else max(self.width() - 140, 320)

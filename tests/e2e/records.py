@@ -59,6 +59,10 @@ class Records:
         """The newest session, waited for."""
         return until("a session", lambda: next(iter(self._store.sessions.rows(limit=1)), None))
 
+    def count(self) -> int:
+        """How many sessions there are."""
+        return self._store.sessions.count()[1]
+
     def record(self) -> Record:
         """The newest session, whole."""
         return read(self._store.sessions, self.session().id)

@@ -88,17 +88,18 @@ class XSeat:
 
         until("the registration", found)
 
-    def ringing(self) -> None:
-        """Waits until a call rings at this seat."""
-        log = self.folder / "logs" / "seat.log"
-        phone = self.folder / "logs" / "phone.log"
-        assert log.exists()
+    def answer(self) -> None:
+        """F2, until the call that rings is taken and its session is on disk.
 
-        def found() -> bool | None:
-            states = [line.get("state") for line in log_lines(phone) if line["event"] == "call"]
-            return states[-1:] == ["incoming"] or None
+        Before the call has reached the window the key does nothing, so it may be pressed again.
+        """
 
-        until("a ringing call", found)
+        def begun() -> bool | None:
+            self.key("F2")
+            return self.records.count() > before or None
+
+        before = self.records.count()
+        until("a session after F2", begun)
 
     def log(self) -> list[dict[str, object]]:
         """The seat's log so far."""
@@ -111,11 +112,6 @@ class XSeat:
     def type(self, text: str) -> None:
         """Types text into what has the keyboard."""
         self._x("type", "--delay", "15", text)
-
-    def picture(self, name: str) -> None:
-        """Nothing is asserted on it: kept beside the seat for whoever looks into a failure."""
-        window = self._window()
-        assert window, f"no window to look at for {name}"
 
     def kill(self) -> None:
         """SIGKILL to the window: nothing of it may run any more."""

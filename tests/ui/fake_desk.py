@@ -228,6 +228,12 @@ class FakeDesk:
         self.notices = tuple(found for found in self.notices if found is not notice)
         self.tell("notice")
 
+    def do_end(self) -> None:
+        """From the wrap-up to the next call."""
+        assert self.do(c.Answer(field="disposition", raw="sale")) is None
+        assert self.do(c.Submit()) is None
+        self.close_session()
+
     def close_session(self) -> None:
         self.state = None
         self.session_id = ""

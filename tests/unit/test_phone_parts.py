@@ -191,7 +191,7 @@ def test_the_board_gives_the_state_and_then_every_notice() -> None:
     masks.mask("card")
     snapshots: list[Snapshot] = []
     told: list[Notice] = []
-    assert not board.attended
+    assert not Board(masks).attended
     board.attach(told.append, snapshots.append)
     assert board.attended
     assert snapshots == [Snapshot(registrations=(registration,), calls=(call().call,), leases=("card",))]
@@ -240,8 +240,12 @@ def test_the_log_writes_only_what_is_allowed() -> None:
 
 def test_a_guard_keeps_exceptions_in_and_logs_their_text() -> None:
     text = io.StringIO()
-    with Guard(make_log(text), "job"):
+
+    def fail() -> None:
         raise ValueError("made up")
+
+    with Guard(make_log(text), "job"):
+        fail()
     assert json.loads(text.getvalue())["error"] == "ValueError: made up"
 
 

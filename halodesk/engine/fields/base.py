@@ -46,10 +46,11 @@ def longest(field: Field, usual: int) -> int:
     return given if isinstance(given, int) and 0 < given <= 100_000 else usual
 
 
-def plain_text(raw: Any, limit: int, *, one_line: bool = False) -> str | Problem | None:
+def plain_text(raw: Any, limit: int, *, one_line: bool = False, cards: bool = False) -> str | Problem | None:
     """Trimmed text of at most `limit` characters without control characters, or None.
 
     Blanks of every kind become one kind; with `one_line` several of them, and line breaks, one.
+    A card number is a problem, unless the caller looks for it (`cards`).
     """
     if raw is None:
         return None
@@ -58,10 +59,10 @@ def plain_text(raw: Any, limit: int, *, one_line: bool = False) -> str | Problem
     text = "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "" for c in raw).strip()
     if one_line:
         text = " ".join(text.split())
+    if not cards and has_card_number(text):
+        return CARD_NUMBER
     if len(text) > limit:
         return Problem(f"At most {limit} characters; this has {len(text)}.")
-    if has_card_number(text):
-        return CARD_NUMBER
     return text or None
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import phonenumbers
 
-from halodesk.engine.fields.base import Problem, plain_text
+from halodesk.engine.fields.base import CARD_NUMBER, Problem, plain_text
 from halodesk.engine.flow import Field
+from halodesk.engine.pan import has_card_number
 
 
 class Phone:
@@ -17,12 +18,18 @@ class Phone:
 
     def normalise(self, field: Field, raw: Any) -> Any | Problem:
         """`+12025550143` or `+12025550143;ext=7` (RFC 3966)."""
-        text = plain_text(raw, 40, one_line=True)
+        text = plain_text(raw, 40, one_line=True, cards=True)
         if not isinstance(text, str):
             return text
         try:
             number = phonenumbers.parse(text, str(field.config.get("region", "US")))
         except phonenumbers.NumberParseException:
+            number = None
+        # one in ten long international numbers has the check digit of a card
+        certain = number is not None and text.startswith("+") and phonenumbers.is_valid_number(number)
+        if has_card_number(text) and not certain:
+            return CARD_NUMBER
+        if number is None:
             return Problem("This is not a phone number. Example: (202) 555-0143.")
         if not phonenumbers.is_possible_number(number):
             return Problem("This phone number has too few or too many digits.")

@@ -2,7 +2,8 @@
 
 Here: the charge of a token at the payment gateway. Three outcomes, and each is kept apart:
 approved or declined go to the routes as a value, unknown stays until a query settles it,
-because repeating it could charge twice.
+because repeating it could charge twice. What cannot be charged at all goes to the routes as
+declined, with the reason: the fallback may be the page of an order that is paid.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from halodesk.engine.commands import Refused, Resolve
+from halodesk.engine.commands import Resolve
 from halodesk.engine.events import EffectRequested
-from halodesk.engine.findings import Finding
 from halodesk.engine.flow import Flow, Step
 from halodesk.engine.session import Session
 from halodesk.engine.steps.base import Ask, Plain, Settled, Work, read_config
@@ -42,15 +42,17 @@ class ApiCall(Plain):
         """Asks for the charge of exactly the frozen amount."""
         config = read_config(Config, step)
         payment = state.values.get(config.payment)
+        problem = ""
         if not isinstance(payment, dict) or not payment.get("token"):
-            return Work(values={config.target: _answer(False, "There is no card to charge.")})
-        if payment.get("amount") != state.cart.total or payment.get("currency") != state.cart.currency:
-            return Work(
-                refused=Refused(
-                    code="amount_changed",
-                    message="The amount has changed since the card was entered. Go back to the payment page.",
-                )
-            )
+            problem = "There is no card to charge."
+        elif payment.get("amount") != state.cart.total or payment.get("currency") != state.cart.currency:
+            problem = "The amount has changed since the card was entered."
+        elif state.unsettled is not None:
+            problem = "An earlier charge is not settled yet."
+        elif any(charge.outcome == "ok" for charge in state.charges):
+            problem = "This order is paid already."
+        if problem or not isinstance(payment, dict):
+            return Work(values={config.target: _answer(False, problem)})
         return Work(
             ask=Ask(
                 kind="charge",
@@ -78,20 +80,6 @@ class ApiCall(Plain):
             )
             return Settled(go=True, values={config.target: value}, freeze_cart=True)
         return Settled(go=True, values={config.target: _answer(False, reason)})
-
-    def check(self, flow: Flow, step: Step) -> list[Finding]:
-        """`on_unknown` leads somewhere."""
-        findings = super().check(flow, step)
-        target = step.config.get("on_unknown")
-        if not findings and target and flow.step(str(target)) is None:
-            findings.append(
-                Finding(
-                    severity="error", code="missing_step", step=step.key,
-                    message=f'on_unknown leads to "{target}", which does not exist.',
-                    fix="Name a step of this flow.",
-                )
-            )  # fmt: skip
-        return findings
 
 
 def _answer(success: bool, reason: str, **more: Any) -> dict[str, Any]:

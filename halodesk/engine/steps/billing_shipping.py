@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from halodesk.engine.commands import Refused
@@ -33,7 +35,7 @@ class BillingShipping(Plain):
         billing = state.values.get(config.billing)
         same = bool(config.same_as) and state.values.get(config.same_as) is True
         shipping = billing if same or not config.shipping else state.values.get(config.shipping)
-        if shipping is None:
+        if not isinstance(shipping, dict):
             return Work(
                 refused=Refused(
                     code="address_missing", field=config.shipping or config.billing,
@@ -43,7 +45,7 @@ class BillingShipping(Plain):
         values = {config.shipping: shipping} if config.shipping and same else {}
         return Work(values=values, cart=self._tax(flow, shipping) if config.tax else ())
 
-    def _tax(self, flow: Flow, address: dict[str, str]) -> tuple[CartActionSpec, ...]:
+    def _tax(self, flow: Flow, address: dict[str, Any]) -> tuple[CartActionSpec, ...]:
         place = (address.get("country", ""), address.get("region", ""))
         rate = next((rate for rate in flow.catalogue.tax if (rate.country, rate.region) == place), None)
         percent, label = (rate.percent, f"{rate.region} {rate.percent} %") if rate else ("0", "")

@@ -46,6 +46,13 @@ class PaymentForm(Plain):
         config = read_config(Config, step)
         if state.cart.total <= 0:
             return Work(refused=Refused(code="nothing_to_pay", message="The cart is empty: nothing to pay."))
+        if state.unsettled is not None:
+            return Work(
+                refused=Refused(
+                    code="charge_unsettled",
+                    message="An earlier charge is not settled yet: another could charge the card twice.",
+                )
+            )
         if len(state.charges) >= config.attempts:
             return Work(
                 refused=Refused(

@@ -172,7 +172,8 @@ class PhoneAccount:
 
     def _pending_too_long(self) -> None:
         if self._busy():
-            self._say("failed", code=408, message="server away; the call goes on")
+            if self._state != "failed":
+                self._say("failed", code=408, message="server away; the call goes on")
             self._arm(PENDING_S, self._pending_too_long)
             return
         self._drop()

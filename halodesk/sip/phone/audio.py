@@ -14,6 +14,10 @@ Rules:
 4. One tick of the clock asks for a frame first and delivers one after. The delivery ends the
    tick and feeds the sink, also when nobody speaks (the bridge then delivers an empty
    frame), so the sink's timeline does not stop during hold.
+5. A bridge is never destroyed. The clock thread may call it while Python takes it apart
+   (seen after 100 calls: an object without its attributes, then an abort). So bridges are
+   disowned, lent to a call and used again (`Bridges`), after a rest in which the conference
+   forgets the connections of the last call.
 """
 
 from __future__ import annotations
@@ -28,10 +32,14 @@ import numpy as np
 import pjsua2 as pj
 import soundfile
 
+from halodesk.sip.phone.endpoint import SipThread
 from halodesk.sip.phone.recorder import FRAME_SAMPLES, SAMPLE_RATE
 
 FRAME_BYTES = 2 * FRAME_SAMPLES
 SILENCE = bytes(FRAME_BYTES)
+
+REST_S = 0.1
+"""The conference carries out the removal of a call's port at its next tick, in 20 ms."""
 
 
 class Source(Protocol):
@@ -131,15 +139,14 @@ def pointers_work() -> bool:
 class Bridge(pj.AudioMediaPort):
     """One call's port: sends what `source` gives, hands both directions to `sink`.
 
-    Made and dropped on the SIP thread only.
+    Made by `Bridges`, on the SIP thread.
     """
 
-    def __init__(self, name: str, source: Source, on_fault: Callable[[str], None]) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
-        self.source = source
+        self.source: Source = Silence()
         self.sink: Sink | None = None
-        self._on_fault = on_fault
-        self._faulty = False
+        self.on_fault: Callable[[str], None] = _nobody
         self._sent = SILENCE
         fast = pointers_work()
         self._read = _fast_read if fast else _slow_read
@@ -147,6 +154,7 @@ class Bridge(pj.AudioMediaPort):
         layout = pj.MediaFormatAudio()
         layout.init(pj.PJMEDIA_FORMAT_PCM, SAMPLE_RATE, 1, 20_000, 16)
         self.createPort(name, layout)
+        self.__disown__()
 
     def onFrameRequested(self, frame: pj.MediaFrame) -> None:
         """The bridge wants the next frame for the far end."""
@@ -173,6 +181,36 @@ class Bridge(pj.AudioMediaPort):
 
     def _fault(self, error: Exception) -> None:
         # Text only: the traceback of a callback would keep the call alive (see endpoint).
-        if not self._faulty:
-            self._faulty = True
-            self._on_fault(f"{type(error).__name__}: {error}")
+        tell, self.on_fault = self.on_fault, _nobody
+        tell(f"{type(error).__name__}: {error}")
+
+
+def _nobody(_text: str) -> None:
+    """Hears of faults while no call has the bridge, and of all but the first of a call."""
+
+
+class Bridges:
+    """Lends bridges to calls. SIP thread only."""
+
+    def __init__(self, sip: SipThread) -> None:
+        self._sip = sip
+        self._free: list[Bridge] = []
+        self._made = 0
+
+    def lend(self, source: Source, on_fault: Callable[[str], None]) -> Bridge:
+        """A bridge nothing is connected to. `on_fault` is told the first error of source or sink."""
+        if self._free:
+            bridge = self._free.pop()
+        else:
+            self._made += 1
+            bridge = Bridge(f"bridge-{self._made}")
+        bridge.source = source
+        bridge.on_fault = on_fault
+        return bridge
+
+    def give_back(self, bridge: Bridge) -> None:
+        """Takes a bridge back whose call is over."""
+        bridge.sink = None
+        bridge.source = Silence()
+        bridge.on_fault = _nobody
+        self._sip.call_later(REST_S, lambda: self._free.append(bridge))

@@ -24,7 +24,7 @@ import pjsua2 as pj
 
 from halodesk.protocol.phone_link import CallChanged, CallInfo, CallState, Fault, Recording
 from halodesk.sip.phone.account import PhoneAccount
-from halodesk.sip.phone.audio import Bridge, SourceFactory
+from halodesk.sip.phone.audio import Bridge, Bridges, SourceFactory
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.endpoint import Guard, SipThread
 from halodesk.sip.phone.invite import clean
@@ -55,6 +55,7 @@ class CallKit(msgspec.Struct, frozen=True):
     """What every call of this phone works with."""
 
     sip: SipThread
+    bridges: Bridges
     board: Board
     masks: Masks
     source: SourceFactory
@@ -157,17 +158,17 @@ class PhoneCall(pj.Call):
         """Lets go of the port; ends the recording of a call the other side never confirmed."""
         if not self.gone:
             self._finish(0, "")
-        self._bridge = None
+        if self._bridge is not None:
+            self.kit.bridges.give_back(self._bridge)
+            self._bridge = None
 
     def _connect(self, index: int) -> None:
         audio = self.getAudioMedia(index)
         if self._bridge is None:
             log = self.kit.sip.log
             key = self.info.key
-            self._bridge = Bridge(
-                f"call-{self.getId()}",
-                self.kit.source(),
-                lambda text: log.error("audio_failed", call=key, error=text),
+            self._bridge = self.kit.bridges.lend(
+                self.kit.source(), lambda text: log.error("audio_failed", call=key, error=text)
             )
         audio.startTransmit(self._bridge)
         self._bridge.startTransmit(audio)

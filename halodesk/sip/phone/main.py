@@ -34,7 +34,7 @@ from halodesk.sip.link import (
     withdraw_endpoint,
 )
 from halodesk.sip.phone.account import Accounts
-from halodesk.sip.phone.audio import Loop, Silence, Source, SourceFactory, load_sound, pointers_work
+from halodesk.sip.phone.audio import Bridges, Loop, Silence, Source, SourceFactory, load_sound, pointers_work
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.call import CallKit
 from halodesk.sip.phone.calls import Calls
@@ -129,7 +129,7 @@ class _Phone:
         self._masks = masks
         self._board = Board(masks)
         self._sip = SipThread(settings, log)
-        kit = CallKit(self._sip, self._board, masks, source, recordings, guard_s)
+        kit = CallKit(self._sip, Bridges(self._sip), self._board, masks, source, recordings, guard_s)
         self._accounts = Accounts(self._sip, self._board, lambda: self._calls.up())
         self._calls = Calls(kit, self._accounts)
         self._hub: Hub | None = None

@@ -165,6 +165,8 @@ class NotesCard(QFrame):
         self._add = Button(
             self.tr("Keep note"), hint=self.tr("Enter"), name="add_note", height=Size.BUTTON_SMALL
         )
+        # A click on it leaves the keys where the next note is written.
+        self._add.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._add.clicked.connect(self.keep)
         self.box.textChanged.connect(self._typed)
         head = QHBoxLayout()

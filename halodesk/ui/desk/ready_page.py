@@ -131,6 +131,7 @@ class ReadyPage(QFrame):
         if number:
             self.dial.emit(number)
             self.number.clear()
+            self.number.setFocus()
 
 
 class DialLine(QLineEdit):

@@ -1,0 +1,95 @@
+"""What sound files prove of a masked stretch, joined with the events of the session.
+
+The caller's marker stands for the digits: where it can be heard, the card could be heard. Our
+file's windows are known by the sample; the PBX's file is laid beside ours by the onset of the
+marker, which therefore must be switched on after the call was answered.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from halodesk.demo.caller import MARKER_HZ
+from halodesk.demo.measure import FRAME_S, LEAK_DB, Levels, Window, marker_levels, window
+from halodesk.engine import events as e
+from halodesk.store.record import Record
+
+PBX_ON_ITS_WAY_S = 0.2
+"""Sound that reached the PBX before its proof was spoken before it."""
+LEAST_GAP_S = 0.2
+"""A shorter silence of the marker is a lost packet, not a mask."""
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """One visit of a sensitive page. Unix seconds; `held` is the first proof, `left` the end of the page."""
+
+    wanted: float
+    held: float
+    left: float
+
+
+def spans(record: Record) -> list[Span]:
+    """The sensitive visits of a session, whatever happened in between."""
+    found: list[Span] = []
+    wanted = held = 0.0
+    for stamp, event in zip(record.stamps, record.events, strict=True):
+        if not isinstance(event, e.MaskChanged):
+            continue
+        if event.phase == "wanted":
+            wanted, held = stamp.wall, 0.0
+        elif event.phase == "held" and not held:
+            held = stamp.wall
+        elif event.phase == "releasing":
+            found.append(Span(wanted=wanted, held=held or stamp.wall, left=stamp.wall))
+    return found
+
+
+def kept(record: Record) -> e.RecordingKept:
+    """The finished recording of a session."""
+    return next(event for event in record.events if isinstance(event, e.RecordingKept))
+
+
+def ours(record: Record) -> list[Window]:
+    """Each masked window of our own file, measured."""
+    recording = kept(record)
+    levels = marker_levels(Path(recording.path), 1, MARKER_HZ)
+    return [
+        window(levels, begin / recording.sample_rate, end / recording.sample_rate)
+        for begin, end in recording.windows
+    ]
+
+
+def theirs(record: Record, pbx_file: Path) -> list[Window]:
+    """The same stretches in the PBX's file, from the proof until the page was left."""
+    recording = kept(record)
+    mine = marker_levels(Path(recording.path), 1, MARKER_HZ)
+    other = marker_levels(pbx_file, 0, MARKER_HZ)
+    assert mine.onset_s >= 0, "our recording has no marker: nothing is proven"
+    assert other.onset_s >= 0, "the PBX's recording has no marker: nothing is proven"
+    shift = other.onset_s - mine.onset_s
+    found = []
+    for span, (begin, _) in zip(spans(record), recording.windows, strict=True):
+        start = begin / recording.sample_rate + shift
+        found.append(
+            window(
+                other, start + span.held - span.wanted + PBX_ON_ITS_WAY_S, start + span.left - span.wanted
+            )
+        )
+    return found
+
+
+def gaps(levels: Levels) -> list[tuple[float, float]]:
+    """Where the marker is silent between its first and its last sound, in seconds."""
+    on = levels.db >= levels.usual - LEAK_DB
+    sounding = np.flatnonzero(on)
+    if not len(sounding):
+        return []
+    found, last = [], int(sounding[0])
+    for frame in map(int, sounding):
+        if (frame - last) * FRAME_S >= LEAST_GAP_S:
+            found.append(((last + 1) * FRAME_S, frame * FRAME_S))
+        last = frame
+    return found

@@ -1,0 +1,261 @@
+"""The shipped program is killed in the worst moments and loses nothing.
+
+Real window under its own X server, real keys, real PBX, real gateway process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from halodesk.demo.gateway.child import GatewayChild
+from halodesk.engine import events as e
+from halodesk.runtime.settings import Settings
+from tests.e2e import proof
+from tests.e2e.caller import Caller
+from tests.e2e.conftest import seat_settings
+from tests.e2e.ledger import LEDGER, charges
+from tests.e2e.records import phone_pids, until
+from tests.e2e.xseat import XSeat, x_server
+from tests.lab.pbx import Pbx
+
+pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+StartGateway = Callable[..., GatewayChild]
+OpenSeat = Callable[[Settings], XSeat]
+CARD, OTHER_CARD, EXPIRY, CVV = "4242424242424242", "5555555555554444", "1230", "951"
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """A screen for this module's windows."""
+    with x_server() as name:
+        yield name
+
+
+@pytest.fixture
+def seat(tmp_path: Path, display: str) -> Iterator[OpenSeat]:
+    """Opens the window of this test's seat."""
+    opened: list[XSeat] = []
+
+    def open_seat(settings: Settings) -> XSeat:
+        made = XSeat(tmp_path / "seat", settings, display)
+        opened.append(made)
+        made.start()
+        made.registered()
+        return made
+
+    yield open_seat
+    for made in opened:
+        made.close()
+
+
+def take_call(seat: XSeat, caller: Caller, pbx: Pbx, user: str) -> str:
+    """The caller rings through the PBX's recorder, the agent answers; the call's key."""
+    number = f"9{user}"
+    caller.ring(pbx, number)
+    seat.answer()
+    seat.records.at("start")
+    caller.marker()
+    return number
+
+
+def fill_gather(seat: XSeat) -> None:
+    """From the first page to the caller's data, all but the email."""
+    seat.key("alt+1")
+    seat.records.at("gather")
+    seat.type("Jordan")
+    seat.key("Tab")
+    seat.type("Miller")
+    seat.key("Tab", "ctrl+a")
+    seat.type("2025550143")
+    seat.key("Tab")
+
+
+def to_payment(seat: XSeat) -> None:
+    """From the first page to the payment page, mask held."""
+    fill_gather(seat)
+    seat.type("jordan@example.com")
+    seat.key("ctrl+Return")
+    seat.records.at("main_offer")
+    seat.key("alt+1")
+    seat.records.at("upsell")
+    seat.key("alt+1")
+    seat.records.at("billing")
+    for text, tabs in (("12 Ocean View Road", 2), ("Santa Cruz", 1), ("CA", 1), ("95060", 0)):
+        seat.type(text)
+        seat.key(*["Tab"] * tabs) if tabs else None
+    seat.key("ctrl+Return")
+    seat.records.at("payment")
+    seat.records.mask("held")
+
+
+def finish(seat: XSeat) -> None:
+    """From the confirmation to a sealed record."""
+    seat.records.at("confirmation")
+    seat.key("alt+1")
+    seat.records.at("end")
+    wrap_up(seat, "Sale")
+
+
+def wrap_up(seat: XSeat, disposition: str) -> None:
+    """Hang up, disposition, seal; the recording is kept."""
+    seat.key("F4")
+    seat.records.wait("the end of the call", e.CallLeft)
+    seat.type(disposition)
+    seat.key("ctrl+Return")
+    seat.records.wait("the end of the session", e.SessionEnded)
+    seat.records.wait("the recording", e.RecordingKept)
+
+
+def pay(seat: XSeat, card: str) -> None:
+    """Number, expiry and code: a complete box hands the keyboard on by itself."""
+    seat.type(card + EXPIRY + CVV)
+    seat.key("ctrl+Return")
+
+
+def newest(pbx: Pbx, before: set[Path]) -> Path:
+    """The one recording the PBX has made since."""
+    (found,) = set(pbx.recordings.glob("rec-*.wav")) - before
+    return found
+
+
+def test_a_window_killed_in_mid_word_comes_back_with_the_word(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat
+) -> None:
+    desk = seat(seat_settings(pbx, "1003", gateway().base_url))
+    number = take_call(desk, caller, pbx, "1003")
+    desk.key("alt+1")
+    desk.records.at("gather")
+    desk.key("Tab")
+    desk.type("Mil")
+    draft = ("gather", "last_name")
+    until("the draft", lambda: desk.records.drafts().get(draft) == "Mil" or None)
+    desk.kill()
+
+    desk.start()
+    assert desk.records.steps()[-1] == "gather"
+    desk.key("End")
+    desk.type("ler")
+    try:
+        until("the word", lambda: desk.records.drafts().get(draft) == "Miller" or None, 1.5)
+        desk.key("shift+Tab")
+        desk.type("Jordan")
+        desk.key("Tab", "Tab", "ctrl+a")
+    except AssertionError:  # the keyboard is at the first empty field, one before the half-typed one
+        desk.key("ctrl+a")
+        desk.type("Jordan")
+        desk.key("Tab", "End")
+        desk.type("ler")
+        desk.key("Tab", "ctrl+a")
+    desk.type("2025550143")
+    desk.key("ctrl+Return")
+    desk.records.at("main_offer")
+    answers = desk.records.answers()
+    assert (answers["first_name"], answers["last_name"]) == ("Jordan", "Miller")
+    assert caller.up(number)
+    assert desk.records.count() == 1
+
+
+def test_a_window_killed_at_the_card_leaves_the_call_up_and_both_recordings_masked(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat, tmp_path: Path
+) -> None:
+    before = set(pbx.recordings.glob("rec-*.wav"))
+    desk = seat(seat_settings(pbx, "1004", gateway().base_url))
+    number = take_call(desk, caller, pbx, "1004")
+    to_payment(desk)
+    desk.type(CARD[:8])
+    (phone,) = phone_pids(desk.folder)
+    desk.kill()
+
+    channels = pbx.cli("core show channels concise")
+    assert "PJSIP/1004" in channels
+    assert caller.up(number)
+
+    desk.start()
+    assert phone_pids(desk.folder) == [phone], "the phone is the one that held the call"
+    assert desk.records.steps()[-1] == "payment"
+    lost = desk.records.mask("lost")
+    held = desk.records.mask("held", count=2)
+    assert held.wall >= lost.wall
+    pay(desk, OTHER_CARD)
+    finish(desk)
+    assert desk.records.count() == 1
+
+    (charge,) = charges(tmp_path / LEDGER)
+    assert (charge.status, charge.last4) == ("approved", OTHER_CARD[-4:]), "the eight digits were gone"
+    record = desk.records.record()
+    (mine,) = proof.ours(record)
+    (other,) = proof.theirs(record, newest(pbx, before))
+    for found in (mine, other):
+        assert found.leaked_frames == 0
+        assert found.frames > 100
+        assert found.present_around
+
+
+@pytest.mark.parametrize("act", ["timeout_after_charge", "hang"])
+def test_a_window_killed_during_a_charge_charges_once(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat, tmp_path: Path, act: str
+) -> None:
+    desk = seat(seat_settings(pbx, "1005", gateway(act).base_url, gateway_timeout_s=60))
+    number = take_call(desk, caller, pbx, "1005")
+    to_payment(desk)
+    pay(desk, CARD)
+    _, asked = desk.records.wait("the charge", e.EffectRequested, lambda event: event.kind == "charge")
+    assert isinstance(asked, e.EffectRequested)
+    until(
+        "the charge on the wire",
+        lambda: any(line["event"] == "effect_started" and line["kind"] == "charge" for line in desk.log()) or None,
+    )
+    if act == "timeout_after_charge":
+        until("the charge", lambda: charges(tmp_path / LEDGER) or None)
+    desk.kill()
+
+    desk.start()
+    finish(desk)
+    again = [line for line in desk.log() if line["event"] == "effect_started" and line["kind"] == "charge"]
+    assert [line["again"] for line in again] == [False, True]
+    (charge,) = charges(tmp_path / LEDGER)
+    assert charge.status == "approved"
+    assert charge.key == f"{desk.records.session().id}:{asked.id}"
+    assert not caller.up(number)
+
+
+def test_a_phone_killed_in_mid_call_is_replaced_and_the_next_call_works(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat
+) -> None:
+    desk = seat(seat_settings(pbx, "1006", gateway().base_url))
+    take_call(desk, caller, pbx, "1006")
+    desk.key("alt+1")
+    desk.records.at("gather")
+    os.kill(phone_pids(desk.folder)[-1], signal.SIGKILL)
+
+    desk.records.at("end")
+    until("a new phone", lambda: len(phone_pids(desk.folder)) == 2 or None)
+    assert any(line["event"] == "phone_lost" for line in desk.log())
+    _, left = desk.records.wait("the end of the call", e.CallLeft)
+    assert isinstance(left, e.CallLeft)
+    assert (left.by, left.reason) == ("network", "The phone process was lost.")
+    desk.registered()
+    desk.type("Call lost")
+    desk.key("ctrl+Return")
+    desk.records.wait("the end of the session", e.SessionEnded)
+    desk.key("Return")
+    caller.hang_up("91006")
+
+    before = set(pbx.recordings.glob("rec-*.wav"))
+    caller.dial("91006", key="next", account="1002")
+    desk.answer()
+    desk.records.at("start")
+    assert desk.records.count() == 2
+    to_payment(desk)
+    pay(desk, CARD)
+    finish(desk)
+    record = desk.records.record()
+    assert [found.leaked_frames for found in proof.ours(record)] == [0]
+    assert proof.ours(record)[0].present_around, "the new phone does not stay masked"
+    assert newest(pbx, before).stat().st_size > 0
