@@ -97,7 +97,7 @@ def verify(session: Session, data: Data = None, as_json: Json = False) -> None:
         from halodesk.runtime.log import verify as check
 
         row = store.sessions.find(session)
-        verdict = check(row.id, store.sessions.events(row.id))
+        verdict = check(row.id, store.sessions.events(row.id), closed=row.status == "ended")
     show(
         verdict,
         as_json=as_json,

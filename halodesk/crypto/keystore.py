@@ -3,6 +3,8 @@
 Rules:
 - Only keyrings that encrypt are taken: Windows Credential Locker, macOS Keychain, Secret
   Service, KWallet. A plain-text or null backend is never used, even where it is the default.
+- A key that is there is used where it is: a file made on a seat without a keyring stays in use
+  when a keyring appears. A new key is made only where there is no database it could not open.
 - Without one the key lies in `seat.key`, mode 0600, wrapped with AES-256-GCM under
   Argon2id (RFC 9106, second recommended option) of a passphrase: from the environment
   variable HALODESK_PASSPHRASE, else from `seat.secret`, made at random beside it. The
@@ -37,6 +39,7 @@ _SAFE_BACKENDS = (
     "keyring.backends.kwallet",
 )
 _VARIABLE = "HALODESK_PASSPHRASE"
+_FILE = "seat.key"
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,17 +58,16 @@ class _Wrapped(msgspec.Struct, frozen=True):
 
 def load_key(folder: Path, name: str = "database") -> tuple[bytes, Status]:
     """The 256-bit key of that name, made on first use. Raises `StoreKeyError`."""
-    backend = _safe_backend()
-    if backend is not None:
-        try:
-            return _from_keyring(backend, f"{folder}:{name}")
-        except (KeyringError, binascii.Error):
-            if not (folder / "seat.key").exists():
-                raise StoreKeyError(
-                    "The keyring of this computer does not give the seat's key.",
-                    "Unlock the keyring and start again.",
-                ) from None
-    return _from_file(folder)
+    backend = None if (folder / _FILE).exists() else _safe_backend()
+    if backend is None:
+        return _from_file(folder)
+    try:
+        return _from_keyring(backend, folder, name)
+    except (KeyringError, binascii.Error):
+        raise StoreKeyError(
+            "The keyring of this computer does not give the seat's key.",
+            "Unlock the keyring and start again.",
+        ) from None
 
 
 def _safe_backend() -> KeyringBackend | None:
@@ -74,25 +76,31 @@ def _safe_backend() -> KeyringBackend | None:
     return next((found for found in candidates if type(found).__module__ in _SAFE_BACKENDS), None)
 
 
-def _from_keyring(backend: KeyringBackend, name: str) -> tuple[bytes, Status]:
-    kept = backend.get_password(_SERVICE, name)
+def _from_keyring(backend: KeyringBackend, folder: Path, name: str) -> tuple[bytes, Status]:
+    entry = f"{folder.resolve()}:{name}"
+    kept = backend.get_password(_SERVICE, entry)
     if kept is None:
+        _refuse_second_key(folder, "the keyring of this computer")
         kept = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-        backend.set_password(_SERVICE, name, kept)
+        backend.set_password(_SERVICE, entry, kept)
     key = base64.b64decode(kept, validate=True)
+    if len(key) != KEY_BYTES:
+        raise binascii.Error("not a key")
     place = type(backend).__module__.rpartition(".")[2]
     return key, Status(place=place, strong=True, message=f"The key is in the keyring ({place}).")
 
 
 def _from_file(folder: Path) -> tuple[bytes, Status]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = folder / "seat.key"
+    file = folder / _FILE
+    if not file.exists():
+        _refuse_second_key(folder, _FILE)
     given = os.environ.get(_VARIABLE, "")
     if given:
         passphrase, strong = given.encode(), True
         message = "The key is in a file, wrapped with the passphrase of this seat."
     else:
-        passphrase, strong = _secret(folder / "seat.secret"), False
+        passphrase, strong = _secret(folder / "seat.secret", new=not file.exists()), False
         message = (
             "No keyring here: the key is in a file beside the database. "
             f"A copy of the whole folder can be opened; set {_VARIABLE} or use a desktop keyring."
@@ -123,10 +131,24 @@ def _stretch(passphrase: bytes, salt: bytes) -> bytes:
     )
 
 
-def _secret(file: Path) -> bytes:
+def _secret(file: Path, *, new: bool) -> bytes:
     if not file.exists():
+        if not new:
+            raise StoreKeyError(
+                f"The key of this seat is wrapped with a passphrase, and {file.name} is not there either.",
+                f"Set {_VARIABLE} as it was when the seat was set up.",
+            )
         _write(file, base64.b64encode(secrets.token_bytes(KEY_BYTES)))
     return file.read_bytes()
+
+
+def _refuse_second_key(folder: Path, place: str) -> None:
+    database = folder / "seat.db"
+    if database.exists() and database.stat().st_size:
+        raise StoreKeyError(
+            f"The key of {database.name} is not in {place}.",
+            "Bring the keyring or the key file back, or move the database away to begin anew.",
+        )
 
 
 def _write(file: Path, data: bytes) -> None:

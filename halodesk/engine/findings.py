@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from halodesk.engine.flow import Step
+
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is wrong or doubtful; errors block publishing."""
@@ -16,3 +18,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     fix: str
     step: str = ""
     field: str = ""
+
+
+def error(code: str, step: Step | None, message: str, fix: str, field: str = "") -> Finding:
+    """A finding that blocks publishing."""
+    return Finding(
+        severity="error", code=code, step=step.key if step else "", field=field, message=message, fix=fix
+    )
+
+
+def warning(code: str, step: Step, message: str, fix: str, field: str = "") -> Finding:
+    """A finding that is doubtful."""
+    return Finding(severity="warning", code=code, step=step.key, field=field, message=message, fix=fix)

@@ -24,6 +24,7 @@ SCHEMA = 1
 MAX_BYTES = 8 * 1024 * 1024
 """A larger document is refused: the largest real flows are under 1 MB."""
 MAX_DEPTH = 64
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # Windows editors begin a file with it
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -178,7 +179,8 @@ class Flow(Part, frozen=True, kw_only=True):
     key: str
     name: str
     start: str
-    schema: int = SCHEMA
+    schema: int = 1
+    """Always written: a later version must not take an old document for one of its own."""
     client: str = ""
     version: int = 0
     variables: tuple[Variable, ...] = ()
@@ -216,7 +218,7 @@ def load(data: bytes) -> Flow:
     if len(data) > MAX_BYTES:
         refuse_size(len(data))
     try:
-        raw = msgspec.json.decode(data)
+        raw = msgspec.json.decode(data.removeprefix(_BYTE_ORDER_MARK))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise DocumentError(
             "", f"JSON, and this is not ({error})", "Check brackets, commas and quotes."
@@ -329,12 +331,19 @@ def _write(value: Any) -> Any:
         known = {
             field.encode_name: _write(getattr(value, field.name))
             for field in msgspec.structs.fields(value)
-            if field.name != "extra" and (field.required or getattr(value, field.name) != field.default)
+            if field.name != "extra"
+            and (field.name == "schema" or getattr(value, field.name) != _usual(field))
         }
         return {**known, **value.extra}
     if isinstance(value, tuple | list):
         return [_write(item) for item in value]
     return value
+
+
+def _usual(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
 
 
 def _escape(name: str) -> str:

@@ -24,7 +24,7 @@ import phonenumbers
 from babel.dates import format_date
 from jinja2 import Template, TemplateSyntaxError, Undefined, meta, nodes, pass_context
 from jinja2.exceptions import TemplateError as JinjaError
-from jinja2.runtime import Context
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markdown_it import MarkdownIt
 from markupsafe import Markup
@@ -98,6 +98,21 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     """Numbers may be multiplied, texts and lists not: `"x" * 1e9` would take all memory."""
 
     intercepted_binops = frozenset(("*", "%"))
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """An entry of an object; nothing of Python's own, so `cart.items` is what the cart holds."""
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else _Gap(name=attribute)
+        if isinstance(obj, LoopContext | Undefined):
+            return super().getattr(obj, attribute)
+        return _Gap(name=attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """An entry of an object, or a place of a list."""
+        try:
+            return obj[argument] if isinstance(obj, Mapping | list | tuple | _Gap) else _Gap(name=str(argument))
+        except (LookupError, TypeError):
+            return _Gap(name=str(argument))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if not isinstance(left, int | float | _Gap) or not isinstance(right, int | float | _Gap):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import re2
-
+from halodesk.engine.errors import DocumentError
 from halodesk.engine.flow import Flow
+from halodesk.engine.patterns import full_match
 from halodesk.engine.steps.base import read_config
 from halodesk.engine.steps.start import Config
 from halodesk.protocol.phone_link import CallInfo
@@ -26,8 +26,11 @@ def _fits(call: CallInfo, flow: Flow) -> bool:
     start = flow.step(flow.start)
     if start is None or start.type != "start":
         return False
-    config = read_config(Config, start)
+    try:
+        config = read_config(Config, start)
+    except DocumentError:  # a ringing phone is no place for it: the session says so when it begins
+        return False
     queue = next((value for name, value in call.headers.items() if name.lower() == QUEUE_HEADER.lower()), "")
     if queue and queue in config.queues:
         return True
-    return any(re2.fullmatch(pattern, call.called) for pattern in config.did_patterns)
+    return any(full_match(pattern, call.called) for pattern in config.did_patterns)

@@ -3,7 +3,9 @@
 Rules:
 - The order of `stamp` calls is the order of the chain; one writer a session.
 - `verify` trusts nothing but the bytes: sequence, chain, payload against leaf, tag against
-  payload. It names the first broken link.
+  payload. It names the first broken link. It reads events of any version.
+- A chain proves nothing of what was cut off its end: only a head kept elsewhere does. Of a
+  session that is known to be closed the end itself is looked for.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import msgspec
 from halodesk.crypto import chain
 from halodesk.engine import codec
 from halodesk.engine.errors import SessionFileError
-from halodesk.engine.events import AnyEvent
+from halodesk.engine.events import AnyEvent, SessionEnded
 from halodesk.protocol import envelope as envelopes
 from halodesk.protocol.envelope import Envelope, StoredEvent
 from halodesk.runtime.ports import Clock
@@ -71,6 +73,14 @@ class SessionLog:
         return rows
 
 
+class _Tag(msgspec.Struct):
+    event: str
+
+
+_tags = msgspec.json.Decoder(_Tag)
+_END = str(SessionEnded.__struct_config__.tag)
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a check of a log proved."""
 
@@ -84,26 +94,38 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
-def verify(session: str, rows: Sequence[StoredEvent]) -> Verdict:
-    """Checks the whole chain of one session."""
-    head, erased = chain.genesis(session), 0
+def verify(session: str, rows: Sequence[StoredEvent], *, closed: bool = False) -> Verdict:
+    """Checks the whole chain of one session; `closed`: it must hold its end."""
+    head, erased, ended = chain.genesis(session), 0, False
     for index, row in enumerate(rows, start=1):
         problem = _problem(session, index, row)
-        linked = chain.link(head, row.seq, row.envelope, row.leaf)
+        linked = b"" if problem else chain.link(head, row.seq, row.envelope, row.leaf)
         if not problem and linked != row.head:
             problem = "its link to the event before does not hold"
         if problem:
-            return Verdict(
-                ok=False,
-                events=len(rows),
-                erased=erased,
-                head=head.hex(),
-                broken_at=index,
-                message=f"Event {index}: {problem}. Events 1 to {index - 1} are intact.",
-            )
+            return _broken(rows, index, problem, erased, head)
+        ended = ended or envelopes.decode(row.envelope).event == _END
         erased += row.payload is None
         head = linked
+    if not rows:
+        return _broken(rows, 1, "the record is empty", erased, head)
+    if closed and not ended:
+        return _broken(rows, len(rows) + 1, "the session was closed, and its end is missing", erased, head)
     return Verdict(ok=True, events=len(rows), erased=erased, head=head.hex(), message="The chain holds.")
+
+
+def _broken(rows: Sequence[StoredEvent], index: int, problem: str, erased: int, head: bytes) -> Verdict:
+    intact = {1: "Nothing before it.", 2: "Event 1 is intact."}.get(
+        index, f"Events 1 to {index - 1} are intact."
+    )
+    return Verdict(
+        ok=False,
+        events=len(rows),
+        erased=erased,
+        head=head.hex(),
+        broken_at=index,
+        message=f"Event {index}: {problem}. {intact}",
+    )
 
 
 def _problem(session: str, index: int, row: StoredEvent) -> str:
@@ -119,6 +141,8 @@ def _problem(session: str, index: int, row: StoredEvent) -> str:
         return "" if row.payload is None and row.salt is None else "it is erased only in part"
     if chain.leaf(row.salt, row.payload) != row.leaf:
         return "its content was changed"
-    if str(type(codec.decode(row.payload)).__struct_config__.tag) != stamped.event:
-        return "its content is of another kind than its envelope says"
-    return ""
+    try:
+        tag = _tags.decode(row.payload).event
+    except msgspec.DecodeError:
+        return "its content cannot be read"
+    return "" if tag == stamped.event else "its content is of another kind than its envelope says"

@@ -17,7 +17,8 @@ import structlog
 
 _KEYS = frozenset(
     "event level timestamp session step visit seq ms lease state by why effect kind again error reason "
-    "message code call direction codec account registration version pid port path events outcome seat attempt".split()
+    "message code call direction codec account registration version pid port path events outcome seat "
+    "attempt".split()
 )
 
 

@@ -108,10 +108,13 @@ class SecretEntry:
         return v.SecretHandle(session.id, session.state.step, field)
 
     def _kind(self, field: FieldView) -> v.SecretKind:
-        return field.kind  # type: ignore[return-value]  # the health check admits no other kind
+        return field.kind if field.kind in _MAX else "other"  # type: ignore[return-value]  # a key of _MAX is a kind
 
     def _most(self, field: FieldView) -> int:
-        return _EXPIRY if field.role == "expiry" else int(field.config.get("max_digits", _MAX[field.kind]))
+        if field.role == "expiry":
+            return _EXPIRY
+        given = field.config.get("max_digits")
+        return given if isinstance(given, int) and 0 < given <= v.LONGEST_SECRET else _MAX[self._kind(field)]
 
     def _judge(self, session: LiveSession, field: FieldView) -> SecretView:
         with self._vault.view(self._handle(session, field.name)) as digits:
@@ -126,7 +129,8 @@ class SecretEntry:
                 return SecretView(length=length, complete=length >= wanted, problem=problem)
             if field.role == "expiry":
                 return self._judge_expiry(digits)
-            least = int(field.config.get("min_digits", self._most(field)))
+            given = field.config.get("min_digits")
+            least = given if isinstance(given, int) else self._most(field)
             return SecretView(length=length, complete=length >= least)
 
     def _judge_number(self, digits: memoryview) -> SecretView:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-import sqlite3
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -72,10 +72,10 @@ def _settings(folder: Path) -> tuple[s.Settings, Check]:
 
 
 def _python() -> Check:
-    from PySide6 import __version__ as qt
-
     version = ".".join(map(str, sys.version_info[:3]))
-    return Check(name="program", state="ok", message=f"Python {version}, Qt {qt}")
+    return Check(
+        name="program", state="ok", message=f"Python {version}, Qt {metadata.version('PySide6-Essentials')}"
+    )
 
 
 def _disk(folder: Path) -> Check:
@@ -117,12 +117,9 @@ def _store(folder: Path) -> Check:
 
 
 def _opens_without_key(path: Path) -> bool:
-    try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as plain:
-            plain.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError:
-        return False
-    return True
+    """A plain SQLite file begins with these words; an encrypted one begins with its random salt."""
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
 
 
 def _phone(folder: Path) -> Check:

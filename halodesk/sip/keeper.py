@@ -18,7 +18,16 @@ from pathlib import Path
 import structlog
 
 from halodesk.engine.errors import PhoneAwayError, PhoneError
-from halodesk.protocol.phone_link import Account, Capabilities, Notice, Register, Registration, Reply, Request, Snapshot
+from halodesk.protocol.phone_link import (
+    Account,
+    Capabilities,
+    Notice,
+    Register,
+    Registration,
+    Reply,
+    Request,
+    Snapshot,
+)
 from halodesk.sip.client import PhoneClient
 
 _log = structlog.get_logger("phone_keeper")

@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 
 import sqlcipher3.dbapi2 as sqlcipher
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
@@ -39,12 +39,16 @@ def open_database(path: Path, key: bytes) -> Engine:
 
     Raises `StoreKeyError` when the key does not open it, `StoreError` when it cannot be used.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-    engine = create_engine(
-        f"sqlite:///{path}", module=sqlcipher, poolclass=QueuePool, pool_size=3, max_overflow=2
-    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be made: {error.strerror}.", "Check the disk and its permissions."
+        ) from None
+    url = URL.create("sqlite", database=str(path))  # a path may hold signs that mean something in a URL
+    engine = create_engine(url, module=sqlcipher, poolclass=QueuePool, pool_size=3, max_overflow=2)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlcipher.Connection, _: object) -> None:
@@ -55,6 +59,9 @@ def open_database(path: Path, key: bytes) -> Engine:
     try:
         with engine.connect() as connection:
             _migrate(connection)
+    except StoreError:
+        engine.dispose()
+        raise
     except DatabaseError as error:
         engine.dispose()
         if "not a database" in str(error.orig):
@@ -69,15 +76,17 @@ def open_database(path: Path, key: bytes) -> Engine:
 
 
 def _migrate(connection: Connection) -> None:
-    found = connection.execute(
-        text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
-    ).scalar()
-    current = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if found else ""
+    current = _version(connection)
+    connection.rollback()
     if current == SCHEMA:
         return
-    if current and str(current) > SCHEMA:
+    if current > SCHEMA:
         raise StoreError("This database was written by a newer HaloDesk.", "Update HaloDesk on this seat.")
-    connection.rollback()
+    # All or nothing, and one process at a time: a crash in between must not leave half of the tables.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if _version(connection) == SCHEMA:
+        connection.rollback()
+        return
     from alembic import command  # 0.2 s of imports that only a new or old database needs
     from alembic.config import Config
 
@@ -86,3 +95,11 @@ def _migrate(connection: Connection) -> None:
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     connection.commit()
+
+
+def _version(connection: Connection) -> str:
+    """Version of the schema; empty in a new database."""
+    known = text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
+    if not connection.execute(known).scalar():
+        return ""
+    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")

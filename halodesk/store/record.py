@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from halodesk.engine import codec, flow
 from halodesk.engine import events as e
+from halodesk.engine.errors import SessionFileError
 from halodesk.engine.events import AnyEvent
+from halodesk.engine.evolve import fold
 from halodesk.engine.flow import Flow
-from halodesk.engine.page import Page
+from halodesk.engine.page import Page, page
 from halodesk.engine.registry import field_types
 from halodesk.engine.replay import Frame, frames
 from halodesk.protocol import envelope as envelopes
@@ -20,7 +22,7 @@ from halodesk.store.sessions import SessionRow, Sessions
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """A session with the flow it ran on. `events` leaves out what was erased."""
+    """A session with the flow it ran on. `rows` are all; `stamps` and `events` leave out what was erased."""
 
     row: SessionRow
     rows: tuple[StoredEvent, ...]
@@ -31,7 +33,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def last_page(self) -> Page:
         """What the agent saw last."""
-        return list(frames(self.flow, self.events))[-1].page
+        return page(self.flow, fold(self.events))
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,29 +48,30 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 def read(sessions: Sessions, name: str) -> Record:
     """The record of a session by id, beginning of it, or number. Raises `SessionFileError`."""
     row = sessions.find(name)
-    rows = [stored for stored in sessions.events(row.id) if stored.payload is not None]
+    rows = sessions.events(row.id)
+    kept = [stored for stored in rows if stored.payload is not None]
+    if not kept:
+        raise SessionFileError(f"Everything of the session {row.id} was erased.")
     return Record(
         row=row,
         rows=tuple(rows),
-        stamps=tuple(envelopes.decode(stored.envelope) for stored in rows),
-        events=tuple(codec.decode(stored.payload or b"") for stored in rows),
+        stamps=tuple(envelopes.decode(stored.envelope) for stored in kept),
+        events=tuple(codec.decode(stored.payload or b"") for stored in kept),
         flow=flow.load(sessions.flow_document(row.flow_hash)),
     )
 
 
 def timeline(record: Record) -> list[Moment]:
     """What happened, in words, one line an event that a person cares for."""
+    return [moment for _, moment in walk(record) if moment.words]
+
+
+def walk(record: Record) -> Iterator[tuple[Frame, Moment]]:
+    """Every event with its line; the words are empty where nobody would care."""
     began = record.stamps[0].wall
-    moments = []
     for stamp, frame in zip(record.stamps, frames(record.flow, record.events), strict=True):
-        words = _words(record.flow, frame)
-        if words:
-            moments.append(
-                Moment(
-                    at_s=round(stamp.wall - began, 3), kind=stamp.event, step=frame.state.step, words=words
-                )
-            )
-    return moments
+        at_s, words = round(stamp.wall - began, 3), _words(record.flow, frame)
+        yield frame, Moment(at_s=at_s, kind=stamp.event, step=frame.state.step, words=words)
 
 
 def json_lines(rows: Sequence[StoredEvent]) -> str:
@@ -98,7 +101,9 @@ def _words(known: Flow, frame: Frame) -> str:
                 f"Session begins: {event.flow_name}, version {event.version}, agent {event.agent}, {caller}"
             )
         case e.StepEntered():
-            how = {"back": " (back)", "hang_up": " (the call ended)"}.get(event.reason, "")
+            how = {"back": " (back)", "hang_up": " (the call ended)", "error": " (it could not go on)"}.get(
+                event.reason, ""
+            )
             return f"Step: {step}{how}" + (f" by “{event.route}”" if event.route else "")
         case e.AnswerGiven():
             field = known.field(event.field)

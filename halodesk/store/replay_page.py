@@ -6,10 +6,9 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from halodesk.engine import events as e
-from halodesk.engine.replay import frames
 from halodesk.runtime.log import verify
 from halodesk.runtime.paths import resources_dir
-from halodesk.store.record import Moment, Record, timeline
+from halodesk.store.record import Moment, Record, walk
 
 TEMPLATE = "templates/replay.html.jinja"
 
@@ -24,18 +23,15 @@ class _Visit:
 
 def render(record: Record, *, audio: str = "") -> str:
     """The page; `audio` is a relative address of the recording beside it."""
-    moments = timeline(record)
-    began = record.stamps[0].wall
     visits: list[_Visit] = []
-    for stamp, frame in zip(record.stamps, frames(record.flow, record.events), strict=True):
+    before: list[Moment] = []
+    for frame, moment in walk(record):
         if isinstance(frame.event, e.StepEntered):
             safe = Markup(frame.page.html)  # noqa: S704  # made safe by engine.template
-            visits.append(_Visit(stamp.wall - began, frame.page.title, safe))
-    for moment in moments:
-        # a moment belongs to the last page that was open when it happened
-        open_then = [visit for visit in visits if visit.at_s <= moment.at_s + 0.0005] or visits[:1]
-        if open_then and moment.kind != "step_entered":
-            open_then[-1].moments.append(moment)
+            visits.append(_Visit(moment.at_s, frame.page.title, safe))
+            visits[-1].moments, before = before, []
+        elif moment.words:
+            (visits[-1].moments if visits else before).append(moment)
     template = Environment(autoescape=True).from_string(
         (resources_dir() / TEMPLATE).read_text(encoding="utf-8")
     )

@@ -137,11 +137,13 @@ class Sessions:
             return [SessionRow(**row) for row in connection.execute(query).mappings()]
 
     def find(self, session: str) -> SessionRow:
-        """By id, by its first characters, or by its number. Raises `SessionFileError`."""
-        number = int(session) if session.isdigit() and len(session) < 9 else -1
-        where = (t.session.c.id.startswith(session, autoescape=True)) | (t.session.c.number == number)
+        """By its number, by id, or by the first characters of that. Raises `SessionFileError`."""
+        number = int(session) if session.isdecimal() and len(session) < 9 else -1
         with self._engine.connect() as connection:
-            rows = connection.execute(select(t.session).where(where)).mappings().all()
+            rows = connection.execute(select(t.session).where(t.session.c.number == number)).mappings().all()
+            if not rows:
+                by_id = t.session.c.id.startswith(session, autoescape=True)
+                rows = connection.execute(select(t.session).where(by_id)).mappings().all()
         if len(rows) != 1:
             words = "There is no session" if not rows else "Several sessions begin with"
             raise SessionFileError(f'{words} "{session}".', "See `halodesk session list` for the ids.")

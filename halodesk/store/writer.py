@@ -7,7 +7,8 @@ Rules:
 - When the disk is full or away, nothing is dropped: the batch is rolled back and tried again
   until it goes through; `on_state` says so in words. Jobs are pure functions of a
   connection, so running one again is safe.
-- A job that fails for another reason fails alone; the others of its batch still commit.
+- A job that fails for another reason fails alone; the others of its batch still commit. No
+  failure of a job ends the thread.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, TimeoutError
 
-from halodesk.engine.errors import StoreError
+from halodesk.engine.errors import HaloDeskError, StoreError, StoreFullError
 from halodesk.runtime.ports import StorageState
 
 Job = Callable[[Connection], Any]
@@ -35,7 +36,10 @@ _DISK = (
     "disk i/o error",
     "readonly database",
     "unable to open database",
-    "database is locked",
+    "is locked",
+    "malformed",
+    "not a database",
+    "out of memory",
 )
 
 _log = structlog.get_logger("store")
@@ -46,6 +50,7 @@ class _Item:
         self.job = job
         self.urgent = urgent
         self.future: Future[Any] = Future()
+        self.future.set_running_or_notify_cancel()  # what was entered cannot be called off any more
 
 
 class Writer:
@@ -56,6 +61,7 @@ class Writer:
         self._on_state = on_state
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._guard = threading.Lock()
         self._failed = False
         self._thread = threading.Thread(target=self._run, name="db", daemon=True)
         self._thread.start()
@@ -63,13 +69,19 @@ class Writer:
     def submit(self, job: Job, *, urgent: bool = True) -> Future[Any]:
         """Queue a job; the future gives its value once it is durable."""
         item = _Item(job, urgent)
-        self._queue.put(item)
+        with self._guard:
+            if self._stopping.is_set():
+                item.future.set_exception(StoreError("The database is closed already."))
+            else:
+                self._queue.put(item)
         return item.future
 
     def close(self, timeout_s: float = 5.0) -> bool:
         """Write what is queued and stop. False: something could not be written in time."""
-        self._stopping.set()
-        self._queue.put(None)
+        with self._guard:
+            if not self._stopping.is_set():
+                self._stopping.set()
+                self._queue.put(None)
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
@@ -96,20 +108,17 @@ class Writer:
         while True:
             try:
                 results = self._transaction(batch)
-            except DatabaseError as error:
-                if not self._is_disk(error):
-                    self._one_by_one(batch)
+            except Exception as error:
+                if not _is_disk(error):
+                    self._one_by_one(batch, error)
                     return
                 self._tell_failed(error)
                 if self._stopping.wait(RETRY_S):
-                    refused = StoreError("The last input could not be saved.", "Free space on the disk.")
+                    refused = StoreFullError("The last input could not be saved.", "Free space on the disk.")
                     for item in batch:
                         item.future.set_exception(refused)
                     return
                 continue
-            except (SQLAlchemyError, StoreError):
-                self._one_by_one(batch)
-                return
             if self._failed:
                 self._failed = False
                 self._on_state(StorageState())
@@ -121,28 +130,18 @@ class Writer:
         with self._engine.connect() as connection, connection.begin():
             return [item.job(connection) for item in batch]
 
-    def _one_by_one(self, batch: list[_Item]) -> None:
-        for item in batch:
-            if len(batch) > 1:
+    def _one_by_one(self, batch: list[_Item], error: Exception) -> None:
+        if len(batch) > 1:
+            for item in batch:
                 self._write([item])
-                continue
-            try:
-                item.future.set_result(self._transaction([item])[0])
-            except (SQLAlchemyError, StoreError) as error:
-                _log.error("job_failed", error=type(error).__name__)
-                item.future.set_exception(
-                    error
-                    if isinstance(error, StoreError)
-                    else StoreError("The database refused an entry.", "Report it.")
-                )
+            return
+        _log.error("job_failed", error=type(error).__name__)
+        words = error if isinstance(error, HaloDeskError) else StoreError("The database refused an entry.")
+        batch[0].future.set_exception(words)
 
-    def _is_disk(self, error: DatabaseError) -> bool:
-        words = str(error.orig).lower()
-        return any(sign in words for sign in _DISK)
-
-    def _tell_failed(self, error: DatabaseError) -> None:
+    def _tell_failed(self, error: Exception) -> None:
         if not self._failed:
-            _log.error("storage_failed", reason=str(error.orig))
+            _log.error("storage_failed", error=type(error).__name__, reason=str(getattr(error, "orig", "")))
         self._failed = True
         self._on_state(
             StorageState(
@@ -151,3 +150,11 @@ class Writer:
                 todo="Free some space. Nothing is lost: HaloDesk keeps it in memory and tries again.",
             )
         )
+
+
+def _is_disk(error: Exception) -> bool:
+    """Whether it will pass by itself or once a person has helped, so that trying again makes sense."""
+    if isinstance(error, TimeoutError):  # every connection is in use
+        return True
+    words = str(error.orig).lower() if isinstance(error, DatabaseError) else ""
+    return any(sign in words for sign in _DISK)

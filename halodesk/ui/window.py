@@ -17,7 +17,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from halodesk.runtime.ports import DeskPort, Topic
+from halodesk.runtime.ports import DeskPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
 from halodesk.ui.desk.call_panel import CallPanel
 from halodesk.ui.desk.context_panel import ContextPanel
@@ -35,6 +35,8 @@ from halodesk.ui.theme.tokens import Size, Space, ThemeName
 
 _NARROW = 1060
 """Below this width the context stands behind a button."""
+_BRIEF = 900
+"""Below this width the bar on top says only what is not as it should be."""
 _LOG = structlog.get_logger("ui")
 
 
@@ -48,13 +50,14 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.setObjectName("halodesk")
         self.setWindowTitle("HaloDesk")
-        self.setMinimumSize(720, 480)
+        self.setMinimumSize(720, 560)
         self.resize(1440, 900)
         self._desk = desk
         self._entered: tuple[str, str, int] | None = None
         self._awaiting_paint: tuple[float, str, int] | None = None
         self._side_open = False
         self._in_session = False
+        self._follows = theme == "system"
         self._ringing = False
         self._shortcuts: Shortcuts | None = None
         self.status = StatusBar()
@@ -70,8 +73,8 @@ class MainWindow(QMainWindow):
         self._middle = QWidget()
         self._build()
         self.step.warm_up()
-        self._connect(theme)
-        self._leave = desk.subscribe(self._changed)
+        self._connect()
+        self._leave: Unsubscribe | None = desk.subscribe(self._changed)
         self._render_all()
 
     # building
@@ -106,7 +109,7 @@ class MainWindow(QMainWindow):
         centre.setLayout(whole)
         self.setCentralWidget(centre)
 
-    def _connect(self, theme: ThemeChoice) -> None:
+    def _connect(self) -> None:
         desk = self._desk
         self.call_panel.answer.connect(desk.answer_call)
         self.call_panel.hang_up.connect(desk.hang_up)
@@ -130,7 +133,7 @@ class MainWindow(QMainWindow):
             # A key held down must not walk through page after page.
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(action)
-        if theme == "system":
+        if self._follows:
             QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
 
     # rendering
@@ -268,6 +271,7 @@ class MainWindow(QMainWindow):
 
     def toggle_theme(self) -> None:
         """Light to dark and back; the choice is told by `theme_changed`."""
+        self._follows = False
         self.set_theme("light" if theme_name() == "dark" else "dark")
         self.theme_changed.emit(theme_name())
 
@@ -284,7 +288,8 @@ class MainWindow(QMainWindow):
             apply_theme(application, name)
 
     def _follow_system(self) -> None:
-        self.set_theme("system")
+        if self._follows:
+            self.set_theme("system")
 
     def _toggle_side(self) -> None:
         self._side_open = not self._side_open
@@ -293,6 +298,7 @@ class MainWindow(QMainWindow):
     def _fit_panes(self) -> None:
         narrow, session = self.width() < _NARROW, self._in_session
         self.status.side.setVisible(narrow and session)
+        self.status.be_brief(self.width() < _BRIEF)
         if not narrow or not session:
             self._side_open = False
         self.context.setVisible(session and (not narrow or self._side_open))
@@ -308,7 +314,9 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Hands over what is half typed, and stops listening."""
-        self.step.flush_drafts()
-        self.context.notes.keep()
-        self._leave()
+        if self._leave is not None:
+            self.step.flush_drafts()
+            self.context.notes.keep()
+            self._leave()
+            self._leave = None
         super().closeEvent(event)

@@ -7,6 +7,7 @@ marker, which therefore must be switched on after the call was answered.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -16,11 +17,30 @@ from halodesk.demo.caller import MARKER_HZ
 from halodesk.demo.measure import FRAME_S, LEAK_DB, Levels, Window, marker_levels, window
 from halodesk.engine import events as e
 from halodesk.store.record import Record
+from tests.lab.pbx import Pbx
 
 PBX_ON_ITS_WAY_S = 0.2
 """Sound that reached the PBX before its proof was spoken before it."""
+TALK_S = 1.2
+"""More than our recorder's guard time and the stretch that is measured beside a window."""
 LEAST_GAP_S = 0.2
 """A shorter silence of the marker is a lost packet, not a mask."""
+
+
+def newest(pbx: Pbx, before: set[Path]) -> Path:
+    """The one recording the PBX has made since."""
+    (found,) = set(recordings(pbx)) - before
+    return found
+
+
+def recordings(pbx: Pbx) -> set[Path]:
+    """All recordings the PBX has made."""
+    return set(pbx.recordings.glob("rec-*.wav"))
+
+
+def talk() -> None:
+    """Lets the two talk, so that there is sound to measure: it is made in real time."""
+    time.sleep(TALK_S)
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):

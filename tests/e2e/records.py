@@ -88,7 +88,7 @@ class Records:
             if not rows:
                 return None
             entered = [event for _, event in self.stamped() if isinstance(event, e.StepEntered)]
-            return bool(entered) and (entered[-1].step, entered[-1].visit) == (step, visit) or None
+            return (bool(entered) and (entered[-1].step, entered[-1].visit) == (step, visit)) or None
 
         until(f"the step {step}, visit {visit}", there, timeout_s)
 

@@ -134,9 +134,10 @@ class XSeat:
         window = self._window()
         if not window:
             return None
-        # Without a window manager nobody else hands out the keyboard.
-        self._x("windowfocus", "--sync", window)
-        return True
+        # Without a window manager nobody else hands out the keyboard. A window that is just being
+        # shown refuses it: asked again.
+        self._x("windowfocus", window, check=False)
+        return self._x("getwindowfocus", check=False).strip() == window or None
 
     def _window(self) -> str:
         done = self._x("search", "--onlyvisible", "--pid", str(self.pid), "--name", "^HaloDesk$", check=False)

@@ -144,15 +144,13 @@ def test_registrations_come_back_after_a_restart_of_the_pbx(
         failed = seat.registration(account.key, "failed", timeout_s=15)
         assert re.fullmatch(r"server away, next try in \d+ s", failed.message)
         assert failed.next_try_s is not None
-    pbx.up()
     seat.forget()
+    pbx.up()
     begin = time.monotonic()
-    taken = []
     for account in accounts.values():
-        seat.registration(account.key, "registered", timeout_s=30)
-        taken.append(time.monotonic() - begin)
+        seat.registration(account.key, "registered", timeout_s=60)
     with capsys.disabled():
-        print(f" [udp {taken[0]:.1f} s, tcp {taken[1]:.1f} s after the PBX]")
+        print(f" [registered again {time.monotonic() - begin:.1f} s after the PBX]")
     contacts = pbx.cli("pjsip show contacts")
     assert "1004@" in contacts
     assert "1005@" in contacts
@@ -241,3 +239,21 @@ def test_a_call_that_ended_unseen_is_told_to_the_next_window(pbx: Pbx, seats: Op
     assert call.recording is not None
     assert read_stereo(call).size
     assert isinstance(again.client, PhoneClient)
+
+
+@pytest.mark.slow
+def test_hundreds_of_short_calls_at_three_lines(pbx: Pbx, seats: OpenSeat) -> None:
+    """Ports that come and go under the running audio clock once aborted the phone after 100 calls."""
+    seat = seats("busy")
+    seat.register(pbx, "1008")
+    for turn in range(100):
+        keys = [f"{turn}-{line}" for line in range(3)]
+        for key in keys:
+            seat.dial("630", key=key, account="1008")  # answers and hangs up after 0.2 s
+        for key in keys:
+            recording = seat.call("ended", key).recording
+            assert recording is not None
+            assert recording.samples > 5 * FRAME
+            assert recording.lost_frames == 0
+        seat.forget()
+    assert not [line for line in seat.log() if line["level"] != "info"]

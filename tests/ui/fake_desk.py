@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from halodesk.engine import commands as c
 from halodesk.engine.core import decide
-from halodesk.engine.events import AnyEvent, CallFacts
+from halodesk.engine.events import AnyEvent, CallFacts, SecretsWiped
 from halodesk.engine.evolve import fold
 from halodesk.engine.flow import Flow, load
 from halodesk.engine.page import Page, page
@@ -25,7 +25,6 @@ from halodesk.runtime.ports import DeskNotice, SecretView, StorageState, Topic, 
 
 FLOWS = Path(__file__).resolve().parents[2] / "resources" / "flows"
 GOOD_CARD, EXPIRY, CVV = "4242424242424242", "1230", "123"
-_LENGTHS = {"number": 16, "expiry": 4, "cvv": 3}
 
 
 def sample_flow() -> Flow:
@@ -56,6 +55,7 @@ class FakeDesk:
         self.declines: list[str] = []
         """Reasons of the next charges that are declined."""
         self.card_problem = ""
+        self.lengths = {"number": 16, "expiry": 4, "cvv": 3}
         self._drafts: dict[str, Any] = {}
         self._digits: dict[str, str] = {}
         self._listeners: list[Callable[[Topic], None]] = []
@@ -196,7 +196,7 @@ class FakeDesk:
 
     def secret(self, field: str) -> SecretView:
         digits = self._digits.get(field, "")
-        full = len(digits) == _LENGTHS[self._role(field)]
+        full = len(digits) == self.lengths[self._role(field)]
         number = full and self._role(field) == "number"
         problem = ""
         if number and self.card_problem:
@@ -256,10 +256,10 @@ class FakeDesk:
         self.state = fold(events, self.state)
         if (self.state.step, self.state.visit) != before:
             self._drafts.clear()
-        if not self.state.secrets:
-            self._digits = {
-                name: digits for name, digits in self._digits.items() if before[0] == self.state.step
-            }
+        for event in events:
+            if isinstance(event, SecretsWiped):
+                for name in event.fields or tuple(self._digits):
+                    self._digits.pop(name, None)
 
     def _outside(self) -> None:
         while self.state is not None:
@@ -286,7 +286,6 @@ class FakeDesk:
             value = int(self.state.values.get("attempts") or 0) + 1
             return c.Resolve(id=ask.id, outcome="ok", result={"value": value})
         if ask.kind == "tokenise":
-            self._digits.clear()
             return c.Resolve(
                 id=ask.id, outcome="ok", result={"token": "tok-1", "last4": "4242", "brand": "Visa"}
             )

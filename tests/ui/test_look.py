@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFontInfo
+from PySide6.QtGui import QFontInfo, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -29,6 +29,7 @@ from halodesk.ui.parts.labels import ElidedLabel
 from halodesk.ui.parts.pill import Pill
 from halodesk.ui.parts.secret_box import SecretBox
 from halodesk.ui.theme import icons
+from halodesk.ui.theme.active import theme_name
 from halodesk.ui.theme.fonts import font, load_fonts
 from halodesk.ui.theme.tokens import EDGE_PAIRS, TEXT_PAIRS, THEMES, ThemeName, contrast
 from tests.ui.conftest import Opener
@@ -111,7 +112,9 @@ def test_tab_reaches_every_control(hands: Hands) -> None:
             hands.key(Key.Key_Tab)
             reached.add(hands.focus)
         # Of a group of tiles, Tab reaches one; the arrow keys reach the others.
-        missed = {w for w in wanted - reached if not (isinstance(w, QAbstractButton) and w.group())}
+        missed = {
+            w for w in wanted - reached if not (isinstance(w, QAbstractButton) and w.group() is not None)
+        }
         assert missed == set(), where
 
 
@@ -159,16 +162,46 @@ def test_the_theme_button(hands: Hands) -> None:
     assert hands.line("field:first_name").text() == "Ro"
 
 
-def test_a_page_is_painted_within_a_frame(hands: Hands) -> None:
-    """Goal: 16 ms at the 95th percentile on a quiet machine; here the bound allows for a busy one."""
+def test_the_system_theme(open_window: Opener) -> None:
+    hands = open_window("system")
+    shown = theme_name()
+    hands.click("toggle_theme")
+    assert theme_name() != shown
+    QGuiApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Unknown)
+    assert theme_name() != shown, "the agent's own choice holds"
+
+
+def test_closing_twice(hands: Hands) -> None:
+    hands.to_step("gather")
+    hands.type("Rob")
+    hands.window.close()
+    assert hands.desk.draft_calls == [("first_name", "Rob")]
+    assert hands.desk.listeners == 0
+    hands.window.close()
+
+
+def painted(hands: Hands, rounds: int) -> list[tuple[str, float]]:
+    """Step and milliseconds of every page that was entered, as the window logs them."""
     with capture_logs() as logs:
-        for _ in range(5):
+        for _ in range(rounds):
             for step in STEPS:
                 hands.to_step(step)
             hands.desk.do_end()
-    painted = [line for line in logs if line["event"] == "page_painted"]
-    assert {line["step"] for line in painted} >= {"gather", "billing", "payment"}
-    times = sorted(line["ms"] for line in painted)
+    return [(line["step"], line["ms"]) for line in logs if line["event"] == "page_painted"]
+
+
+def test_a_page_is_painted_within_a_frame(hands: Hands) -> None:
+    """The fastest of five: what is left is our own work, however busy the machine is."""
+    best: dict[str, float] = {}
+    for step, spent in painted(hands, 5):
+        best[step] = min(spent, best.get(step, spent))
+    assert set(STEPS) == set(best)
+    assert {step: spent for step, spent in best.items() if spent > 33} == {}
+
+
+@pytest.mark.bench
+def test_almost_every_page_is_painted_within_a_frame(hands: Hands) -> None:
+    times = sorted(spent for _, spent in painted(hands, 10))
     p95 = times[int(len(times) * 0.95)]
     print(f"page_painted: n={len(times)} p50={times[len(times) // 2]} ms p95={p95} ms max={times[-1]} ms")
-    assert p95 < 60
+    assert p95 <= 16

@@ -35,13 +35,9 @@ def texts(hands: Hands) -> str:
     for widget in hands.window.findChildren(QWidget):
         found += [widget.accessibleName(), widget.accessibleDescription(), widget.toolTip()]
         found += [widget.statusTip(), widget.whatsThis(), widget.windowTitle(), widget.objectName()]
-        meta = widget.metaObject()
         found += [
-            str(widget.property(meta.property(i).name()))
-            for i in range(meta.propertyCount())
-            if meta.property(i).name() in ("text", "plainText", "html", "placeholderText", "value")
+            str(widget.property(name)) for name in ("text", "plainText", "html", "value", "role", "wrong")
         ]
-        found += [str(widget.property(bytes(name.data()).decode())) for name in widget.dynamicPropertyNames()]
         if isinstance(widget, SecretBox):
             interface = QAccessible.queryAccessibleInterface(widget)
             found += [interface.text(part) for part in QAccessible.Text]
@@ -86,9 +82,7 @@ def test_no_digit_gets_out(pay: Hands) -> None:
         assert ODD[start : start + 4] not in told
     assert "0987" not in told
     assert ODD not in repr(vars(first))
-    assert all(
-        isinstance(command, type(command)) and ODD not in repr(command) for command in pay.desk.commands
-    )
+    assert ODD not in repr(pay.desk.commands)
     assert pay.desk.draft_calls == []
 
 
@@ -142,17 +136,10 @@ def test_what_is_wrong_with_the_digits_stands_below(pay: Hands) -> None:
 
 def test_a_complete_shorter_number_does_not_move_the_focus(pay: Hands) -> None:
     """The check digit holds for one prefix in ten; the rest of the digits must not land elsewhere."""
-    lengths = {"number": 13, "expiry": 4, "cvv": 3}
-    import tests.ui.fake_desk as fake
-
-    kept = fake._LENGTHS
-    fake._LENGTHS = lengths
-    try:
-        pay.type("4242424242424")
-        assert pay.desk.secret("card_number").complete
-        assert pay.focus is box(pay, "card_number")
-    finally:
-        fake._LENGTHS = kept
+    pay.desk.lengths["number"] = 13
+    pay.type("4242424242424")
+    assert pay.desk.secret("card_number").complete
+    assert pay.focus is box(pay, "card_number")
 
 
 def test_waiting_for_the_mask(hands: Hands) -> None:

@@ -11,6 +11,7 @@ from halodesk.protocol.phone_link import Registration, RegistrationState
 from halodesk.runtime.ports import DeskNotice, StorageState
 from halodesk.ui.parts.banner import Banner
 from halodesk.ui.parts.words import clock, phone_words
+from tests.ui.conftest import Opener
 from tests.ui.hands import ALT, CTRL, Hands, Key
 
 
@@ -24,12 +25,10 @@ from tests.ui.hands import ALT, CTRL, Hands, Key
     ],
 )
 def test_registration_in_words(hands: Hands, state: RegistrationState, words: str) -> None:
-    hands.desk.registration = Registration(
-        account="main", state=state, message="No answer.", todo="Check it."
-    )
+    hands.desk.registration = Registration(account="main", state=state, message="No one.", todo="Check.")
     hands.desk.tell("registration")
     assert hands.text("registration_state") == words
-    assert "No answer. Check it." in hands.find("registration_state", QWidget).toolTip()
+    assert "No one. Check." in hands.find("registration_state", QWidget).toolTip()
 
 
 def test_failed_storage_cannot_be_missed(hands: Hands) -> None:
@@ -37,9 +36,7 @@ def test_failed_storage_cannot_be_missed(hands: Hands) -> None:
     assert hands.text("storage_state") == "All saved"
     hands.desk.show_storage(StorageState(state="saving"))
     assert hands.text("storage_state") == "Saving…"
-    hands.desk.show_storage(
-        StorageState(state="failed", message="The disk is full.", todo="Free some space.")
-    )
+    hands.desk.show_storage(StorageState(state="failed", message="The disk is full.", todo="Free it."))
     assert hands.text("storage_state") == "NOT SAVED"
     assert hands.find("banner:storage", Banner).message == "The disk is full."
     hands.desk.show_storage(StorageState())
@@ -197,3 +194,29 @@ def test_words() -> None:
     assert phone_words("+12025550143") == "(202) 555-0143"
     assert phone_words("1001") == "1001"
     assert phone_words("anna@pbx.example") == "anna@pbx.example"
+
+
+def test_the_mask_has_room_in_a_narrow_window(open_window: Opener) -> None:
+    hands = open_window("light", 720, 560)
+    hands.to_step("payment")
+    indicator = hands.find("mask_indicator", QWidget)
+    hands.settle()
+    assert indicator.width() >= indicator.sizeHint().width()
+    assert indicator.geometry().right() <= hands.window.status.width()
+    assert not hands.sees("storage_state")
+    hands.desk.show_storage(StorageState(state="failed"))
+    assert hands.sees("storage_state")
+
+
+def test_keys_pressed_during_a_wait_go_nowhere(hands: Hands) -> None:
+    hands.to_step("main_offer")
+    hands.to_step("payment")
+    hands.desk.hold_effects = True
+    hands.type_card()
+    hands.find("choice:", QWidget).setFocus()
+    hands.key(Key.Key_Return)
+    assert hands.focus is hands.window.step
+    hands.type("12")
+    hands.key(Key.Key_Return)
+    assert hands.step == "payment"
+    assert hands.find("note_input", QPlainTextEdit).toPlainText() == ""

@@ -693,6 +693,10 @@ class Witness:
 
     def heard(self, state: LeaseState) -> None:
         self.phase[state.lease] = state.state
+        if state.state == "open" and not self.live & self.asked_for.keys():
+            # The call is done with; whoever holds it next may name other recorders.
+            self.word.clear()
+            self.proof_begun.clear()
         self.check([state.lease])
 
     def check(self, leases: Sequence[str] = LEASES) -> None:
@@ -712,6 +716,8 @@ class HandRecorder(FakeRecorder):
 
     async def _ask(self, what: str, sip_call_id: str, lease: str) -> RecorderAnswer:
         begun = self.witness.tick()
+        if sip_call_id != self.witness.call:  # created just before the call ended
+            return await super()._ask(what, sip_call_id, lease)
         if what == "unmask":
             if "held" in self.witness.phase.values():
                 self.wrongs.append("unmasked under a lease that is held")
@@ -728,7 +734,7 @@ class HandRecorder(FakeRecorder):
         return answer
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(STEPS, min_size=20, max_size=60))
 def test_never_held_against_a_recorders_last_word_and_never_unmasked_under_a_held_lease(
     history: list[tuple[tuple[str, str, Any], int]],

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from halodesk.engine.commands import Refused
+from halodesk.engine.findings import Finding, error
 from halodesk.engine.flow import CartActionSpec, Flow, Step
 from halodesk.engine.session import Session
 from halodesk.engine.steps.base import Plain, Work, read_config
@@ -44,6 +45,23 @@ class BillingShipping(Plain):
             )  # fmt: skip
         values = {config.shipping: shipping} if config.shipping and same else {}
         return Work(values=values, cart=self._tax(flow, shipping) if config.tax else ())
+
+    def check(self, flow: Flow, step: Step) -> list[Finding]:
+        """Both parts are address fields of this step."""
+        findings = super().check(flow, step)
+        if findings:
+            return findings
+        config = read_config(Config, step)
+        for name in filter(None, (config.billing, config.shipping)):
+            field = step.field(name)
+            if field is None or field.type != "address":
+                findings.append(
+                    error(
+                        "address_field", step, f'"{name}" is not an address field of this step.',
+                        "Add an address field and name it in the config.", name,
+                    )
+                )  # fmt: skip
+        return findings
 
     def _tax(self, flow: Flow, address: dict[str, Any]) -> tuple[CartActionSpec, ...]:
         place = (address.get("country", ""), address.get("region", ""))

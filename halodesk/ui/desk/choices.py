@@ -12,7 +12,7 @@ from halodesk.engine.page import ChoiceView, Page
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.labels import elided, set_tip
 from halodesk.ui.parts.spinner import Spinner
-from halodesk.ui.theme.tokens import Space
+from halodesk.ui.theme.tokens import Size, Space
 
 
 class ChoiceButton(Button):
@@ -37,6 +37,7 @@ class Choices(QFrame):
         """Keys 1 to 9 work without Alt."""
         self._buttons: list[ChoiceButton] = []
         self._placed = (0, 0, 0)
+        self._room = 0
         self._back = Button(self.tr("Back"), kind="ghost", icon="back", name="back")
         self._back.clicked.connect(self.back)
         self._spinner = Spinner(24)
@@ -47,7 +48,6 @@ class Choices(QFrame):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(Space.S + 2)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(Space.XL, Space.M + 2, Space.XL, Space.M + 2)
         layout.setSpacing(Space.M)
         layout.addWidget(self._back, 0, Qt.AlignmentFlag.AlignBottom)
         layout.addWidget(self._spinner)
@@ -98,6 +98,12 @@ class Choices(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fewer columns where there is less room."""
         super().resizeEvent(event)
+        # Below the text, not at the far edges of a wide screen.
+        side = max(Space.XL, (self.width() - Size.TEXT_COLUMN) // 2 + Space.XXL)
+        self._room = self.width() - 2 * side
+        layout = self.layout()
+        if layout is not None:
+            layout.setContentsMargins(side, Space.M + 2, side, Space.M + 2)
         self._place()
 
     def _dress(self, button: ChoiceButton, index: int) -> None:
@@ -120,8 +126,8 @@ class Choices(QFrame):
 
     def _place(self) -> None:
         count = len(self.views)
-        room = self.width()
-        most = 3 if room >= 620 else 2 if room >= 400 else 1
+        room = self._room
+        most = 3 if room >= 540 else 2 if room >= 380 else 1
         columns = 2 if count == 4 and most > 1 else max(1, min(count, most))
         placed = (count, columns, room)
         if placed == self._placed:
@@ -133,5 +139,5 @@ class Choices(QFrame):
             self._grid.addWidget(button, index // columns, index % columns)
         for column in range(3):
             self._grid.setColumnStretch(column, 1 if column < columns else 0)
-        alone = count == 1 and room >= 620
-        self._grid.setContentsMargins(max(0, room - 560) if alone else 0, 0, 0, 0)
+        alone = count == 1 and room >= 540
+        self._grid.setContentsMargins(max(0, room - 500) if alone else 0, 0, 0, 0)

@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from halodesk.engine import commands as c
 from halodesk.engine.page import CartView, Page
@@ -49,6 +57,7 @@ class ContextPanel(QWidget):
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(inner)
+        self._scroll.setMinimumHeight(40)
         captured = pane("card")
         captured_layout = QVBoxLayout(captured)
         captured_layout.setContentsMargins(1, 1, 1, 1)
@@ -114,6 +123,7 @@ class CartCard(QFrame):
         layout.addWidget(self._sums)
         layout.addLayout(foot)
         self._shown: CartView | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def render_cart(self, cart: CartView) -> None:
         """Lines and sums."""

@@ -85,6 +85,13 @@ class FieldGrid(QWidget):
                 column += span
         return True
 
+    def warm_up(self) -> None:
+        """Polishes the widgets in stock, so that the first page that needs one does not wait."""
+        self.ensurePolished()
+        for stock in self._pool.values():
+            for widget in stock:
+                widget.grab()
+
     def release_all(self) -> None:
         """Takes every field off the page."""
         self.render_fields((), {}, entering=True)

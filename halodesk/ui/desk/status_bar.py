@@ -29,6 +29,7 @@ class StatusBar(QFrame):
         super().__init__()
         self.setProperty("pane", "bar")
         self.setFixedHeight(Size.STATUS_BAR)
+        self._brief = self._line_up = self._stored = False
         self._name = elided(role="strong", name="agent_name")
         self._state = label(role="caption", name="agent_state")
         self.registration = Pill("registration_state")
@@ -64,6 +65,16 @@ class StatusBar(QFrame):
         for button in (self.side, keys, self.theme):
             layout.addWidget(button)
 
+    def be_brief(self, brief: bool) -> None:
+        """Leaves out good news: the mask must have room whatever happens."""
+        if brief != self._brief:
+            self._brief = brief
+            self._drop_good_news()
+
+    def _drop_good_news(self) -> None:
+        self.registration.setVisible(not (self._brief and self._line_up))
+        self.storage.setVisible(not (self._brief and self._stored))
+
     def render_desk(self, desk: DeskPort, page: Page | None) -> None:
         """All of it; `page` is the desk's, which is costly to ask for twice."""
         self._name.setText(desk.agent)
@@ -79,6 +90,9 @@ class StatusBar(QFrame):
         self.storage.render_as(
             words, tone, icon=icon, tip=" ".join(filter(None, (storage.message, storage.todo)))
         )
+        self._line_up = desk.registration is not None and desk.registration.state == "registered"
+        self._stored = storage.state != "failed"
+        self._drop_good_news()
         self._render_mask(desk.call, page)
 
     def _render_mask(self, call: CallInfo | None, page: Page | None) -> None:

@@ -29,7 +29,7 @@ from halodesk.ui.parts.labels import label
 from halodesk.ui.parts.script_view import ScriptView
 from halodesk.ui.parts.secret_box import SecretBox
 from halodesk.ui.steps.base import StepLayout
-from halodesk.ui.steps.registry import step_layout
+from halodesk.ui.steps.registry import step_layout, step_layouts
 from halodesk.ui.theme.tokens import Size, Space
 
 _SAMPLE = "<blockquote><p>Aa <strong>Bb</strong></p></blockquote><p>Cc</p>"
@@ -97,7 +97,9 @@ class StepPage(QFrame):
         if entering:
             self._refusal = None
         elsewhere = self._focus_elsewhere()
-        lost = self._focus_is_a_choice() and not page.choices
+        lost = self._focus_will_be_lost(page)
+        if lost:
+            self.setFocus()
         self._title.setText(page.title)
         self._script.show_html(page.html)
         layout = self._layout_for(page)
@@ -105,8 +107,6 @@ class StepPage(QFrame):
         self.fields.render_fields(page.fields, self._desk.drafts, entering=entering)
         self._arrange(layout)
         self._show_problem()
-        if lost:
-            self.setFocus()
         self.choices.render_page(page, wait_here=not layout.big_wait)
         if entering:
             self._scroll.verticalScrollBar().setValue(0)
@@ -115,10 +115,17 @@ class StepPage(QFrame):
 
     def warm_up(self) -> None:
         """Polishes and paints once unseen, so that the first page of the day is as fast as the next."""
+        for kind in step_layouts():
+            self._layout_of(kind)
         self._script.show_html(_SAMPLE)
         self._title.setText("HaloDesk")
         self.resize(900, 640)
+        for part in self._extras:
+            part.show()
+        self.fields.warm_up()
         self.grab()
+        for part in self._extras:
+            part.hide()
         self._script.show_html("")
 
     def leave(self) -> None:
@@ -152,14 +159,7 @@ class StepPage(QFrame):
             self._arrange(self._layout_for(self.page))
 
     def _layout_for(self, page: Page) -> StepLayout:
-        layout = self._layouts.get(page.type)
-        if layout is None:
-            layout = self._layouts[page.type] = step_layout(page.type)
-            for widget, before in ((layout.head(), self._script), (layout.tail(), None)):
-                if widget is not None:
-                    index = self._column.indexOf(before) if before is not None else self._column.count() - 1
-                    self._column.insertWidget(index, widget)
-                    self._extras.append(widget)
+        layout = self._layout_of(page.type)
         own = (layout.head(), layout.tail())
         for widget in self._extras:
             if widget not in own:
@@ -167,6 +167,18 @@ class StepPage(QFrame):
         for widget in own:
             if widget is not None:
                 widget.show()
+        return layout
+
+    def _layout_of(self, kind: str) -> StepLayout:
+        layout = self._layouts.get(kind)
+        if layout is None:
+            layout = self._layouts[kind] = step_layout(kind)
+            for widget, before in ((layout.head(), self._script), (layout.tail(), None)):
+                if widget is not None:
+                    index = self._column.indexOf(before) if before is not None else self._column.count() - 1
+                    self._column.insertWidget(index, widget)
+                    widget.hide()
+                    self._extras.append(widget)
         return layout
 
     def _arrange(self, layout: StepLayout) -> None:
@@ -198,8 +210,13 @@ class StepPage(QFrame):
         focus = QApplication.focusWidget()
         return focus is not None and focus.objectName() == "note_input" and bool(focus.property("writing"))
 
-    def _focus_is_a_choice(self) -> bool:
-        return QApplication.focusWidget() in self.choices.buttons()
+    def _focus_will_be_lost(self, page: Page) -> bool:
+        """Its button goes, or its input is locked: then it stays on the page, out of other inputs."""
+        focus = QApplication.focusWidget()
+        if focus in self.choices.buttons():
+            return not page.choices
+        inputs = [found for widget in self.fields.widgets.values() for found in widget.inputs()]
+        return bool(page.waiting) and focus in inputs and not isinstance(focus, SecretBox)
 
     # wishes
 

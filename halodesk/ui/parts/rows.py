@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from halodesk.ui.parts.labels import label, set_tip
 from halodesk.ui.theme.tokens import Space
@@ -70,9 +70,9 @@ class Rows(QWidget):
             self._grid.addWidget(name, 2 * index, 0)
             self._grid.addWidget(value, 2 * index + 1, 0)
         else:
-            if not self._wide:
-                value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-                value.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
             self._grid.addWidget(name, index, 0)
-            self._grid.addWidget(value, index, 1)
+            if self._wide:
+                self._grid.addWidget(value, index, 1)
+            else:
+                self._grid.addWidget(value, index, 1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
         return name, value

@@ -202,7 +202,7 @@ class SecretBox(QWidget):
     def _caret(self, painter: QPainter, groups: tuple[int, ...], starts: set[int]) -> None:
         gap = 16 if self.shape == "expiry" else _GAP
         before = sum(1 for start in starts if start <= self._view.length)
-        x = Space.L + self._view.length * _PITCH + before * gap
+        x = Space.L - 2 + self._view.length * _PITCH + before * gap
         painter.setPen(QPen(colour("mask"), 2))
         painter.drawLine(QPointF(x, self.height() / 2 - 12), QPointF(x, self.height() / 2 + 12))
 
