@@ -151,11 +151,11 @@ class Seat:
     def close(self, *, quit_phone: bool = True) -> None:
         """Write everything, let go of the phone, stop the threads."""
         self._ticks.stop()
+        self.window.close()  # first: it hands over what is still half-typed
         self.vault.lock("shutdown")
         self.io.submit(self._shut(quit_phone)).result(10)
         self.io.close()
         self.store.close()
-        self.window.close()
         self._lock.unlock()
 
     async def _shut(self, quit_phone: bool) -> None:

@@ -348,7 +348,7 @@ class MaskLeases:
         for mine in list(call.leases):
             if mine not in call.leases:
                 continue
-            if all(recorder.proved >= 0 for recorder in recorders):
+            if all(recorder.proved >= mine.epoch for recorder in recorders):
                 self._say(mine, "held", f"Paused: {_listed(good)}.", "", good, answers)
             elif bad:
                 todo = todo or "Take no card data until it is paused again; if it stays so, call IT."

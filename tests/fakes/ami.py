@@ -43,6 +43,9 @@ class FakeAmi:
         """Off: a MixMonitorMute succeeds without its event."""
         self.denied: set[str] = set()
         """Actions answered with "Permission denied"."""
+        self.before: Callable[[Message], None] = _nothing
+        self.after: Callable[[Message], None] = _nothing
+        """Called with each action, just before it is acted upon and just after it was answered."""
         self.channels: dict[str, FakeChannel] = {}
         self.bridges: dict[str, Message] = {}
         self.actions: list[Message] = []
@@ -174,7 +177,10 @@ class FakeAmi:
                 self.actions.append(message)
                 if message["Action"] == self.closes_at:
                     break
-                if not self._act(message, writer, challenge):
+                self.before(message)
+                alive = self._act(message, writer, challenge)
+                self.after(message)
+                if not alive:
                     break
         except OSError:
             pass
@@ -247,6 +253,10 @@ class FakeAmi:
         for row in rows:
             writer.write(_encode({"Event": item, **echo, **row}))
         writer.write(_encode({"Event": end, **echo, "EventList": "Complete", "ListItems": str(len(rows))}))
+
+
+def _nothing(action: Message) -> None:
+    """The usual hook."""
 
 
 def _encode(message: Message) -> bytes:

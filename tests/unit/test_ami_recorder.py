@@ -24,6 +24,7 @@ class Pbx:
     def __init__(self, server: FakeAmi, expects_recording: bool, timeout_s: float) -> None:
         self.server = server
         self.reports: list[tuple[str, RecorderAnswer]] = []
+        self.on_report: Callable[[], None] = lambda: None
         self._news = asyncio.Event()
         self.control = AmiRecorderControl(
             AmiAccess(host="127.0.0.1", port=server.port, username="lab", secret="fake-secret"),
@@ -35,6 +36,7 @@ class Pbx:
 
     def _changed(self, sip_call_id: str, answer: RecorderAnswer) -> None:
         self.reports.append((sip_call_id, answer))
+        self.on_report()
         self._news.set()
 
     @property
@@ -304,17 +306,34 @@ def test_a_recording_that_starts_later_is_reported_and_masked() -> None:
     scene(play, before=queue_call)
 
 
-def test_a_recording_that_starts_while_the_mask_is_on_its_way_is_masked_too() -> None:
+def test_a_recording_that_starts_after_its_channel_was_asked_is_masked_before_the_answer() -> None:
     async def play(one: Pbx) -> None:
-        asking = asyncio.ensure_future(one.mask())
-        await until(lambda: bool(one.server.sent("MixMonitorMute")))
-        one.server.record(AGENT)
-        assert (await asking).verdict in ("confirmed", "failed")
-        await one.settle()
+        def start(action: dict[str, str]) -> None:
+            if action.get("Channel") == AGENT and action["Action"] == "MixMonitorMute":
+                one.server.after = lambda _: None
+                one.server.record(AGENT)
+
+        one.server.after = start
         assert (await one.mask()).verdict == "confirmed"
         assert one.server.is_masked(AGENT)
+        assert one.verdicts[0] == "failed"
 
     scene(play, before=queue_call)
+
+
+def test_a_call_that_ends_while_it_is_asked_is_no_call_without_recordings() -> None:
+    async def play(one: Pbx) -> None:
+        def end(action: dict[str, str]) -> None:
+            if action["Action"] == "MixMonitorMute" and AGENT in one.server.channels:
+                one.server.hang_up(AGENT)
+                one.server.hang_up(CALLER)
+
+        one.server.before = end
+        answer = await one.mask()
+        assert answer.verdict == "failed"
+        assert "ended" in answer.detail
+
+    scene(play, before=queue_call, expects_recording=False)
 
 
 @pytest.mark.parametrize("direction", ["both", "read"])
@@ -422,14 +441,18 @@ def test_a_released_call_is_not_watched_and_not_masked_again() -> None:
     scene(play, before=queue_call)
 
 
-def test_an_alarm_just_before_the_release_masks_nothing_afterwards() -> None:
+def test_a_release_in_the_moment_of_an_alarm_is_not_undone() -> None:
     async def play(one: Pbx) -> None:
         await one.mask()
+        releasing: list[asyncio.Task[RecorderAnswer]] = []
+        one.on_report = lambda: releasing.append(asyncio.get_running_loop().create_task(one.unmask()))
         one.server.record(AGENT)
-        assert (await one.unmask()).verdict == "confirmed"
+        await one.reported("failed")
+        assert (await releasing[0]).verdict == "confirmed"
         await one.settle()
         assert not one.server.is_masked(AGENT)
         assert not one.server.is_masked(CALLER)
+        assert one.reports == []
 
     scene(play, before=queue_call)
 
@@ -514,23 +537,23 @@ def test_a_call_that_ended_during_the_outage_is_forgotten() -> None:
 
 
 def test_events_that_come_while_the_channels_are_read_count() -> None:
-    async def run() -> None:
-        async with fake_ami() as server:
-            queue_call(server)
-            server.slow_s = 0.02
-            one = Pbx(server, True, 2.0)
-            one.control.start()
-            await until(lambda: bool(server.sent("BridgeList")))
-            server.hang_up(AGENT)
-            server.call("PJSIP/1001-00000099", sip_call_id=CALL, linked_to=CALLER)
-            server.enter("PJSIP/1001-00000099", "bridge-1")
-            await one.control.wait_ready()
-            server.slow_s = 0.0
-            assert (await one.mask()).verdict == "confirmed"
-            assert server.is_masked(CALLER)
-            await one.control.close()
+    def before(server: FakeAmi) -> None:
+        queue_call(server)
+        server.call("PJSIP/7-00000007", sip_call_id="call-7", records=1)
 
-    asyncio.run(run())
+        def meet(action: dict[str, str]) -> None:
+            if action["Action"] == "CoreShowChannels":
+                server.after = lambda _: None
+                server.enter(AGENT, "bridge-1")
+                server.enter("PJSIP/7-00000007", "bridge-1")
+
+        server.after = meet
+
+    async def play(one: Pbx) -> None:
+        assert (await one.mask()).verdict == "confirmed"
+        assert one.server.is_masked("PJSIP/7-00000007")
+
+    scene(play, before=before)
 
 
 def test_a_pbx_that_refuses_the_list_is_said_and_not_used() -> None:

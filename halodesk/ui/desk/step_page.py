@@ -162,11 +162,7 @@ class StepPage(QFrame):
         layout = self._layout_of(page.type)
         own = (layout.head(), layout.tail())
         for widget in self._extras:
-            if widget not in own:
-                widget.hide()
-        for widget in own:
-            if widget is not None:
-                widget.show()
+            widget.setVisible(widget in own)
         return layout
 
     def _layout_of(self, kind: str) -> StepLayout:

@@ -1,0 +1,185 @@
+"""What becomes of the mask and of the money when PBX control, caller or gateway fail in mid payment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from halodesk.demo.caller import MARKER_HZ
+from halodesk.demo.gateway.child import GatewayChild, gateway_child
+from halodesk.demo.measure import marker_levels
+from halodesk.engine import events as e
+from halodesk.runtime.settings import Settings
+from tests.e2e import proof
+from tests.e2e.ami_proxy import AmiProxy
+from tests.e2e.caller import Caller
+from tests.e2e.conftest import FLOW, seat_settings
+from tests.e2e.desk_seat import DeskSeat, desk_seat, short_flow
+from tests.e2e.ledger import LEDGER, approved, charges
+from tests.lab.pbx import Pbx
+
+pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+StartGateway = Callable[..., GatewayChild]
+OpenDesk = Callable[[Settings], AbstractContextManager[DeskSeat]]
+CARD = "4242424242424242"
+LOST_WITHIN_S = 2.0
+USER = "1007"
+NUMBER = f"9{USER}"
+
+
+@pytest.fixture
+def proxy(pbx: Pbx) -> Iterator[AmiProxy]:
+    """The way to the PBX's manager port, breakable."""
+    made = AmiProxy(pbx.ami_port)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def flow(tmp_path: Path) -> Path:
+    """Start, payment, charge, end."""
+    return short_flow(FLOW, tmp_path / "short.flow.json")
+
+
+@pytest.fixture
+def open_desk(qtbot: QtBot, tmp_path: Path) -> OpenDesk:
+    """Opens the seat of a test."""
+    return lambda settings: desk_seat(qtbot, settings, tmp_path / "seat")
+
+
+def to_payment(desk: DeskSeat, caller: Caller, pbx: Pbx) -> None:
+    """A call through the PBX's recorder, at the payment page, marker on, mask held."""
+    desk.registered()
+    caller.ring(pbx, NUMBER)
+    desk.answer()
+    caller.marker()
+    proof_talk(desk)
+    desk.hands.click("choice:call_type=order")
+    desk.at("payment")
+    desk.until("the mask", desk.unlocked)
+
+
+def proof_talk(desk: DeskSeat) -> None:
+    """Agent and caller talk for a moment while the window lives."""
+    end = time.monotonic() + proof.TALK_S
+    desk.until("the talk to end", lambda: time.monotonic() >= end)
+
+
+def lose(desk: DeskSeat, breaks: Callable[[], None]) -> None:
+    """Break it with digits in the box: blank and locked in time, by the window and by the record."""
+    desk.hands.type("field:card_number", CARD[:8])
+    assert desk.typed("card_number") == 8
+    count = sum(isinstance(event, e.MaskChanged) and event.phase == "lost" for _, event in desk.records.stamped())
+    broken, wall = time.monotonic(), time.time()
+    breaks()
+    desk.until("locked and blank", desk.locked)
+    assert time.monotonic() - broken <= LOST_WITHIN_S
+    assert desk.records.mask("lost", count=count + 1).wall - wall <= LOST_WITHIN_S
+    assert "MASK LOST" in desk.words()
+    desk.hands.type("field:card_number", CARD)
+    assert desk.typed("card_number") == 0, "typing is ignored"
+
+
+def finish(desk: DeskSeat) -> None:
+    """Hang up, seal, and wait for the recording."""
+    desk.hands.click("hang_up")
+    desk.at("end")
+    desk.hands.type("field:disposition", "Sale")
+    desk.hands.click("choice:")
+    desk.until("the end", lambda: desk.page.ended)
+    desk.until("the recording", lambda: any(isinstance(x, e.RecordingKept) for _, x in desk.records.stamped()))
+
+
+def test_the_inputs_blank_when_the_pbx_stops_confirming_and_it_stays_masked(
+    pbx: Pbx, proxy: AmiProxy, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    before = proof.recordings(pbx)
+    settings = seat_settings(pbx, USER, gateway().base_url, flow=flow, ami_port=proxy.port)
+    with open_desk(settings) as desk:
+        to_payment(desk, caller, pbx)
+        for breaks in (proxy.freeze, proxy.cut):
+            lose(desk, breaks)
+            proxy.mend()
+            desk.until("unlocked again", desk.unlocked)
+            assert desk.typed("card_number") == 0, "empty after the fault"
+        desk.card(CARD)
+        desk.hands.click("choice:")
+        desk.at("confirmation")
+        proof_talk(desk)
+        finish(desk)
+        record = desk.records.record()
+    assert [charge.last4 for charge in approved(tmp_path / LEDGER)] == [CARD[-4:]]
+    (mine,) = proof.ours(record)
+    (other,) = proof.theirs(record, proof.newest(pbx, before))
+    for found in (mine, other):
+        assert found.frames > 100
+        assert found.leaked_frames == 0
+        assert found.present_around
+
+
+def test_back_and_next_let_both_recorders_go_on(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk
+) -> None:
+    before = proof.recordings(pbx)
+    with open_desk(seat_settings(pbx, USER, gateway().base_url, flow=flow)) as desk:
+        to_payment(desk, caller, pbx)
+        desk.hands.type("field:card_number", CARD[:8])
+        proof_talk(desk)
+        desk.hands.click("back")
+        desk.at("start", 2)
+        desk.until("unmasked", lambda: desk.page.mask.phase == "none")
+        proof_talk(desk)
+        desk.hands.click("choice:call_type=order")
+        desk.at("payment", 2)
+        desk.until("the mask", desk.unlocked)
+        assert desk.typed("card_number") == 0, "left digits are gone"
+        desk.card(CARD)
+        proof_talk(desk)
+        desk.hands.click("choice:")
+        desk.at("confirmation")
+        proof_talk(desk)
+        finish(desk)
+        record = desk.records.record()
+    ours, theirs = proof.ours(record), proof.theirs(record, proof.newest(pbx, before))
+    assert len(ours) == len(theirs) == 2
+    for found in (*ours, *theirs):
+        assert found.leaked_frames == 0
+        assert found.present_around
+
+
+def test_a_caller_who_hangs_up_at_the_card_leaves_no_mask_behind(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    with open_desk(seat_settings(pbx, USER, gateway().base_url, flow=flow)) as desk:
+        to_payment(desk, caller, pbx)
+        desk.hands.type("field:card_number", CARD[:8])
+        caller.hang_up(NUMBER)
+        desk.at("end")
+        desk.until("no mask", lambda: desk.page.mask.phase == "none" and not desk.seat.keeper.leases)
+        assert "MASK" not in desk.words()
+        desk.hands.type("field:disposition", "Call")
+        desk.hands.click("choice:")
+        desk.until("the end", lambda: desk.page.ended)
+        desk.hands.click("close_session")
+
+        before = proof.recordings(pbx)
+        caller.dial(NUMBER, key="next", account="1002")
+        desk.answer()
+        proof_talk(desk)
+        desk.hands.click("choice:call_type=wrong_number")
+        desk.at("end")
+        finish(desk)
+        recording = proof.kept(desk.records.record())
+    assert recording.windows == ()
+    for file, channel in ((Path(recording.path), 1), (proof.newest(pbx, before), 0)):
+        levels = marker_levels(file, channel, MARKER_HZ)
+        assert levels.onset_s >= 0, f"{file.name} is silent: the next call is still masked"
+        assert proof.gaps(levels) == []
+    assert charges(tmp_path / LEDGER) == []
