@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from PySide6.QtCore import QLockFile, QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QLockFile, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
 from halodesk.connectors.payments import open_gateway
@@ -55,6 +55,14 @@ class _Bridge(QObject):
     def post(self, call: Callable[[], None]) -> None:
         """Run it on the main thread, later, in order. Any thread."""
         self.called.emit(call)
+
+    def deliver(self) -> None:
+        """Run now what is waiting; main thread."""
+        QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall.value)
+
+    def close(self) -> None:
+        """Take nothing any more: what is behind the calls is being taken apart."""
+        self.called.disconnect(self._run)
 
     @Slot(object)
     def _run(self, call: Callable[[], None]) -> None:
@@ -107,7 +115,9 @@ class Seat:
         self._own = OwnRecorder(lambda: self.keeper.client)
         self._leases = MaskLeases(clock, max_seconds=settings.mask_longest_s)
         self._pbx = self._pbx_control()
-        masking = Masking(leases=self._leases, recorders=self._recorders, vault=self.vault, io=self.io)
+        self._masking = Masking(
+            leases=self._leases, recorders=self._recorders, vault=self.vault, io=self.io
+        )
         self._secret_entry = SecretEntry(self.vault, date.today)
         effects = Effects(
             functions=self._sandbox,
@@ -128,7 +138,7 @@ class Seat:
             flows=flow_list,
             store=self.store,
             phone=self.keeper,
-            masking=masking,
+            masking=self._masking,
             secret_entry=self._secret_entry,
             effects=effects,
             io=self.io,
@@ -153,9 +163,16 @@ class Seat:
         self._ticks.stop()
         self.window.close()  # first: it hands over what is still half-typed
         self.vault.lock("shutdown")
-        self.io.submit(self._shut(quit_phone)).result(10)
+        try:
+            self.io.submit(self._shut(quit_phone)).result(10)
+        except (HaloDeskError, TimeoutError) as error:
+            _log.error("phone_not_closed", error=type(error).__name__, message=str(error))
+        self._bridge.deliver()  # a call that was up has ended by this, and its recording is closed
+        self._masking.finish_digests()
+        self._bridge.deliver()
+        self._bridge.close()
+        self.store.close()  # before the loop: facts that become durable still speak to it
         self.io.close()
-        self.store.close()
         self._lock.unlock()
 
     async def _shut(self, quit_phone: bool) -> None:

@@ -20,7 +20,7 @@ def decode(payload: bytes) -> AnyEvent:
     """Raises `SessionFileError` when the bytes are no event this version knows."""
     try:
         return _decoder.decode(payload)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SessionFileError(
             f"This event cannot be read: {error}.", "It may come from a newer HaloDesk: update and try again."
         ) from None

@@ -16,7 +16,7 @@ from halodesk.engine.flow import Condition, Field, Flow, Step
 from halodesk.engine.patterns import pattern_problem
 from halodesk.engine.registry import field_types
 from halodesk.engine.session import SYSTEM_NAMES
-from halodesk.engine.template import check, names
+from halodesk.engine.template import names
 
 JsProblem = Callable[[str], "str | None"]
 
@@ -192,7 +192,6 @@ def _conditions(step: Step, known: Names) -> Iterator[Finding]:
 def _texts(step: Step, known: Names) -> Iterator[Finding]:
     for place in (step.title, str(step.config.get("body", ""))):
         try:
-            check(place)
             used = names(place)
         except TemplateError as problem:
             yield error("template", step, f"The text does not parse. {problem.message}", problem.todo)

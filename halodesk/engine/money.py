@@ -26,7 +26,7 @@ def to_minor(amount: str | int | Decimal, currency: str) -> int:
         value = Decimal(str(amount).replace(",", "").replace("$", "").strip())
     except InvalidOperation:
         raise ValueError(f"not an amount: {amount!r}") from None
-    if not value.is_finite() or abs(value) > LARGEST:
+    if not value.is_finite() or not -LARGEST <= value <= LARGEST:
         raise ValueError(f"not an amount: {amount!r}")
     return int(value.scaleb(digits(currency)).to_integral_value(ROUND_HALF_UP))
 

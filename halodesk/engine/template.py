@@ -22,7 +22,7 @@ from typing import Any
 
 import phonenumbers
 from babel.dates import format_date
-from jinja2 import Template, TemplateSyntaxError, Undefined, meta, nodes, pass_context
+from jinja2 import Template, TemplateSyntaxError, Undefined, nodes, pass_context
 from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -110,7 +110,9 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         """An entry of an object, or a place of a list."""
         try:
-            return obj[argument] if isinstance(obj, Mapping | list | tuple | _Gap) else _Gap(name=str(argument))
+            return (
+                obj[argument] if isinstance(obj, Mapping | list | tuple | _Gap) else _Gap(name=str(argument))
+            )
         except (LookupError, TypeError):
             return _Gap(name=str(argument))
 
@@ -217,10 +219,7 @@ def _compiled(text: str) -> Template:
     tree = _parsed(text)
     for loop in tree.find_all(nodes.For):
         loop.iter = nodes.Filter(loop.iter, _LOOP, [], [], None, None, lineno=loop.lineno)
-    try:
-        return _env.from_string(tree)
-    except JinjaError as error:  # an unknown filter or test
-        raise TemplateError(f"{error}", _TODO) from None
+    return _env.from_string(tree)
 
 
 _TODO = "Compare with {{ name }} in the samples."
@@ -233,11 +232,16 @@ def _parsed(text: str) -> nodes.Template:
         raise TemplateError(f"Line {error.lineno}: {str(error.message).rstrip('.')}.", _TODO) from None
     except RecursionError:
         raise TemplateError("The text nests too deep.", _TODO) from None
-    for node in tree.find_all(tuple(_REFUSED)):
-        raise TemplateError(
-            f"Line {node.lineno}: a text cannot hold {_REFUSED[type(node)]}.",
-            "Compute it in a function of the step.",
-        )
+    for node in tree.find_all(nodes.Node):
+        if type(node) in _REFUSED:
+            raise TemplateError(
+                f"Line {node.lineno}: a text cannot hold {_REFUSED[type(node)]}.",
+                "Compute it in a function of the step.",
+            )
+        if isinstance(node, nodes.Filter | nodes.Test):
+            known = _env.filters if isinstance(node, nodes.Filter) else _env.tests
+            if node.name not in known:
+                raise TemplateError(f'Line {node.lineno}: there is no filter or test "{node.name}".', _TODO)
     for loop in tree.find_all(nodes.For):
         if loop.recursive or _loops(loop) > _DEEPEST_LOOPS:
             raise TemplateError(
@@ -250,14 +254,16 @@ def _loops(loop: nodes.For) -> int:
     return 1 + max((_loops(inner) for inner in loop.find_all(nodes.For)), default=0)
 
 
-def check(text: str) -> None:
-    """Raises `TemplateError` with line and reason when the text cannot be shown."""
-    _compiled(text)
-
-
 def names(text: str) -> set[str]:
-    """Variables a text reads, by their first name (`caller` of `caller.city`)."""
-    return set(meta.find_undeclared_variables(_parsed(text)))
+    """Variables a text reads, by their first name (`caller` of `caller.city`).
+
+    Raises `TemplateError` with line and reason when the text cannot be shown.
+    """
+    if "{" not in text:
+        return set()
+    found = list(_parsed(text).find_all(nodes.Name))
+    own = {name.name for name in found if name.ctx == "store"} | {"loop"}
+    return {name.name for name in found} - own
 
 
 def render_markdown(text: str, values: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ MAX_FAILURES = 30
 
 class AmiAccess(msgspec.Struct, frozen=True, kw_only=True):
     """Where the manager interface is and who asks. The manager user needs
-    `read = call` and `write = call,reporting,system`.
+    `read = call` and `write = call,reporting`.
     """
 
     host: str
@@ -335,5 +335,5 @@ def refused(action: str, answer: AmiMessage) -> RecorderError:
     message = answer.get("Message") or "no reason given"
     todo = ""
     if "permission" in message.lower():
-        todo = "Give the manager user read = call and write = call,reporting,system."
+        todo = "Give the manager user read = call and write = call,reporting."
     return RecorderError(f"The PBX refused {action}: {message[:200]}.", todo)

@@ -196,7 +196,7 @@ class AmiRecorderControl:
             return self._answer(
                 "unconfirmed",
                 f"Asterisk {self._pbx.version} may pause only one of several recordings of a channel.",
-                "Update Asterisk to 18.18 or 20.3; give the manager user write = call,reporting,system.",
+                "Update Asterisk to 18.18 or 20.3; give the manager user write = call,reporting.",
             )
         if count:
             return self._answer("confirmed", f"Recording is paused {proven}")

@@ -30,7 +30,7 @@ from halodesk.protocol import phone_link as link
 from halodesk.runtime.campaigns import flow_for
 from halodesk.runtime.effects import Effects
 from halodesk.runtime.log import SessionLog
-from halodesk.runtime.masking import Masking
+from halodesk.runtime.masking import Masking, Report
 from halodesk.runtime.ports import Clock, DeskNotice, PhonePort, SecretView, StorageState, Topic, Unsubscribe
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.session import EventStore, LiveSession
@@ -330,6 +330,7 @@ class Desk:
         if session is None or session.state.status != "running" or session.state.call_left:
             return
         if session.state.call.sip_call_id and not any(self._same_call(call) for call in up.values()):
+            self._masking.call_ended(session.state.call.sip_call_id)
             session.do(c.LoseCall(reason="The call ended while HaloDesk was away.", by="network"))
 
     # sessions
@@ -380,7 +381,8 @@ class Desk:
             session.do(c.ReportMask(lease=mask.lease, phase="lost", message=words))
             self._want_mask(session, mask.lease)
         elif mask.phase == "releasing":
-            self._masking.release(mask.lease, session.state.call.sip_call_id)
+            call = session.state.call.sip_call_id
+            self._masking.take_back(mask.lease, call, self._reporter(session, mask.lease))
         for ask in session.state.effects.values():
             self._io.submit(self._effects.run(session.id, ask, scope(session.state), again=True))
         self._tell("session")
@@ -453,6 +455,9 @@ class Desk:
             session.do(answer)
 
     def _want_mask(self, session: LiveSession, lease: str) -> None:
+        self._masking.want(lease, session.state.call.sip_call_id, self._reporter(session, lease))
+
+    def _reporter(self, session: LiveSession, lease: str) -> Report:
         def report(
             phase: Any, by: tuple[str, ...], message: str, todo: str, positions: dict[str, int]
         ) -> None:
@@ -461,7 +466,7 @@ class Desk:
             )
             self._post(lambda: self._report(session, command))
 
-        self._masking.want(lease, session.state.call.sip_call_id, report)
+        return report
 
     def _report(self, session: LiveSession, command: c.ReportMask) -> None:
         session.do(command)

@@ -71,7 +71,11 @@ class _Recorder:
         self.proved = -1
         """Epoch of the request that the last good answer came to; -1: the last word is not good."""
         self.kick = asyncio.Event()
+        self.pushed = False
+        """Its own word is why it is asked next."""
+        self.pushed_at = 0.0
         self.not_before = 0.0
+        """Loop times: of the last request for that reason, and before which the next must not go out."""
         self.task: asyncio.Task[None] | None = None
 
 
@@ -202,7 +206,8 @@ class MaskLeases:
             call.epoch += 1
             recorder.counts_from, recorder.proved, recorder.answer = call.epoch, -1, answer
             self._review(call)
-        recorder.not_before = asyncio.get_running_loop().time() + PUSHED_GAP_SECONDS
+        recorder.pushed = True
+        recorder.not_before = recorder.pushed_at + PUSHED_GAP_SECONDS
         recorder.kick.set()
 
     def state(self, lease: str) -> LeaseState | None:
@@ -280,6 +285,8 @@ class MaskLeases:
             await asyncio.sleep(max(0.0, recorder.not_before - loop.time()))
             recorder.kick.clear()
             began, masking, epoch = loop.time(), call.masking, call.epoch
+            if recorder.pushed:
+                recorder.pushed, recorder.pushed_at = False, began
             ask = recorder.control.mask if masking else recorder.control.unmask
             request = loop.create_task(ask(call.sip_call_id, call.token))
             try:

@@ -133,8 +133,8 @@ def _problem(session: str, index: int, row: StoredEvent) -> str:
         return "it is missing or out of order"
     try:
         stamped = envelopes.decode(row.envelope)
-    except SessionFileError as error:
-        return error.message
+    except (SessionFileError, UnicodeDecodeError):
+        return "its envelope cannot be read"
     if (stamped.session, stamped.seq) != (session, index):
         return "its envelope belongs to another event"
     if row.payload is None or row.salt is None:
@@ -143,6 +143,6 @@ def _problem(session: str, index: int, row: StoredEvent) -> str:
         return "its content was changed"
     try:
         tag = _tags.decode(row.payload).event
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return "its content cannot be read"
     return "" if tag == stamped.event else "its content is of another kind than its envelope says"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +42,7 @@ class Masking:
         io: IoThread,
     ) -> None:
         self._leases, self._recorders, self._vault, self._io = leases, recorders, vault, io
+        self._digests: set[Future[None]] = set()
 
     def want(self, lease: str, sip_call_id: str, report: Report) -> None:
         """Mask every recorder of the call; `report` is called at each change of the lease."""
@@ -50,6 +52,10 @@ class Masking:
         """Let the recorders go on; the reporter of `want` hears "none" when all do."""
         self._io.call(self._leases.release, lease)
 
+    def take_back(self, lease: str, sip_call_id: str, report: Report) -> None:
+        """`release` for a lease of a window that died; `report` hears "none" when all recorders go on."""
+        self._io.call(self._take_back, lease, sip_call_id, report)
+
     def call_ended(self, sip_call_id: str) -> None:
         """Nothing is left to mask or unmask."""
         self._vault.lock("hang_up")
@@ -57,7 +63,17 @@ class Masking:
 
     def digest(self, path: str, done: Callable[[str], None]) -> None:
         """SHA-256 (hex) of a finished file; empty when it cannot be read. Off the main thread."""
-        self._io.submit(self._digest(Path(path), done))
+        future = self._io.submit(self._digest(Path(path), done))
+        self._digests.add(future)
+        future.add_done_callback(self._digests.discard)
+
+    def finish_digests(self, timeout_s: float = 10.0) -> None:
+        """Wait for what `digest` has begun."""
+        wait(tuple(self._digests), timeout_s)
+
+    def _take_back(self, lease: str, sip_call_id: str, report: Report) -> None:
+        self._hold(lease, sip_call_id, report)  # in the same turn: no recorder is asked to mask
+        self._leases.release(lease)
 
     def _hold(self, lease: str, sip_call_id: str, report: Report) -> None:
         def changed(state: LeaseState) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from halodesk.app import Seat
@@ -25,6 +25,8 @@ from halodesk.ui.parts.secret_box import SecretBox
 from tests.e2e.records import Records
 
 PATIENCE_MS = 20_000
+TEST_THREADS = ("ami-proxy", "seat-io", "phone-link")
+"""Of the caller and the proxy, which may come later than the seat."""
 SECRETS = ("card_number", "card_expiry", "card_cvv")
 
 
@@ -104,7 +106,10 @@ class DeskSeat:
         for widget in (self.seat.window, *self.seat.window.findChildren(QWidget)):
             if widget.isVisible():
                 texts = [widget.toolTip(), widget.accessibleName(), widget.accessibleDescription()]
-                texts += [widget.text()] if isinstance(widget, QLabel) else []
+                if isinstance(widget, QLabel | QLineEdit):
+                    texts.append(widget.text())
+                elif isinstance(widget, QTextEdit):
+                    texts.append(widget.toPlainText().replace("\n", " "))
                 found += [text for text in texts if text and text not in found]
         return " | ".join(found)
 
@@ -125,9 +130,10 @@ def desk_seat(bot: QtBot, settings: Settings, folder: Path) -> Iterator[DeskSeat
     finally:
         made.close()
         sys.setswitchinterval(interval)
-    for thread in set(threading.enumerate()) - before:
+    own = [t for t in set(threading.enumerate()) - before if not t.name.startswith(TEST_THREADS)]
+    for thread in own:
         thread.join(5)  # the phone's reaper ends with the phone
-    left = [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()]
+    left = [thread.name for thread in own if thread.is_alive()]
     assert not left, f"threads left behind: {left}"
 
 

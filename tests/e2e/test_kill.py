@@ -17,6 +17,7 @@ from halodesk.demo.lab import free_port
 from halodesk.engine import events as e
 from halodesk.runtime.settings import Settings
 from tests.e2e import proof
+from tests.e2e.ami_proxy import AmiProxy
 from tests.e2e.caller import Caller
 from tests.e2e.conftest import seat_settings
 from tests.e2e.ledger import LEDGER, charges
@@ -191,6 +192,36 @@ def test_a_window_killed_at_the_card_leaves_the_call_up_and_both_recordings_mask
         assert found.leaked_frames == 0
         assert found.frames > 100
         assert found.present_around
+
+
+def test_a_window_killed_while_the_mask_is_given_back_gives_it_back_later(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat
+) -> None:
+    before = proof.recordings(pbx)
+    proxy = AmiProxy(pbx.ami_port)
+    try:
+        desk = seat(seat_settings(pbx, "1008", gateway().base_url, ami_port=proxy.port))
+        take_call(desk, caller, pbx, "1008")
+        to_payment(desk)
+        proof.talk()
+        desk.type(CARD + EXPIRY + CVV)
+        proxy.freeze()
+        desk.key("ctrl+Return")
+        desk.records.mask("releasing")
+        desk.kill()
+        proxy.mend()
+
+        desk.start()
+        desk.records.mask("none")
+        finish(desk)
+    finally:
+        proxy.close()
+    record = desk.records.record()
+    (mine,) = proof.ours(record)
+    (other,) = proof.theirs(record, proof.newest(pbx, before))
+    for found in (mine, other):
+        assert found.leaked_frames == 0
+        assert found.present_around, "recording goes on after the restart"
 
 
 @pytest.mark.parametrize("act", ["timeout_after_charge", "hang"])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
+from halodesk.connectors.payments import reasons
 from halodesk.demo.caller import MARKER_HZ
-from halodesk.demo.gateway.child import GatewayChild, gateway_child
+from halodesk.demo.gateway.child import GatewayChild
+from halodesk.demo.lab import free_port
 from halodesk.demo.measure import marker_levels
 from halodesk.engine import events as e
 from halodesk.runtime.settings import Settings
@@ -22,6 +25,7 @@ from tests.e2e.caller import Caller
 from tests.e2e.conftest import FLOW, seat_settings
 from tests.e2e.desk_seat import DeskSeat, desk_seat, short_flow
 from tests.e2e.ledger import LEDGER, approved, charges
+from tests.e2e.records import phone_pids
 from tests.lab.pbx import Pbx
 
 pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
@@ -29,7 +33,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 StartGateway = Callable[..., GatewayChild]
 OpenDesk = Callable[[Settings], AbstractContextManager[DeskSeat]]
 CARD = "4242424242424242"
+OTHER_CARD = "5555555555554444"
 LOST_WITHIN_S = 2.0
+GIVE_UP_S = 1.5
 USER = "1007"
 NUMBER = f"9{USER}"
 
@@ -54,19 +60,20 @@ def open_desk(qtbot: QtBot, tmp_path: Path) -> OpenDesk:
     return lambda settings: desk_seat(qtbot, settings, tmp_path / "seat")
 
 
-def to_payment(desk: DeskSeat, caller: Caller, pbx: Pbx) -> None:
+def to_payment(desk: DeskSeat, caller: Caller, pbx: Pbx, *, talking: bool = True) -> None:
     """A call through the PBX's recorder, at the payment page, marker on, mask held."""
     desk.registered()
     caller.ring(pbx, NUMBER)
     desk.answer()
     caller.marker()
-    proof_talk(desk)
+    if talking:
+        talk(desk)
     desk.hands.click("choice:call_type=order")
     desk.at("payment")
     desk.until("the mask", desk.unlocked)
 
 
-def proof_talk(desk: DeskSeat) -> None:
+def talk(desk: DeskSeat) -> None:
     """Agent and caller talk for a moment while the window lives."""
     end = time.monotonic() + proof.TALK_S
     desk.until("the talk to end", lambda: time.monotonic() >= end)
@@ -84,6 +91,8 @@ def lose(desk: DeskSeat, breaks: Callable[[], None]) -> None:
     assert desk.records.mask("lost", count=count + 1).wall - wall <= LOST_WITHIN_S
     assert "MASK LOST" in desk.words()
     desk.hands.type("field:card_number", CARD)
+    talk(desk)
+    assert desk.locked()
     assert desk.typed("card_number") == 0, "typing is ignored"
 
 
@@ -112,7 +121,7 @@ def test_the_inputs_blank_when_the_pbx_stops_confirming_and_it_stays_masked(
         desk.card(CARD)
         desk.hands.click("choice:")
         desk.at("confirmation")
-        proof_talk(desk)
+        talk(desk)
         finish(desk)
         record = desk.records.record()
     assert [charge.last4 for charge in approved(tmp_path / LEDGER)] == [CARD[-4:]]
@@ -131,20 +140,20 @@ def test_back_and_next_let_both_recorders_go_on(
     with open_desk(seat_settings(pbx, USER, gateway().base_url, flow=flow)) as desk:
         to_payment(desk, caller, pbx)
         desk.hands.type("field:card_number", CARD[:8])
-        proof_talk(desk)
+        talk(desk)
         desk.hands.click("back")
         desk.at("start", 2)
         desk.until("unmasked", lambda: desk.page.mask.phase == "none")
-        proof_talk(desk)
+        talk(desk)
         desk.hands.click("choice:call_type=order")
         desk.at("payment", 2)
         desk.until("the mask", desk.unlocked)
         assert desk.typed("card_number") == 0, "left digits are gone"
         desk.card(CARD)
-        proof_talk(desk)
+        talk(desk)
         desk.hands.click("choice:")
         desk.at("confirmation")
-        proof_talk(desk)
+        talk(desk)
         finish(desk)
         record = desk.records.record()
     ours, theirs = proof.ours(record), proof.theirs(record, proof.newest(pbx, before))
@@ -172,7 +181,7 @@ def test_a_caller_who_hangs_up_at_the_card_leaves_no_mask_behind(
         before = proof.recordings(pbx)
         caller.dial(NUMBER, key="next", account="1002")
         desk.answer()
-        proof_talk(desk)
+        talk(desk)
         desk.hands.click("choice:call_type=wrong_number")
         desk.at("end")
         finish(desk)
@@ -183,3 +192,122 @@ def test_a_caller_who_hangs_up_at_the_card_leaves_no_mask_behind(
         assert levels.onset_s >= 0, f"{file.name} is silent: the next call is still masked"
         assert proof.gaps(levels) == []
     assert charges(tmp_path / LEDGER) == []
+
+
+@pytest.mark.parametrize(
+    ("act", "last_step"),
+    [("hang", "declined"), ("timeout_after_charge", "confirmation"), ("nonsense", "confirmation")],
+)
+def test_a_gateway_without_a_proper_answer_is_asked_and_nothing_is_charged_twice(
+    pbx: Pbx,
+    caller: Caller,
+    gateway: StartGateway,
+    flow: Path,
+    open_desk: OpenDesk,
+    tmp_path: Path,
+    act: str,
+    last_step: str,
+) -> None:
+    settings = seat_settings(pbx, USER, gateway(act).base_url, flow=flow, gateway_timeout_s=GIVE_UP_S)
+    with open_desk(settings) as desk:
+        to_payment(desk, caller, pbx, talking=False)
+        desk.card(CARD)
+        desk.hands.click("choice:")
+        desk.until("the words for it", lambda: reasons.UNSURE in desk.words())
+        assert desk.hands.can_use("choice:on_unknown")
+        desk.at(last_step)
+        if last_step == "declined":
+            assert reasons.NEVER_SEEN in desk.words()
+            desk.hands.click("choice:retry_payment=true")
+            desk.at("payment", 2)
+            desk.card(OTHER_CARD)
+            desk.hands.click("choice:")
+            desk.at("confirmation")
+        outcomes = [x.outcome for _, x in desk.records.stamped() if isinstance(x, e.EffectResolved)]
+    assert "unknown" in outcomes
+    assert len(approved(tmp_path / LEDGER)) == len(charges(tmp_path / LEDGER)) == 1
+
+
+def test_a_gateway_that_dies_after_the_charge_is_asked_when_it_is_back(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    first = gateway("die_after_charge")
+    settings = seat_settings(pbx, USER, first.base_url, flow=flow, gateway_timeout_s=GIVE_UP_S)
+    with open_desk(settings) as desk:
+        to_payment(desk, caller, pbx, talking=False)
+        desk.card(CARD)
+        desk.hands.click("choice:")
+        desk.until("the words for it", lambda: reasons.UNSURE in desk.words())
+        first.wait_for_death()
+        assert desk.page.step == "post_payment"
+        gateway(port=first.port)
+        desk.at("confirmation")
+    assert [charge.last4 for charge in charges(tmp_path / LEDGER)] == [CARD[-4:]]
+
+
+def test_an_agent_who_does_not_wait_for_the_gateway_leaves_a_note_and_no_second_charge(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    first = gateway("die_after_charge")
+    settings = seat_settings(pbx, USER, first.base_url, flow=flow, gateway_timeout_s=GIVE_UP_S)
+    with open_desk(settings) as desk:
+        to_payment(desk, caller, pbx, talking=False)
+        desk.card(CARD)
+        desk.hands.click("choice:")
+        desk.until("the way on", lambda: desk.hands.can_use("choice:on_unknown"))
+        desk.hands.click("choice:on_unknown")
+        desk.at("no_sale")
+        first.wait_for_death()
+        gateway(port=first.port)
+
+        def settled() -> bool:
+            found = [x for _, x in desk.records.stamped() if isinstance(x, e.EffectResolved)]
+            return found[-1].outcome == "ok"
+
+        desk.until("the charge to be settled", settled)
+        incidents = [x.code for _, x in desk.records.stamped() if isinstance(x, e.Incident)]
+        assert desk.page.step == "no_sale", "a late answer moves nothing"
+    assert incidents == ["charge_unsettled", "late_answer"]
+    assert len(charges(tmp_path / LEDGER)) == 1
+
+
+def test_a_gateway_that_is_not_there_keeps_the_page_open_with_words(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    port = free_port()
+    settings = seat_settings(pbx, USER, f"http://127.0.0.1:{port}", flow=flow, gateway_timeout_s=GIVE_UP_S)
+    with open_desk(settings) as desk:
+        to_payment(desk, caller, pbx, talking=False)
+        desk.card(CARD)
+        desk.hands.click("choice:")
+        desk.until("the words for it", lambda: reasons.NOT_REACHED in desk.words())
+        assert desk.page.step == "payment"
+        assert [desk.typed(name) for name in ("card_number", "card_expiry", "card_cvv")] == [0, 0, 0]
+        gateway(port=port)
+        desk.card(OTHER_CARD)
+        desk.hands.click("choice:")
+        desk.at("confirmation")
+    assert [charge.last4 for charge in charges(tmp_path / LEDGER)] == [OTHER_CARD[-4:]]
+
+
+def test_a_phone_that_dies_at_the_card_is_told_and_takes_the_digits_with_it(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk
+) -> None:
+    with open_desk(seat_settings(pbx, USER, gateway().base_url, flow=flow)) as desk:
+        to_payment(desk, caller, pbx, talking=False)
+        desk.hands.type("field:card_number", CARD[:8])
+        told: list[str] = []
+
+        def listen(topic: str) -> None:
+            if topic == "registration" and desk.seat.desk.phone_problem is not None:
+                told.append(desk.words())
+
+        desk.seat.desk.subscribe(listen)
+        os.kill(phone_pids(desk.folder)[-1], signal.SIGKILL)
+        desk.at("end")
+        desk.until("the phone again", lambda: len(phone_pids(desk.folder)) == 2 and desk.seat.keeper.client is not None)
+        desk.until("no mask", lambda: desk.page.mask.phase == "none" and not desk.seat.keeper.leases)
+        assert told
+        assert "The phone has ended." in told[0]
+        assert "The phone process was lost." in desk.words()
+        assert "The phone has ended." not in desk.words(), "the words go when the phone is back"

@@ -324,3 +324,39 @@ def test_a_server_that_reads_nothing_does_not_fill_our_memory() -> None:
             assert any(said == "down: The PBX takes no more requests." for said in listener.said)
 
     asyncio.run(scene())
+
+
+def test_a_list_without_end_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        async with fake_ami() as server, connected(server) as (client, _):
+            for number in range(4):
+                server.call(f"PJSIP/{number}")
+            with pytest.raises(RecorderError, match="more than 3 rows"):
+                await client.ask_list("CoreShowChannels", timeout_s=2)
+            assert not client.up
+
+    monkeypatch.setattr("halodesk.recording.ami.MAX_LIST_ROWS", 3)
+    asyncio.run(scene())
+
+
+def test_a_connection_that_lasted_starts_the_waits_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def scene() -> None:
+        async with fake_ami() as server, connected(server) as (client, listener):
+            for times in range(2, 6):
+                server.cut()
+                await listener.until(lambda times=times: listener.said.count("up") == times)  # type: ignore[misc]
+            assert client.up
+
+    real_sleep = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await real_sleep(0)
+
+    monkeypatch.setattr("halodesk.recording.ami.STABLE_SECONDS", -1.0)
+    monkeypatch.setattr("halodesk.recording.ami.asyncio.sleep", sleep)
+    monkeypatch.setattr("halodesk.recording.ami.random.random", lambda: 1.0)
+    asyncio.run(scene())
+    assert set(waits) <= {QUICK.first, 0}

@@ -156,6 +156,7 @@ def test_no_sequence_of_actions_raises_or_goes_below_zero(actions: list[tuple[st
         ("1500", "JPY", 1500),
         ("1500.5", "JPY", 1501),
         ("1.2345", "KWD", 1235),
+        ("1e-999999999", "USD", 0),
         (Decimal("0.1"), "USD", 10),
     ],
 )
@@ -164,7 +165,7 @@ def test_minor_units(amount: Any, currency: str, minor: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "amount", ["", "free", "1.2.3", "NaN", "Infinity", "1e13", "1e999999999", None, True]
+    "amount", ["", "free", "1.2.3", "NaN", "Infinity", "1e13", "1e999999999", "-1e999999999", None, True]
 )
 def test_what_is_no_amount_is_refused(amount: Any) -> None:
     with pytest.raises(ValueError, match="not an amount"):
@@ -183,6 +184,6 @@ def test_money_in_words_and_back() -> None:
     assert to_minor(LARGEST, "USD") == 10**14
 
 
-@given(st.integers(-(10**13), 10**13), st.sampled_from(["USD", "JPY", "KWD"]))
+@given(st.integers(-(10**12), 10**12), st.sampled_from(["USD", "JPY", "KWD"]))
 def test_major_and_minor_are_inverse(minor: int, currency: str) -> None:
     assert to_minor(to_major(minor, currency), currency) == minor

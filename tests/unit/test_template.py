@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from halodesk.engine.errors import TemplateError
-from halodesk.engine.template import check, names, render_markdown, render_text
+from halodesk.engine.template import names, render_markdown, render_text
 
 
 def html(text: str, **values: Any) -> str:
@@ -68,7 +68,7 @@ def test_values_and_markdown() -> None:
 )
 def test_a_value_is_text_and_nothing_else(text: str, name: str) -> None:
     shown = html(text, name=name, cart={})
-    for tag in ("<a", "<img", "<script", "<strong", "<em", "<code", "<h1", "<h2", "<li", "<hr", "<blockquote"):
+    for tag in "<a <img <script <strong <em <code <h1 <h2 <li <hr <blockquote".split():
         assert tag not in shown
     assert "Ann" not in shown
 
@@ -84,7 +84,7 @@ def test_every_sign_of_a_value_comes_out_as_it_is() -> None:
 def test_links_and_images_of_the_flow_itself() -> None:
     assert '<a href="https://example.com">' in html("[a](https://example.com)")
     assert '<a href="tel:+12025550143">' in html("[a](tel:+12025550143)")
-    for address in ("http://x.example", "javascript:alert(1)", "file:///etc/passwd", "data:text/html,x", "/x"):
+    for address in "http://x.example javascript:alert(1) file:///etc/passwd data:text/html,x /x".split():
         assert "<a" not in html(f"[a]({address})")
     assert "<img" not in html("![a](https://example.com/a.png)")
     assert "<b>" not in html("<b>a</b>")
@@ -122,7 +122,8 @@ def test_a_missing_value_never_spoils_the_text(text: str, shown: str) -> None:
 
 def test_filters() -> None:
     assert html("{{ '39.95' | currency }}") == "<p>$39.95</p>"
-    assert html("{{ cart.total | currency }}", cart={"total": "1234.5", "currency": "EUR"}) == "<p>€1,234.50</p>"
+    cart = {"total": "1234.5", "currency": "EUR"}
+    assert html("{{ cart.total | currency }}", cart=cart) == "<p>€1,234.50</p>"
     assert html("{{ 1500 | currency('JPY') }}") == "<p>¥1,500</p>"
     assert html("{{ 'free' | currency }}") == "<p>free</p>"
     assert html("{{ '2026-03-07' | date }}") == "<p>March 7, 2026</p>"
@@ -193,7 +194,7 @@ def test_nothing_of_python_can_be_reached(text: str) -> None:
 )
 def test_what_a_text_cannot_hold_is_refused_in_words_before_it_runs(text: str) -> None:
     with pytest.raises(TemplateError) as caught:
-        check(text)
+        names(text)
     assert caught.value.message.endswith(".")
     assert caught.value.todo
     with pytest.raises(TemplateError):
@@ -230,12 +231,15 @@ def test_the_longest_loops_that_are_allowed_are_quick() -> None:
 def test_an_entry_wins_over_what_python_calls_the_same() -> None:
     """`cart.items` is the list of the cart, not a method of the object."""
     values = {"cart": {"items": [{"name": "Nap", "keys": "k"}], "values": 3}}
-    assert html("{% for i in cart.items %}{{ loop.index }} {{ i.name }}{{ i.keys }}{% endfor %}", **values)
-    assert html("{{ cart.values }}{{ cart['items'][0].name }}{{ cart['items'][7] }}", **values) == "<p>3Nap⟨7⟩</p>"
+    text = "{% for i in cart.items %}{{ loop.index }} {{ i.name }}{{ i.keys }}{% endfor %}"
+    assert html(text, **values) == "<p>1 Napk</p>"
+    text = "{{ cart.values }}{{ cart['items'][0].name }}{{ cart['items'][7] }}"
+    assert html(text, **values) == "<p>3Nap⟨7⟩</p>"
 
 
 def test_names_are_what_a_text_reads() -> None:
-    assert names("{{ a.b }} {% if c %}{{ d | upper }}{% endif %}{% for i in e %}{{ i }}{% endfor %}") == set("acde")
+    text = "{{ a.b }} {% if c %}{{ d | upper }}{% endif %}{% for i in e %}{{ i }}{% endfor %}"
+    assert names(text) == {"a", "c", "d", "e"}
     assert names("no braces") == set()
 
 

@@ -1,0 +1,307 @@
+"""`halodesk demo` as a person runs it: what it leaves behind agrees with itself and holds no card.
+
+One run through the PBX serves all tests of its kind: a module fixture. The figures are checked
+against sources the report does not use: the gateway's ledger, the sound files measured again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from halodesk.demo import order_call
+from tests.e2e import leak_scan
+from tests.e2e.ledger import LEDGER, charges
+from tests.e2e.xseat import x_server
+
+pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+
+OBJECTIONS = ("tell_me_more", "is_it_safe", "how_different", "already_take")
+ROUND = ["payment", "post_payment", "declined", "attempts_left"]
+PATH = [
+    "start",
+    "gather",
+    *[step for objection in OBJECTIONS for step in ("main_offer", objection)],
+    "main_offer",
+    "upsell",
+    "billing",
+    *ROUND,
+    *ROUND,
+    "payment",
+    "post_payment",
+    "confirmation",
+    "end",
+]
+PAGES = set(PATH) - {"post_payment", "attempts_left"}
+OUTCOMES = ["declined", "declined", "approved"]
+CARDS = [card for card, _ in order_call.CARDS]
+CVVS = [cvv for _, cvv in order_call.CARDS]
+OWN, PBX = "HaloDesk recorder", "PBX (AMI 127.0.0.1)"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A demo that has ended."""
+
+    out: Path
+    code: int
+    said: str
+    report: dict[str, Any]
+
+    @property
+    def seat(self) -> Path:
+        """The seat's data folder."""
+        return self.out / "work" / "seat"
+
+    @property
+    def log(self) -> str:
+        """The demo's log."""
+        return (self.out / "work-logs" / "demo.log").read_text(encoding="utf-8")
+
+
+@contextmanager
+def _screen() -> Iterator[dict[str, str]]:
+    """Environment with a screen: a virtual one where Xvfb is there, else none at all."""
+    if shutil.which("Xvfb") is None:
+        yield {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+        return
+    with x_server() as display:
+        yield {**os.environ, "QT_QPA_PLATFORM": "xcb", "DISPLAY": display}
+
+
+def _halodesk(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "halodesk", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+def _demo(out: Path, *options: str, **more: str) -> Run:
+    with _screen() as environment:
+        done = _halodesk(
+            "demo", "--headless", "--out", str(out), *options, environment={**environment, **more}
+        )
+    assert "Traceback" not in done.stderr
+    file = out / "report.json"
+    assert file.exists(), done.stdout + done.stderr
+    return Run(out, done.returncode, done.stdout, json.loads(file.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """The demo through the PBX, JSON on standard output."""
+    found = _demo(tmp_path_factory.mktemp("demo") / "out", "--json")
+    yield found
+
+
+@pytest.fixture(scope="module")
+def phoneless(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The demo where the lab cannot start: its packages are not there and cannot be fetched."""
+    folder = tmp_path_factory.mktemp("nolab")
+    tools = folder / "bin"
+    tools.mkdir()
+    for name in ("apt-get", "dpkg-deb"):
+        (tools / name).write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+        (tools / name).chmod(0o755)
+    return _demo(
+        folder / "out", PATH=f"{tools}{os.pathsep}{os.environ['PATH']}", LAB_ROOT=str(folder / "root")
+    )
+
+
+def test_the_report_has_the_keys_of_the_contract(run: Run) -> None:
+    """`server` comes with the server; `ok` and `problems` say what the exit code says, in words."""
+    report = run.report
+    assert run.code == 0
+    assert json.loads(run.said) == report
+    assert list(report) == [
+        *("ok", "problems", "pbx", "call", "session", "charge"),
+        *("mask", "pbx_recording", "recording", "screenshots"),
+    ]
+    assert (report["ok"], report["problems"]) == (True, [])
+    assert report["pbx"].startswith("Asterisk ")
+    assert set(report["call"]) == {"setup_ms", "codec", "duration_s"}
+    assert {"id", "flow", "version", "events", "steps_visited"} <= set(report["session"])
+    assert set(report["charge"]) == {"attempts", "outcomes"}
+    assert set(report["mask"]) == {
+        *("windows", "leaked_frames"),
+        *("marker_before_db", "marker_after_db", "marker_in_window_db"),
+    }
+    assert {"from_s", "to_s", "confirmed_by"} <= set(report["mask"]["windows"][0])
+    assert "leaked_frames" in report["pbx_recording"]
+    assert set(report["recording"]) == {"path", "duration_s"}
+
+
+def test_the_call_was_real(run: Run) -> None:
+    call = run.report["call"]
+    assert 0 < call["setup_ms"] < 2000
+    assert call["codec"] in ("PCMU/8000", "PCMA/8000")
+    assert call["duration_s"] > 5
+    assert "dials 7700 (recorded queue)" in _pbx_log(run) or "7700@lab" in _pbx_log(run)
+
+
+def _pbx_log(run: Run) -> str:
+    return (run.out / "work" / "pbx" / "var" / "log" / "full").read_text(encoding="utf-8", errors="replace")
+
+
+def test_three_charges_by_the_gateway_s_own_ledger(run: Run) -> None:
+    assert run.report["charge"] == {"attempts": 3, "outcomes": OUTCOMES}
+    ledger = charges(run.out / "work" / LEDGER)
+    assert [charge.status for charge in ledger] == OUTCOMES
+    assert [charge.last4 for charge in ledger] == [card[-4:] for card in CARDS]
+    assert {charge.reference for charge in ledger} == {run.report["session"]["id"]}
+    assert len({charge.key for charge in ledger}) == 3
+
+
+def test_the_path_has_25_visits_in_order(run: Run) -> None:
+    assert len(PATH) == 25
+    assert run.report["session"]["steps_visited"] == PATH
+    assert run.report["session"]["disposition"] == "sale"
+
+
+def test_three_windows_were_masked_in_both_recordings(run: Run) -> None:
+    mask, pbx = run.report["mask"], run.report["pbx_recording"]
+    assert mask["leaked_frames"] == pbx["leaked_frames"] == 0
+    assert len(mask["windows"]) == len(pbx["windows"]) == 3
+    for window in (*mask["windows"], *pbx["windows"]):
+        assert window["confirmed_by"] == [OWN, PBX]
+        assert abs(window["marker_before_db"] - window["marker_after_db"]) <= 3
+        assert window["marker_before_db"] > -40, "a silent recording proves nothing"
+        assert window["marker_in_window_db"] < window["marker_before_db"] - 26
+        assert window["to_s"] - window["from_s"] <= window["page_open_s"] + 1
+        assert window["silent_s"] <= window["page_open_s"] + 1
+
+
+def test_the_files_are_there_and_whole(run: Run) -> None:
+    assert (run.out / "replay.html").read_text(encoding="utf-8").count("<") > 100
+    lines = (run.out / "session.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == run.report["session"]["events"]
+    recording = run.out / run.report["recording"]["path"]
+    sound = soundfile.info(recording)
+    assert sound.channels == 2
+    assert abs(sound.duration - run.report["recording"]["duration_s"]) < 0.01
+    pictures = run.report["screenshots"]
+    assert all((run.out / picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
+    for page in PAGES:
+        assert any(page in Path(picture).stem for picture in pictures), f"no picture of {page}"
+
+
+def test_the_session_commands_agree_with_the_report(run: Run, tmp_path: Path) -> None:
+    identity, data = run.report["session"]["id"], ("--data", str(run.seat))
+    (row,) = json.loads(_halodesk("session", "list", *data, "--json").stdout)
+    assert (row["id"], row["status"], row["disposition"]) == (identity, "ended", "sale")
+    shown = json.loads(_halodesk("session", "show", identity, *data, "--json").stdout)
+    assert shown["events"] == run.report["session"]["events"]
+    assert [entry["step"] for entry in shown["path"]] == [step for step in PATH if step in PAGES]
+    assert shown["cart"]["paid"]
+    verdict = json.loads(_halodesk("session", "verify", identity, *data, "--json").stdout)
+    exported = tmp_path / "export.jsonl"
+    assert _halodesk("session", "export", identity, *data, "--out", str(exported)).returncode == 0
+    assert exported.read_bytes() == (run.out / "session.jsonl").read_bytes()
+    last = json.loads(exported.read_text(encoding="utf-8").splitlines()[-1])
+    assert verdict["ok"]
+    assert (verdict["events"], verdict["head"]) == (run.report["session"]["events"], last["head"])
+    moments = json.loads(_halodesk("session", "replay", identity, *data, "--json").stdout)
+    assert [moment["step"] for moment in moments if moment["kind"] == "step_entered"] == PATH
+
+
+def test_plain_sqlite_cannot_open_the_database(run: Run) -> None:
+    with sqlite3.connect(run.seat / "seat.db") as connection, pytest.raises(sqlite3.DatabaseError):
+        connection.execute("SELECT * FROM sqlite_master")
+    connection.close()
+
+
+def test_nothing_left_behind_holds_a_card_number_or_a_code(run: Run) -> None:
+    seen, found = leak_scan.scan(
+        [run.out],
+        cards=CARDS,
+        cvvs=CVVS,
+        # Asterisk's own logs and sound are full of short numbers (ports, sequence numbers, SDP);
+        # no code is ever sent to it, so only what must be no chance is looked for there.
+        no_cvv=[run.out / "work" / "pbx"],
+    )
+    names = {path.name for path in run.out.rglob("*")}
+    assert {"seat.db", "seat.log", "phone.log", LEDGER, "full", "report.json"} - names <= {"seat.log"}
+    assert seen > 40
+    assert found == []
+    clear = leak_scan.dump(run.seat)
+    assert b"Jordan" in clear, "the dump is in the clear"
+    assert list(leak_scan.find_cards(clear, CARDS, "seat.db")) == []
+    assert list(leak_scan.find_cvvs(clear, CVVS, "seat.db")) == []
+
+
+@pytest.mark.parametrize("form", sorted(leak_scan.card_forms(CARDS[0])))
+def test_the_scan_finds_a_planted_card(tmp_path: Path, form: str) -> None:
+    """In the middle of other bytes, for each form and card."""
+    for index, card in enumerate(CARDS):
+        (tmp_path / f"{index}.bin").write_bytes(b"\x00\xff before " + leak_scan.card_forms(card)[form] + b" after")
+    _, found = leak_scan.scan([tmp_path], cards=CARDS, cvvs=[])
+    assert {Path(find.where).name for find in found} >= {"0.bin", "1.bin", "2.bin"}
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", '{"number":"'])
+def test_the_scan_finds_a_card_inside_other_base64(tmp_path: Path, before: str) -> None:
+    import base64
+
+    (tmp_path / "text").write_bytes(base64.b64encode((before + CARDS[0] + '","x').encode()))
+    _, found = leak_scan.scan([tmp_path], cards=CARDS, cvvs=[])
+    assert found
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ('{"cvv": "739"}', True),
+        ("739", True),
+        ("cvv=739", False),
+        ("code 739.", True),
+        ("[951,739]", True),
+        ("at 12.739 s", False),
+        ("739.25 ms", False),
+        ("#739abc", False),
+        ('"pid": 739,', False),
+        ("27396", False),
+        ("a1b739/x", False),
+    ],
+)
+def test_the_scan_finds_a_planted_code(tmp_path: Path, text: str, is_found: bool) -> None:
+    (tmp_path / "log").write_text(text, encoding="utf-8")
+    _, found = leak_scan.scan([tmp_path], cards=[], cvvs=["739"])
+    assert bool(found) is is_found
+
+
+def test_without_a_lab_it_says_so_and_calls_directly(phoneless: Run) -> None:
+    assert "No PBX here, calling directly." in phoneless.said
+    _check_direct(phoneless)
+
+
+@pytest.mark.slow
+def test_direct_calls_without_a_pbx(tmp_path: Path) -> None:
+    found = _demo(tmp_path / "out", "--direct")
+    assert "No PBX here" not in found.said
+    _check_direct(found)
+
+
+def _check_direct(found: Run) -> None:
+    report = found.report
+    assert (found.code, report["ok"], report["pbx"], report["pbx_recording"]) == (0, True, "direct", None)
+    assert report["session"]["steps_visited"] == PATH
+    assert report["charge"]["outcomes"] == OUTCOMES
+    assert [window["confirmed_by"] for window in report["mask"]["windows"]] == [[OWN]] * 3
+    assert report["mask"]["leaked_frames"] == 0
