@@ -153,11 +153,9 @@ def test_the_call_was_real(run: Run) -> None:
     assert 0 < call["setup_ms"] < 2000
     assert call["codec"] in ("PCMU/8000", "PCMA/8000")
     assert call["duration_s"] > 5
-    assert "dials 7700 (recorded queue)" in _pbx_log(run) or "7700@lab" in _pbx_log(run)
-
-
-def _pbx_log(run: Run) -> str:
-    return (run.out / "work" / "pbx" / "var" / "log" / "full").read_text(encoding="utf-8", errors="replace")
+    recordings = [run.out / call_file for call_file in (run.report["recording"]["path"], "pbx-recording.wav")]
+    ours, theirs = (soundfile.info(file).duration for file in recordings)
+    assert abs(ours - theirs) < 2, "the PBX's whole call is there beside ours"
 
 
 def test_three_charges_by_the_gateway_s_own_ledger(run: Run) -> None:
@@ -228,17 +226,11 @@ def test_plain_sqlite_cannot_open_the_database(run: Run) -> None:
 
 
 def test_nothing_left_behind_holds_a_card_number_or_a_code(run: Run) -> None:
-    seen, found = leak_scan.scan(
-        [run.out],
-        cards=CARDS,
-        cvvs=CVVS,
-        # Asterisk's own logs and sound are full of short numbers (ports, sequence numbers, SDP);
-        # no code is ever sent to it, so only what must be no chance is looked for there.
-        no_cvv=[run.out / "work" / "pbx"],
-    )
+    """The PBX's own folder goes with the demo; `test_kill` scans one that stays."""
+    seen, found = leak_scan.scan([run.out], cards=CARDS, cvvs=CVVS)
     names = {path.name for path in run.out.rglob("*")}
-    assert {"seat.db", "seat.log", "phone.log", LEDGER, "full", "report.json"} - names <= {"seat.log"}
-    assert seen > 40
+    assert {"seat.db", "demo.log", "phone.log", LEDGER, "report.json", "pbx-recording.wav"} <= names
+    assert seen > 30
     assert found == []
     clear = leak_scan.dump(run.seat)
     assert b"Jordan" in clear, "the dump is in the clear"

@@ -343,7 +343,7 @@ def test_a_connection_that_lasted_starts_the_waits_anew(monkeypatch: pytest.Monk
     waits: list[float] = []
 
     async def scene() -> None:
-        async with fake_ami() as server, connected(server) as (client, listener):
+        async with fake_ami() as server, connected(server, chance=lambda: 1.0) as (client, listener):
             for times in range(2, 6):
                 server.cut()
                 await listener.until(lambda times=times: listener.said.count("up") == times)  # type: ignore[misc]
@@ -357,6 +357,5 @@ def test_a_connection_that_lasted_starts_the_waits_anew(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("halodesk.recording.ami.STABLE_SECONDS", -1.0)
     monkeypatch.setattr("halodesk.recording.ami.asyncio.sleep", sleep)
-    monkeypatch.setattr("halodesk.recording.ami.random.random", lambda: 1.0)
     asyncio.run(scene())
     assert set(waits) <= {QUICK.first, 0}
