@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 import structlog
 from PySide6.QtCore import QCoreApplication, QEvent, QLockFile, QObject, Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 
 from halodesk.connectors.payments import open_gateway
 from halodesk.connectors.payments.provider import GatewayAccount
 from halodesk.engine import codec
 from halodesk.engine import flow as flows
 from halodesk.engine.commands import Resolve
-from halodesk.engine.errors import HaloDeskError, PhoneError, SettingsError
+from halodesk.engine.errors import HaloDeskError, PhoneError, SettingsError, StoreError
 from halodesk.engine.events import AnyEvent
 from halodesk.protocol.phone_link import Account, Capabilities, Notice, Snapshot
 from halodesk.recording.ami import AmiAccess
@@ -115,9 +117,7 @@ class Seat:
         self._own = OwnRecorder(lambda: self.keeper.client)
         self._leases = MaskLeases(clock, max_seconds=settings.mask_longest_s)
         self._pbx = self._pbx_control()
-        self._masking = Masking(
-            leases=self._leases, recorders=self._recorders, vault=self.vault, io=self.io
-        )
+        self._masking = Masking(leases=self._leases, recorders=self._recorders, vault=self.vault, io=self.io)
         self._secret_entry = SecretEntry(self.vault, date.today)
         effects = Effects(
             functions=self._sandbox,
@@ -264,13 +264,55 @@ def _account(settings: Settings) -> Account | None:
 
 def _only_one(folder: Path) -> QLockFile:
     lock = QLockFile(str(folder / "seat.lock"))
-    if not lock.tryLock(200):
+    if lock.tryLock(200):
+        return lock
+    if lock.error() is QLockFile.LockError.LockFailedError:
         raise SettingsError("HaloDesk already runs with this data folder.", "Use the window that is open.")
-    return lock
+    raise StoreError(
+        f"The data folder {folder} cannot be written: its disk is full, or it belongs to somebody else.",
+        "Free some space, or name another folder with --data.",
+    )
+
+
+@contextmanager
+def failure_shown() -> Iterator[None]:
+    """A start that fails says so on the screen, too: who clicked an icon reads no terminal."""
+    try:
+        yield
+    except HaloDeskError as error:
+        _show_failure(error.message, error.todo)
+        raise
+    except OSError as error:
+        _show_failure(f"{error.filename or 'A file'}: {error.strerror}.", "")
+        raise
+
+
+def failure_box(message: str, todo: str) -> QMessageBox:
+    """What is shown instead of the window."""
+    box = QMessageBox(QMessageBox.Icon.Critical, "HaloDesk", message)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setInformativeText(todo)
+    return box
+
+
+def _show_failure(message: str, todo: str) -> None:
+    if not has_screen() or os.environ.get("QT_QPA_PLATFORM", "").startswith(("offscreen", "minimal")):
+        return
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    failure_box(message, todo).exec()
+    del app
+
+
+def has_screen() -> bool:
+    """Whether Qt finds a platform to draw on; without one it aborts the process."""
+    names = ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY")
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names)
 
 
 def run(settings: Settings, folder: Path) -> int:
     """Open the window and serve until it is closed; the exit code."""
+    if not has_screen():
+        raise SettingsError("There is no screen here.", "Start HaloDesk in a desktop session.")
     app = QApplication.instance() or QApplication(sys.argv[:1])
     seat = Seat(settings, folder)
     seat.start()

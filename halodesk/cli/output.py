@@ -28,14 +28,22 @@ def show(value: Any, *, as_json: bool, words: Callable[[], str]) -> None:
 
 @contextmanager
 def failing(as_json: bool = False) -> Iterator[None]:
-    """Turn a `HaloDeskError` into its words and exit code 1."""
+    """Turn a `HaloDeskError`, or a file that cannot be used, into words and exit code 1."""
     try:
         yield
     except HaloDeskError as error:
-        if as_json:
-            sys.stdout.write(
-                msgspec.json.encode({"error": error.message, "todo": error.todo}).decode() + "\n"
-            )
-        else:
-            sys.stderr.write(f"halodesk: {error}\n")
+        _tell(error, as_json)
         raise typer.Exit(1) from None
+    except BrokenPipeError:
+        raise  # `| head`: nobody is left to read
+    except OSError as error:
+        words = f"{error.filename or 'A file'}: {error.strerror or type(error).__name__}."
+        _tell(HaloDeskError(words, "Check the path, its permissions and the space on the disk."), as_json)
+        raise typer.Exit(1) from None
+
+
+def _tell(error: HaloDeskError, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(msgspec.json.encode({"error": error.message, "todo": error.todo}).decode() + "\n")
+    else:
+        sys.stderr.write(f"halodesk: {error}\n")

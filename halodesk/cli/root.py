@@ -48,13 +48,14 @@ def seat(
     if context.invoked_subcommand is not None:
         return
     with failing():
-        from halodesk.app import run
+        from halodesk.app import failure_shown, run
         from halodesk.runtime import logs
         from halodesk.runtime.paths import data_dir
         from halodesk.runtime.settings import Settings, load
 
-        folder = data_dir(data)
-        logs.set_up(folder / "logs", "seat")
-        file = settings or folder / "settings.json"
-        found = load(file) if settings is not None or file.exists() else Settings()
-        raise typer.Exit(run(found, folder))
+        with failure_shown():
+            folder = data_dir(data)
+            logs.set_up(folder / "logs", "seat")
+            file = settings or folder / "settings.json"
+            found = load(file) if settings is not None or file.exists() else Settings()
+            raise typer.Exit(run(found, folder))

@@ -28,7 +28,7 @@ def _store(data: Path | None) -> Iterator[SeatStore]:
     from halodesk.runtime.paths import data_dir
     from halodesk.store.seat_store import FILE, SeatStore
 
-    folder = data_dir(data)
+    folder = data_dir(data, make=False)
     if not (folder / FILE).exists():
         raise StoreError(f"There is no seat in {folder}.", "Name its folder with --data.")
     store = SeatStore(folder)

@@ -51,9 +51,9 @@ class Hands:
         return next((widget for widget in found if widget.isVisible()), None)
 
     def can_use(self, name: str) -> bool:
-        """It is shown and takes input."""
+        """It is shown and takes input: a secure box that is locked swallows what is typed."""
         widget = self.find(name)
-        return widget is not None and widget.isEnabled()
+        return widget is not None and widget.isEnabled() and not getattr(widget, "locked", False)
 
     def click(self, name: str) -> None:
         """Press and release the left mouse button in the middle of it."""

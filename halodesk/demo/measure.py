@@ -21,6 +21,8 @@ LEAK_DB = 26.0
 NEAR_DB = 3.0
 BESIDE_S = 0.4
 """How long a stretch beside a window is looked at."""
+ONSET_FRAMES = 5
+"""So many in a row are no click."""
 FLOOR_DB = -120.0
 
 
@@ -38,8 +40,10 @@ class Levels(msgspec.Struct, frozen=True):
     @property
     def onset_s(self) -> float:
         """Where the marker is first heard for five frames in a row; -1 when never."""
+        if len(self.db) < ONSET_FRAMES:
+            return -1.0
         on = self.db > self.usual - NEAR_DB * 2
-        runs = np.convolve(on.astype(int), np.ones(5, dtype=int), "valid") == 5
+        runs = np.convolve(on.astype(int), np.ones(ONSET_FRAMES, dtype=int), "valid") == ONSET_FRAMES
         return float(np.argmax(runs)) * FRAME_S if runs.any() and self.usual > FLOOR_DB else -1.0
 
 
@@ -60,10 +64,9 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def present_around(self) -> bool:
-        """The marker is within 3 dB of its usual level on both sides."""
-        return (
-            abs(self.before_db - self.usual_db) <= NEAR_DB and abs(self.after_db - self.usual_db) <= NEAR_DB
-        )
+        """The marker is within 3 dB of its usual level on both sides, and the sides of each other."""
+        around = (self.usual_db, self.before_db, self.after_db)
+        return self.usual_db > FLOOR_DB and max(around) - min(around) <= NEAR_DB
 
 
 def marker_levels(path: Path, channel: int, frequency: float) -> Levels:

@@ -174,7 +174,10 @@ def write_report(
 
 
 def _stretches(record: Record, kept: e.RecordingKept) -> list[_Stretch]:
-    """Joins each masked window of the file with the page that asked for it."""
+    """Joins each masked window of the file with the page that asked for it.
+
+    Digits could be typed from the first proof on, whatever was lost and proved again after it.
+    """
     found: list[_Stretch] = []
     entered = wanted = held = 0.0
     confirmed: list[str] = []
@@ -183,8 +186,8 @@ def _stretches(record: Record, kept: e.RecordingKept) -> list[_Stretch]:
         if isinstance(event, e.StepEntered):
             entered = stamp.wall
         elif isinstance(event, e.MaskChanged) and event.phase == "wanted":
-            wanted = stamp.wall
-        elif isinstance(event, e.MaskChanged) and event.phase == "held":
+            wanted, confirmed = stamp.wall, []
+        elif isinstance(event, e.MaskChanged) and event.phase == "held" and not confirmed:
             held, confirmed = stamp.wall, list(event.confirmed_by)
         elif (
             isinstance(event, e.MaskChanged) and event.phase == "releasing" and len(found) < len(kept.windows)
@@ -194,7 +197,7 @@ def _stretches(record: Record, kept: e.RecordingKept) -> list[_Stretch]:
                 _Stretch(
                     from_s=begin,
                     to_s=end,
-                    held_s=begin + held - wanted,
+                    held_s=begin + (held if confirmed else stamp.wall) - wanted,
                     left_s=begin + stamp.wall - wanted,
                     page_open_s=stamp.wall - entered,
                     confirmed_by=confirmed,
@@ -246,6 +249,8 @@ def _problems(where: str, windows: Sequence[tuple[MaskWindow, Window]]) -> list[
             problems.append(
                 f"{where}: window {number} has {measured.frames} frames, too few to prove anything."
             )
+        if not found.confirmed_by:
+            problems.append(f"{where}: window {number} was confirmed by nobody.")
         if measured.leaked_frames:
             problems.append(f"{where}: {measured.leaked_frames} frames leaked in window {number}.")
         if not measured.present_around:

@@ -8,6 +8,7 @@ a PBX, the seat directly. Everything lies in one folder and is stopped by its ow
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import structlog
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QApplication
 
-from halodesk.app import Seat
+from halodesk.app import Seat, has_screen
 from halodesk.demo import order_call
 from halodesk.demo.driver import Driver, Hands, Script, Until
 from halodesk.demo.gateway.app import SANDBOX_API_KEY
@@ -30,7 +31,14 @@ from halodesk.demo.gateway.child import gateway_child
 from halodesk.demo.lab import RECORDED_QUEUE, SECRET, Lab, free_port
 from halodesk.demo.report import Call, Report, write_report
 from halodesk.engine.errors import DemoError, HaloDeskError
-from halodesk.protocol.phone_link import Account, Dial, Notice, Register, RegistrationChanged
+from halodesk.protocol.phone_link import (
+    Account,
+    Dial,
+    Notice,
+    Register,
+    RegistrationChanged,
+    RegistrationState,
+)
 from halodesk.runtime import settings as s
 from halodesk.runtime.paths import resources_dir
 from halodesk.runtime.threads import IoThread
@@ -54,11 +62,9 @@ def run(
     Raises `DemoError` and other `HaloDeskError`s in words.
     """
     work = out / "work"
-    if work.exists():
-        shutil.rmtree(work)
-    (out / "screenshots").mkdir(parents=True, exist_ok=True)
-    for old in (out / "screenshots").glob("*.png"):
-        old.unlink()
+    _clear(work, out / "screenshots")
+    if headless and not has_screen():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
     app = QApplication.instance() or QApplication(sys.argv[:1])
     with ExitStack() as stack:
         state = work / "charges.jsonl"
@@ -90,7 +96,8 @@ def run(
             app.exec()
             if headless:
                 del driver
-                _settle(app, seat)
+                if not failed:
+                    _settle(app, seat)
         finally:
             seat.close()
         if failed:
@@ -102,6 +109,17 @@ def run(
         return write_report(
             out, seat_folder, call=_call(seat), pbx=pbx, pbx_name=pbx_name, pictures=hands.taken
         )
+
+
+def _clear(work: Path, pictures: Path) -> None:
+    """Remove what an earlier demo left, and nothing else: `--out` may name any folder of a person's."""
+    if work.exists():
+        if any(work.iterdir()) and not (work / "charges.jsonl").exists() and not (work / "seat").exists():
+            raise DemoError(f"{work} is not of an earlier demo.", "Name another folder with --out.")
+        shutil.rmtree(work)
+    pictures.mkdir(parents=True, exist_ok=True)
+    for old in pictures.glob("[0-9][0-9]-*.png"):
+        old.unlink()
 
 
 def _call(seat: Seat) -> Call:
@@ -237,6 +255,7 @@ async def _dial(io: IoThread, folder: Path, pbx: Lab | None, seat: Seat) -> Phon
     if pbx is None:
         await client.request(Register(account=Account(key="caller", uri=f"sip:jordan@{LOOPBACK}")))
         to = f"sip:agent@{LOOPBACK}:{seat.settings.sip_port}"
+        await _seat_reachable(seat, "unregistered", deadline, io)
     else:
         account = Account(
             key="caller",
@@ -249,17 +268,16 @@ async def _dial(io: IoThread, folder: Path, pbx: Lab | None, seat: Seat) -> Phon
         async with asyncio.timeout(REGISTER_S):
             await registered.wait()
         to = RECORDED_QUEUE
-        await _seat_registered(seat, deadline, io)
+        await _seat_reachable(seat, "registered", deadline, io)
     await client.request(Dial(call="demo", account="caller", to=to))
     return client
 
 
-async def _seat_registered(seat: Seat, deadline: float, io: IoThread) -> None:
-    while not any(found.state == "registered" for found in seat.keeper.registrations):
+async def _seat_reachable(seat: Seat, state: RegistrationState, deadline: float, io: IoThread) -> None:
+    """Wait for the seat's account: "unregistered" is one that takes calls without a registrar."""
+    while not any(found.state == state for found in seat.keeper.registrations):
         if io.loop.time() > deadline:
-            raise DemoError(
-                "The seat did not register at the PBX.", "See the seat's logs in the demo folder."
-            )
+            raise DemoError("The seat's line is not ready.", "See the seat's logs in the demo folder.")
         await asyncio.sleep(0.05)
 
 

@@ -190,7 +190,12 @@ class Moves:
         return hops
 
     def leave(self, reason: Any, *, stays_masked: bool = False) -> None:
-        """Give up the secrets first and the mask second."""
+        """Give up the secrets first and the mask second.
+
+        Where the mask goes on, half-typed digits that nobody knows of here must go as well.
+        """
+        if stays_masked and is_sensitive(self.step) and not self.state.secrets:
+            self.emit(e.SecretsWiped(step=self.state.step, reason=reason))
         self.wipe(reason)
         mask = self.state.mask
         if mask.phase in ("wanted", "held", "lost") and not stays_masked:

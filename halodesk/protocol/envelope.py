@@ -52,5 +52,5 @@ def decode(data: bytes) -> Envelope:
     """Raises `SessionFileError` when the bytes are no envelope."""
     try:
         return _decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SessionFileError(f"This envelope cannot be read: {error}.", "The record is damaged.") from None

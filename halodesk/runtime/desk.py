@@ -413,7 +413,13 @@ class Desk:
             self._call = None
             self._tell("call")
         self._resume_next()
+        self._begin_waiting()
         self._tell("session")
+
+    def _begin_waiting(self) -> None:
+        """The session of a call that was answered while the wrap-up before it was still open."""
+        if self._session is None and self._call is not None and self._call.state == "active":
+            self._begin(self._call)
 
     def _kept(self, session: LiveSession, events: Sequence[e.AnyEvent], durable: Future[Any]) -> None:
         for event in events:
@@ -423,7 +429,7 @@ class Desk:
                 case e.MaskChanged(phase="wanted"):
                     self._want_mask(session, event.lease)
                 case e.MaskChanged(phase="held"):
-                    self._secret_entry.unlock(session.id)
+                    self._masking.unlock(event.lease)
                 case e.MaskChanged(phase="lost"):
                     self._secret_entry.lock("mask_lost")
                 case e.MaskChanged(phase="releasing"):

@@ -4,8 +4,8 @@ Rules:
 - Called only after the request is durable. The key on the wire is session and effect id,
   so the same request can never be two charges.
 - A charge whose answer cannot be trusted is `unknown` at once, and then queried until the
-  gateway knows; it is never sent again on a guess. Only where the gateway has never seen the
-  key (a crash before the send) it is sent, under the same key.
+  gateway knows; it is never sent again. After a crash it is unknown, too: nobody charges a
+  caller who may have hung up hours ago.
 - Card digits go from the vault to the gateway's tokeniser and nowhere else; the vault is
   wiped the moment the tokeniser has answered.
 """
@@ -13,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -69,9 +69,9 @@ class Effects:
     ) -> None:
         match ask.kind:
             case "function":
-                answer = await self._function(ask, scope)
+                answer = await self._guarded(ask, self._function(ask, scope))
             case "tokenise":
-                answer = await self._tokenise(session, key, ask)
+                answer = await self._guarded(ask, self._tokenise(session, key, ask))
             case "charge":
                 await self._charge(session, key, ask, again)
                 return
@@ -80,6 +80,14 @@ class Effects:
                     id=ask.id, outcome="failed", result={"reason": f"This seat cannot do: {ask.kind}."}
                 )
         self._settle(session, answer)
+
+    async def _guarded(self, ask: EffectRequested, work: Coroutine[Any, Any, Resolve]) -> Resolve:
+        """A fault of a driver is an answer, too: the page must not wait for ever."""
+        try:
+            return await work
+        except Exception as error:  # whatever it is, it has not charged
+            _log.error("effect_fault", kind=ask.kind, error=type(error).__name__)
+            return Resolve(id=ask.id, outcome="failed", result={"reason": "This did not work. Try again."})
 
     async def _function(self, ask: EffectRequested, scope: Mapping[str, Any]) -> Resolve:
         try:
@@ -118,11 +126,24 @@ class Effects:
         if gateway is None:
             self._settle(session, _no_gateway(ask))
             return
-        answer = await gateway.query(key) if again else ChargeAnswer(verdict="failed")
-        if answer.verdict == "failed":  # never seen there: this is the first time it is sent
-            answer = await gateway.charge(
-                ask.args["token"], int(ask.args["amount"]), ask.args["currency"], reference=session, key=key
-            )
+        if again:  # whether it was sent is not known: ask, and never send it late behind the caller's back
+            answer = await _query(gateway, key)
+            if answer.verdict == "failed":
+                answer = ChargeAnswer(
+                    verdict="unknown", reason="HaloDesk was restarted. Asking the gateway …"
+                )
+        else:
+            try:
+                answer = await gateway.charge(
+                    ask.args["token"],
+                    int(ask.args["amount"]),
+                    ask.args["currency"],
+                    reference=session,
+                    key=key,
+                )
+            except Exception as error:  # a driver's fault after the send must not lose the charge
+                _log.error("gateway_fault", kind=ask.kind, error=type(error).__name__)
+                answer = ChargeAnswer(verdict="unknown")
         if answer.verdict == "unknown":
             self._settle(session, _resolve(ask, answer))
             answer = await self._ask_until_known(gateway, key)
@@ -137,10 +158,18 @@ class Effects:
         while True:
             await asyncio.sleep(wait)
             wait = min(wait * 2, QUERY_LONGEST_S)
-            answer = await gateway.query(key)
+            answer = await _query(gateway, key)
             never_seen = never_seen + 1 if answer.verdict == "failed" else 0
             if answer.verdict in ("approved", "declined") or never_seen == 2:
                 return answer
+
+
+async def _query(gateway: PaymentGateway, key: str) -> ChargeAnswer:
+    try:
+        return await gateway.query(key)
+    except Exception as error:  # asked again later; a fault of a driver settles nothing
+        _log.error("gateway_fault", kind="query", error=type(error).__name__)
+        return ChargeAnswer(verdict="unknown")
 
 
 def _resolve(ask: EffectRequested, answer: ChargeAnswer) -> Resolve:

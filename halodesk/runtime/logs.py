@@ -28,6 +28,7 @@ def _whitelist(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mut
 
 def set_up(folder: Path, name: str, *, level: int = logging.INFO) -> None:
     """Send this process's log to `folder/name.log` (5 files of 2 MB)."""
+    logging.raiseExceptions = False  # on a full disk each lost line would be a traceback on the terminal
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{name}.log"
     if not path.exists():

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -22,7 +23,7 @@ import structlog
 from halodesk.runtime.lease import LeaseState, MaskLeases
 from halodesk.runtime.ports import RecorderControl
 from halodesk.runtime.threads import IoThread
-from halodesk.runtime.vault import Vault
+from halodesk.runtime.vault import Vault, WipeReason
 
 _log = structlog.get_logger("mask")
 
@@ -43,10 +44,19 @@ class Masking:
     ) -> None:
         self._leases, self._recorders, self._vault, self._io = leases, recorders, vault, io
         self._digests: set[Future[None]] = set()
+        self._guard = threading.Lock()
+        self._held = ""
+        """The lease whose last word, on the io thread, was "held"."""
 
     def want(self, lease: str, sip_call_id: str, report: Report) -> None:
         """Mask every recorder of the call; `report` is called at each change of the lease."""
         self._io.call(self._hold, lease, sip_call_id, report)
+
+    def unlock(self, lease: str) -> None:
+        """Let digits in, unless the lease was lost while its "held" was on its way here."""
+        with self._guard:
+            if self._held == lease:
+                self._vault.unlock()
 
     def release(self, lease: str, sip_call_id: str) -> None:
         """Let the recorders go on; the reporter of `want` hears "none" when all do."""
@@ -58,7 +68,7 @@ class Masking:
 
     def call_ended(self, sip_call_id: str) -> None:
         """Nothing is left to mask or unmask."""
-        self._vault.lock("hang_up")
+        self._forbid("hang_up")
         self._io.call(self._leases.call_ended, sip_call_id)
 
     def digest(self, path: str, done: Callable[[str], None]) -> None:
@@ -79,14 +89,22 @@ class Masking:
         def changed(state: LeaseState) -> None:
             _log.info("mask", lease=lease, state=state.state, by=list(state.confirmed_by), why=state.message)
             phase: Any = {"held": "held", "lost": "lost", "open": "none"}.get(state.state)
-            if phase == "lost":
-                self._vault.lock("mask_lost")
+            if phase == "held":
+                with self._guard:
+                    self._held = lease
+            elif phase == "lost":
+                self._forbid("mask_lost")
             if phase is None:
                 return
             positions = {k: v for answer in state.answers for k, v in answer.positions.items()}
             report(phase, state.confirmed_by, state.message, state.todo, positions)
 
         self._leases.hold(lease, sip_call_id, self._recorders(), changed)
+
+    def _forbid(self, reason: WipeReason) -> None:
+        with self._guard:
+            self._held = ""
+            self._vault.lock(reason)
 
     async def _digest(self, path: Path, done: Callable[[str], None]) -> None:
         def read() -> str:

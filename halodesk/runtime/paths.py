@@ -8,10 +8,14 @@ from pathlib import Path
 import platformdirs
 
 
-def data_dir(given: Path | None = None) -> Path:
-    """The data folder: the one given, else HALODESK_DATA, else the platform's; made private."""
+def data_dir(given: Path | None = None, *, make: bool = True) -> Path:
+    """The data folder: the one given, else HALODESK_DATA, else the platform's; made private.
+
+    A command that only looks passes `make=False` and leaves nothing behind.
+    """
     folder = given or Path(os.environ.get("HALODESK_DATA") or platformdirs.user_data_path("halodesk", False))
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if make:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
 

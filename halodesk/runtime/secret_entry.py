@@ -41,10 +41,6 @@ class SecretEntry:
         self._today = today
         self._opened: set[v.SecretHandle] = set()
 
-    def unlock(self, session: str) -> None:
-        """The mask is held: digits may be typed."""
-        self._vault.unlock()
-
     def lock(self, reason: str) -> None:
         """Take nothing any more and forget everything typed."""
         self._vault.lock(_WIPE.get(reason, "left_step"))
@@ -76,8 +72,8 @@ class SecretEntry:
     def erase(self, session: LiveSession | None, field: str, *, all_digits: bool = False) -> SecretView:
         """The last character, or all."""
         found = self._field(session, field)
-        if session is None or found is None:
-            return SecretView()
+        if session is None or found is None or session.state.stage != "page":
+            return self.view(session, field)
         handle = self._handle(session, field)
         if all_digits:
             self._vault.clear(handle)
@@ -91,6 +87,14 @@ class SecretEntry:
             session.do(c.ClearSecret(field=handle.field))
 
     def _told(self, session: LiveSession, field: FieldView) -> SecretView:
+        view = self._tell(session, field)
+        if field.kind == "card_number":  # the brand decides how long the code is
+            for other in session.page.fields:
+                if other.kind == "cvv":
+                    self._tell(session, other)
+        return view
+
+    def _tell(self, session: LiveSession, field: FieldView) -> SecretView:
         view = self._judge(session, field)
         if view.complete and not view.problem:
             name = handle_name(session.state.step, field.name)

@@ -72,7 +72,7 @@ def load(path: Path) -> Settings:
         found = msgspec.json.decode(data, type=Settings)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{path.name}: {error}.", "See docs/it.md for every setting.") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{path.name} is not JSON: {error}.", "Check brackets, commas and quotes."
         ) from None
@@ -86,9 +86,13 @@ def load(path: Path) -> Settings:
 def save(path: Path, settings: Settings) -> None:
     """Write settings, readable by this person only."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    partial = path.with_name(path.name + ".new")
+    handle = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as out:
         out.write(msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
+        out.flush()
+        os.fsync(out.fileno())
+    partial.replace(path)
 
 
 def _has_secret(settings: Settings) -> bool:

@@ -25,7 +25,7 @@ from halodesk.ui.parts.secret_box import SecretBox
 from tests.e2e.records import Records
 
 PATIENCE_MS = 20_000
-TEST_THREADS = ("ami-proxy", "seat-io", "phone-link")
+TEST_THREADS = ("tcp-proxy", "seat-io", "phone-link")
 """Of the caller and the proxy, which may come later than the seat."""
 SECRETS = ("card_number", "card_expiry", "card_cvv")
 

@@ -93,7 +93,8 @@ def scan(
     CVVs are not looked for under `no_cvv`.
     """
     cards, cvvs, spared = tuple(cards), tuple(cvvs), tuple(no_cvv)
-    seen, found = 0, []
+    seen = 0
+    found: list[Find] = []
     for folder in folders:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             data = path.read_bytes()

@@ -5,6 +5,7 @@ The store is read by a second connection while the window writes: what is found 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -134,15 +135,23 @@ def phone_pids(folder: Path) -> list[int]:
     return [int(line["pid"]) for line in lines if line["event"] == "phone_started"]
 
 
-def end_phone(folder: Path) -> None:
-    """Ends the phone of a folder, which outlives its window; only a process that is surely that one."""
+def end_phone(folder: Path) -> list[psutil.Process]:
+    """Tells the phone of a folder to leave: it outlives its window. Only a process that is surely that one.
+
+    It takes a second or two; the processes that are leaving come back.
+    """
+    leaving = []
     for pid in phone_pids(folder)[-1:]:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
             if str(folder) in process.cmdline():
                 process.terminate()
-                process.wait(10)
-        except psutil.NoSuchProcess:
-            continue
-        except psutil.TimeoutExpired:
-            process.kill()
+                leaving.append(process)
+    return leaving
+
+
+def gone(leaving: list[psutil.Process], timeout_s: float = 10.0) -> None:
+    """Waits for processes that are leaving; those that do not are killed."""
+    _, alive = psutil.wait_procs(leaving, timeout_s)
+    for process in alive:
+        process.kill()

@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,16 +106,28 @@ def _demo(out: Path, *options: str, **more: str) -> Run:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """The demo through the PBX, JSON on standard output."""
-    found = _demo(tmp_path_factory.mktemp("demo") / "out", "--json")
-    yield found
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+    """The demo through the PBX, JSON on standard output, and the one without; at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        whole = pool.submit(_demo, tmp_path_factory.mktemp("demo") / "out", "--json")
+        direct = pool.submit(_without_lab, tmp_path_factory.mktemp("nolab"))
+        return whole.result(), direct.result()
 
 
 @pytest.fixture(scope="module")
-def phoneless(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The demo where the lab cannot start: its packages are not there and cannot be fetched."""
-    folder = tmp_path_factory.mktemp("nolab")
+def run(runs: tuple[Run, Run]) -> Run:
+    """The demo through the PBX."""
+    return runs[0]
+
+
+@pytest.fixture(scope="module")
+def phoneless(runs: tuple[Run, Run]) -> Run:
+    """The demo where the lab cannot start."""
+    return runs[1]
+
+
+def _without_lab(folder: Path) -> Run:
+    """Its packages are not there and cannot be fetched."""
     tools = folder / "bin"
     tools.mkdir()
     for name in ("apt-get", "dpkg-deb"):
@@ -242,7 +255,9 @@ def test_nothing_left_behind_holds_a_card_number_or_a_code(run: Run) -> None:
 def test_the_scan_finds_a_planted_card(tmp_path: Path, form: str) -> None:
     """In the middle of other bytes, for each form and card."""
     for index, card in enumerate(CARDS):
-        (tmp_path / f"{index}.bin").write_bytes(b"\x00\xff before " + leak_scan.card_forms(card)[form] + b" after")
+        (tmp_path / f"{index}.bin").write_bytes(
+            b"\x00\xff before " + leak_scan.card_forms(card)[form] + b" after"
+        )
     _, found = leak_scan.scan([tmp_path], cards=CARDS, cvvs=[])
     assert {Path(find.where).name for find in found} >= {"0.bin", "1.bin", "2.bin"}
 

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from halodesk.demo.gateway.child import GatewayChild
@@ -17,13 +18,13 @@ from halodesk.demo.lab import free_port
 from halodesk.engine import events as e
 from halodesk.runtime.settings import Settings
 from tests.e2e import leak_scan, proof
-from tests.e2e.ami_proxy import AmiProxy
 from tests.e2e.caller import Caller
 from tests.e2e.conftest import seat_settings
 from tests.e2e.ledger import LEDGER, charges
-from tests.e2e.records import phone_pids, until
+from tests.e2e.records import PATIENCE_S, gone, phone_pids, until
+from tests.e2e.tcp_proxy import TcpProxy
 from tests.e2e.xseat import XSeat, x_server
-from tests.lab.pbx import Pbx
+from tests.lab.pbx import HOST, Pbx
 
 pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
@@ -39,8 +40,16 @@ def display() -> Iterator[str]:
         yield name
 
 
+@pytest.fixture(scope="module")
+def leaving() -> Iterator[list[psutil.Process]]:
+    """Phones that were told to leave: nobody waits for them between the tests."""
+    processes: list[psutil.Process] = []
+    yield processes
+    gone(processes)
+
+
 @pytest.fixture
-def seat(tmp_path: Path, display: str) -> Iterator[OpenSeat]:
+def seat(tmp_path: Path, display: str, leaving: list[psutil.Process]) -> Iterator[OpenSeat]:
     """Opens the window of this test's seat."""
     opened: list[XSeat] = []
 
@@ -53,7 +62,7 @@ def seat(tmp_path: Path, display: str) -> Iterator[OpenSeat]:
 
     yield open_seat
     for made in opened:
-        made.close()
+        leaving += made.close()
 
 
 def take_call(seat: XSeat, caller: Caller, pbx: Pbx, user: str) -> str:
@@ -193,7 +202,7 @@ def test_a_window_killed_at_the_card_leaves_the_call_up_and_both_recordings_mask
         assert found.frames > 100
         assert found.present_around
 
-    desk.close()
+    gone(desk.close())
     # Asterisk's logs are full of short numbers (ports, SDP, sequence numbers), and no code is ever
     # sent to it: there the card numbers alone are looked for.
     secrets = {"cards": (CARD, OTHER_CARD), "cvvs": (CVV,)}
@@ -202,14 +211,17 @@ def test_a_window_killed_at_the_card_leaves_the_call_up_and_both_recordings_mask
     assert leaks == []
     clear = leak_scan.dump(desk.folder)
     assert b"Jordan" in clear
-    assert [*leak_scan.find_cards(clear, secrets["cards"], "db"), *leak_scan.find_cvvs(clear, (CVV,), "db")] == []
+    assert [
+        *leak_scan.find_cards(clear, secrets["cards"], "db"),
+        *leak_scan.find_cvvs(clear, (CVV,), "db"),
+    ] == []
 
 
 def test_a_window_killed_while_the_mask_is_given_back_gives_it_back_later(
     pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat
 ) -> None:
     before = proof.recordings(pbx)
-    proxy = AmiProxy(pbx.ami_port)
+    proxy = TcpProxy(pbx.ami_port)
     try:
         desk = seat(seat_settings(pbx, "1008", gateway().base_url, ami_port=proxy.port))
         take_call(desk, caller, pbx, "1008")
@@ -235,20 +247,26 @@ def test_a_window_killed_while_the_mask_is_given_back_gives_it_back_later(
         assert found.present_around, "recording goes on after the restart"
 
 
-@pytest.mark.parametrize("act", ["timeout_after_charge", "hang"])
+@pytest.mark.parametrize(("user", "act"), [("1005", "timeout_after_charge"), ("1007", "hang")])
 def test_a_window_killed_during_a_charge_charges_once(
-    pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat, tmp_path: Path, act: str
+    pbx: Pbx,
+    caller: Caller,
+    gateway: StartGateway,
+    seat: OpenSeat,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    user: str,
+    act: str,
 ) -> None:
-    desk = seat(seat_settings(pbx, "1005", gateway(act).base_url, gateway_timeout_s=60))
-    number = take_call(desk, caller, pbx, "1005")
+    wire = TcpProxy(gateway(act).port, watch=b'"reference"')
+    request.addfinalizer(wire.close)
+    desk = seat(seat_settings(pbx, user, f"http://{HOST}:{wire.port}", gateway_timeout_s=60))
+    number = take_call(desk, caller, pbx, user)
     to_payment(desk)
     pay(desk, CARD)
     _, asked = desk.records.wait("the charge", e.EffectRequested, lambda event: event.kind == "charge")
     assert isinstance(asked, e.EffectRequested)
-    until(
-        "the charge on the wire",
-        lambda: any(line["event"] == "effect_started" and line["kind"] == "charge" for line in desk.log()) or None,
-    )
+    assert wire.passed.wait(PATIENCE_S), "the charge is on the wire"
     if act == "timeout_after_charge":
         until("the charge", lambda: charges(tmp_path / LEDGER) or None)
     desk.kill()
@@ -261,6 +279,28 @@ def test_a_window_killed_during_a_charge_charges_once(
     assert charge.status == "approved"
     assert charge.key == f"{desk.records.session().id}:{asked.id}"
     assert not caller.up(number)
+
+
+def test_window_and_phone_killed_at_the_card_lead_to_the_wrap_up_without_a_mask(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat
+) -> None:
+    desk = seat(seat_settings(pbx, "1001", gateway().base_url))
+    take_call(desk, caller, pbx, "1001")
+    to_payment(desk)
+    desk.type(CARD[:8])
+    phone = phone_pids(desk.folder)[-1]
+    desk.kill()
+    os.kill(phone, signal.SIGKILL)
+
+    desk.start()
+    desk.records.at("end")
+    _, left = desk.records.wait("the end of the call", e.CallLeft)
+    assert isinstance(left, e.CallLeft)
+    assert (left.by, left.reason) == ("network", "The call ended while HaloDesk was away.")
+    desk.records.mask("none")
+    desk.type("Call")
+    desk.key("ctrl+Return")
+    desk.records.wait("the end of the session", e.SessionEnded)
 
 
 def test_a_phone_killed_in_mid_call_is_replaced_and_the_next_call_works(

@@ -20,12 +20,12 @@ from halodesk.demo.measure import marker_levels
 from halodesk.engine import events as e
 from halodesk.runtime.settings import Settings
 from tests.e2e import proof
-from tests.e2e.ami_proxy import AmiProxy
 from tests.e2e.caller import Caller
 from tests.e2e.conftest import FLOW, seat_settings
 from tests.e2e.desk_seat import DeskSeat, desk_seat, short_flow
 from tests.e2e.ledger import LEDGER, approved, charges
-from tests.e2e.records import phone_pids
+from tests.e2e.records import Records, phone_pids
+from tests.e2e.tcp_proxy import TcpProxy
 from tests.lab.pbx import Pbx
 
 pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
@@ -41,9 +41,9 @@ NUMBER = f"9{USER}"
 
 
 @pytest.fixture
-def proxy(pbx: Pbx) -> Iterator[AmiProxy]:
+def proxy(pbx: Pbx) -> Iterator[TcpProxy]:
     """The way to the PBX's manager port, breakable."""
-    made = AmiProxy(pbx.ami_port)
+    made = TcpProxy(pbx.ami_port)
     yield made
     made.close()
 
@@ -83,7 +83,9 @@ def lose(desk: DeskSeat, breaks: Callable[[], None]) -> None:
     """Break it with digits in the box: blank and locked in time, by the window and by the record."""
     desk.hands.type("field:card_number", CARD[:8])
     assert desk.typed("card_number") == 8
-    count = sum(isinstance(event, e.MaskChanged) and event.phase == "lost" for _, event in desk.records.stamped())
+    count = sum(
+        isinstance(event, e.MaskChanged) and event.phase == "lost" for _, event in desk.records.stamped()
+    )
     broken, wall = time.monotonic(), time.time()
     breaks()
     desk.until("locked and blank", desk.locked)
@@ -103,11 +105,19 @@ def finish(desk: DeskSeat) -> None:
     desk.hands.type("field:disposition", "Sale")
     desk.hands.click("choice:")
     desk.until("the end", lambda: desk.page.ended)
-    desk.until("the recording", lambda: any(isinstance(x, e.RecordingKept) for _, x in desk.records.stamped()))
+    desk.until(
+        "the recording", lambda: any(isinstance(x, e.RecordingKept) for _, x in desk.records.stamped())
+    )
 
 
 def test_the_inputs_blank_when_the_pbx_stops_confirming_and_it_stays_masked(
-    pbx: Pbx, proxy: AmiProxy, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk, tmp_path: Path
+    pbx: Pbx,
+    proxy: TcpProxy,
+    caller: Caller,
+    gateway: StartGateway,
+    flow: Path,
+    open_desk: OpenDesk,
+    tmp_path: Path,
 ) -> None:
     before = proof.recordings(pbx)
     settings = seat_settings(pbx, USER, gateway().base_url, flow=flow, ami_port=proxy.port)
@@ -192,6 +202,25 @@ def test_a_caller_who_hangs_up_at_the_card_leaves_no_mask_behind(
         assert levels.onset_s >= 0, f"{file.name} is silent: the next call is still masked"
         assert proof.gaps(levels) == []
     assert charges(tmp_path / LEDGER) == []
+
+
+def test_a_window_that_is_closed_at_the_card_keeps_the_end_of_the_call_and_its_recording(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    with open_desk(seat_settings(pbx, USER, gateway().base_url, flow=flow)) as desk:
+        to_payment(desk, caller, pbx)
+        desk.hands.type("field:card_number", CARD[:8])
+    caller.call("ended", NUMBER)
+    records = Records(tmp_path / "seat")
+    try:
+        (recording,) = (event for _, event in records.stamped() if isinstance(event, e.RecordingKept))
+        assert Path(recording.path).stat().st_size > 0
+        assert recording.sha256
+        assert records.steps()[-1] == "end", "the agent wraps up when the window is opened again"
+        (found,) = proof.ours(records.record())
+        assert found.leaked_frames == 0
+    finally:
+        records.close()
 
 
 @pytest.mark.parametrize(
@@ -305,7 +334,10 @@ def test_a_phone_that_dies_at_the_card_is_told_and_takes_the_digits_with_it(
         desk.seat.desk.subscribe(listen)
         os.kill(phone_pids(desk.folder)[-1], signal.SIGKILL)
         desk.at("end")
-        desk.until("the phone again", lambda: len(phone_pids(desk.folder)) == 2 and desk.seat.keeper.client is not None)
+        desk.until(
+            "the phone again",
+            lambda: len(phone_pids(desk.folder)) == 2 and desk.seat.keeper.client is not None,
+        )
         desk.until("no mask", lambda: desk.page.mask.phase == "none" and not desk.seat.keeper.leases)
         assert told
         assert "The phone has ended." in told[0]

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from halodesk.runtime import settings as s
 from tests.e2e.records import Records, end_phone, log_lines, until
 
@@ -119,14 +121,15 @@ class XSeat:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(10)
 
-    def close(self) -> None:
-        """Ends window and phone, whatever state they are in."""
+    def close(self) -> list[psutil.Process]:
+        """Ends window and phone, whatever state they are in; the phone is still leaving then."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait(10)
         if self._records is not None:
             self._records.close()
-        end_phone(self.folder)
+            self._records = None
+        return end_phone(self.folder)
 
     def _focus(self) -> bool | None:
         assert self._process is not None

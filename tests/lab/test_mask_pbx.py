@@ -304,7 +304,7 @@ def test_both_recordings_of_the_callers_channel_are_silent_while_it_is_masked(
     for recording in (file, second):
         (silence,) = long_silences(recording, 0.4)
         assert silence[1] == pytest.approx(window[1] - window[0], abs=0.12), "the timeline is kept"
-    assert len(levels(file)) * FRAME_S <= lasted
+    assert len(levels(file)) * FRAME_S <= lasted + 0.5, "nothing is recorded twice"
     assert statistics.median(took) < 100
 
 

@@ -38,6 +38,7 @@ def pictures(tmp_path: Path) -> Path:
 def open_window(qapp: QApplication, desk: FakeDesk, pictures: Path) -> Iterator[Opener]:
     """Opens windows on `desk`; afterwards no widget, timer, animation or listener may be left."""
     opened: list[MainWindow] = []
+    before = set(qapp.topLevelWidgets())  # of other tests in this process: not ours to judge
 
     def open_(theme: ThemeChoice = "light", width: int = 1280, height: int = 800) -> Hands:
         window = MainWindow(desk, theme=theme)
@@ -57,8 +58,9 @@ def open_window(qapp: QApplication, desk: FakeDesk, pictures: Path) -> Iterator[
         shiboken6.delete(window)
         assert not any(shiboken6.isValid(part) for part in parts), "timers outlive their window"
     assert desk.listeners == 0
-    assert [widget for widget in qapp.topLevelWidgets() if widget.isVisible()] == []
-    leaked = [widget for widget in qapp.topLevelWidgets() if not widget.parent()]
+    ours = [widget for widget in qapp.topLevelWidgets() if widget not in before]
+    assert [widget for widget in ours if widget.isVisible()] == []
+    leaked = [widget for widget in ours if not widget.parent()]
     assert leaked == [], "widgets without a parent outlive the window"
 
 

@@ -117,6 +117,7 @@ class Random:
         )
 
 
+SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
 OUTCOMES: tuple[Any, ...] = ("ok", "declined", "failed", "unknown")
 
 
@@ -171,7 +172,8 @@ def play(data: st.DataObject, flow: Flow, most: int) -> None:
     for _ in range(data.draw(st.integers(1, most))):
         command = draw.command(state)
         decided = decide(flow, state, command)
-        events = list(decided.incidents) if isinstance(decided, c.Refused) else decided
+        events: list[e.AnyEvent] = []
+        events += decided.incidents if isinstance(decided, c.Refused) else decided
         if isinstance(decided, c.Refused):
             assert decided.message
         after = fold(events, state)

@@ -351,6 +351,7 @@ def test_a_mask_is_kept_from_one_sensitive_page_to_the_next() -> None:
     lease = run.state.mask.lease
     run.submit()
     assert run.at == "b"
+    assert [wipe.step for wipe in run.of(e.SecretsWiped)] == ["a"], "half-typed digits go with their page"
     assert (run.state.mask.phase, run.state.mask.lease) == ("held", lease)
     run.submit()
     assert run.state.mask.phase == "releasing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -175,8 +176,10 @@ def test_script_is_used_up_by_new_charges_only(tmp_path: Path) -> None:
     assert codes == ["insufficient_funds", "do_not_honor", "approved", "lost_card"]
     for written in (log_file.read_text("utf-8"), state_file.read_text("utf-8")):
         assert "insufficient_funds" in written
-        for secret in ("4000000000009987", "737", "1228", "tok_"):
-            assert secret not in written.replace('"amount_minor":1999', "")
+        for secret in ("4000000000009987", "tok_"):
+            assert secret not in written
+        for short in ("737", "1228"):  # may stand inside a longer number, in a time stamp say
+            assert not re.search(rf"(?<![\d.]){short}(?!\d)", written)
 
 
 def test_unanswered_charges(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     except DemoError as error:
         print(json.dumps({"error": str(error)}), flush=True)
         print(error, file=sys.stderr)
-        return 2
+        return 1
     except KeyboardInterrupt:
         return 0
     return 0

@@ -1,4 +1,4 @@
-"""Stands between a seat and the PBX's manager port, and fails as networks do.
+"""Stands between a seat and a server (the PBX's manager port, a gateway) and fails as networks do.
 
 `freeze`: connections stay open, nothing passes, new ones are taken and stay silent.
 `cut`: connections are closed, new ones are refused. `mend` ends both.
@@ -15,11 +15,14 @@ from tests.lab.pbx import HOST
 _CHUNK = 65_536
 
 
-class AmiProxy:
+class TcpProxy:
     """Threads: one that accepts, two for each connection. All end with `close`."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, watch: bytes = b"") -> None:
+        """To `port` of this machine. `passed` is set when a piece that holds `watch` has been sent on."""
         self._target = port
+        self._watch = watch
+        self.passed = threading.Event()
         self._passes = threading.Event()
         self._passes.set()
         self._closing = False
@@ -63,7 +66,7 @@ class AmiProxy:
         return listener
 
     def _begin(self, work: object, *arguments: object) -> None:
-        thread = threading.Thread(target=work, args=arguments, name="ami-proxy", daemon=True)  # type: ignore[arg-type]
+        thread = threading.Thread(target=work, args=arguments, name="tcp-proxy", daemon=True)  # type: ignore[arg-type]
         self._threads.append(thread)
         thread.start()
 
@@ -82,6 +85,8 @@ class AmiProxy:
             while data := source.recv(_CHUNK):
                 self._passes.wait()
                 sink.sendall(data)
+                if self._watch and self._watch in data:
+                    self.passed.set()
         _shut(source)
         _shut(sink)
 
