@@ -62,10 +62,10 @@ class SessionReview:
 
     def search(self, query: SessionQuery, done: Callable[[SessionList | ReviewProblem], None]) -> None:
         """Sessions that fit; makes the index of those that have none meanwhile."""
-        self._run(lambda: self._store.search.find(query), done)
         if not self._indexing:
             self._indexing = True
-            self._pool.submit(self._index)
+            self._pool.submit(self._index)  # first: what was recorded just now is in the very first answer
+        self._run(lambda: self._store.search.find(query), done)
 
     def verify(self, session: str, done: Callable[[ChainBadge | ReviewProblem], None]) -> None:
         """Checks the chain of one session."""

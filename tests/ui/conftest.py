@@ -42,7 +42,9 @@ def review() -> ReviewPort | None:
 
 
 @pytest.fixture
-def open_window(qapp: QApplication, desk: FakeDesk, pictures: Path, review: ReviewPort | None) -> Iterator[Opener]:
+def open_window(
+    qapp: QApplication, desk: FakeDesk, pictures: Path, review: ReviewPort | None
+) -> Iterator[Opener]:
     """Opens windows on `desk`; afterwards no widget, timer, animation or listener may be left."""
     opened: list[MainWindow] = []
 

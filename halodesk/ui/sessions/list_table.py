@@ -25,11 +25,11 @@ from halodesk.ui.theme.tokens import Space, Type
 
 _ROW = 46
 _WIDTHS: dict[Column, int] = {
-    "number": 76,
-    "began": 152,
+    "number": 72,
+    "began": 170,
     "caller": 164,
-    "agent": 130,
-    "outcome": 136,
+    "agent": 112,
+    "outcome": 132,
     "length": 84,
     "incidents": 96,
     "chain": 136,

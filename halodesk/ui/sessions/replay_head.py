@@ -19,10 +19,10 @@ from halodesk.ui.parts.words import clock, phone_words
 from halodesk.ui.sessions.list_model import when
 from halodesk.ui.theme.tokens import Size, Space
 
-_FORMATS: tuple[tuple[ExportFormat, str, str], ...] = (
-    ("jsonl", "JSON Lines", "json"),
-    ("csv", "CSV", "csv"),
-    ("html", "HTML", "html"),
+_FORMATS: tuple[tuple[ExportFormat, str], ...] = (
+    ("jsonl", "JSON Lines"),
+    ("csv", "CSV"),
+    ("html", "HTML"),
 )
 
 
@@ -60,8 +60,8 @@ class ReplayHead(QFrame):
         row.addWidget(self._chain)
         row.addSpacing(Space.S)
         row.addWidget(label(self.tr("Export"), "caption"))
-        for kind, name, icon in _FORMATS:
-            button = Button(name, icon=icon, name=f"export:{kind}", height=Size.BUTTON_SMALL)
+        for kind, name in _FORMATS:
+            button = Button(name, name=f"export:{kind}", height=Size.BUTTON_SMALL)
             button.setAccessibleName(self.tr("Export as {format}").format(format=name))
             button.clicked.connect(partial(self._ask, kind))
             row.addWidget(button)

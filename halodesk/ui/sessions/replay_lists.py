@@ -27,6 +27,7 @@ _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 _TIME = 46
 _STEP_HEIGHT = 56
+_BAR = 16
 _SIGNS: dict[MomentKind, tuple[str, str]] = {
     "incident": ("flag", "warning_ink"),
     "erased": ("erase", "muted"),
@@ -117,7 +118,8 @@ class _EntryDelegate(QStyledItemDelegate):
         if not isinstance(view, EntryList):
             return QSize()
         entry = view.entries.entries[index.row()]
-        width = view.viewport().width()
+        # As if the scroll bar were there: whether it is hangs on the heights given here.
+        width = view.width() - _BAR
         if isinstance(entry, ReplayStep):
             return QSize(width, _STEP_HEIGHT)
         metrics = QFontMetrics(font(Type.LABEL, QFont.Weight.DemiBold))
