@@ -153,8 +153,7 @@ def export(
     with failing(), _store(data) as store:
         from halodesk.store import export as exports
 
-        content = exports.export(store.sessions, session, kind.value)
         if out is None:
-            typer.echo(content, nl=False)
+            typer.echo(exports.export(store.sessions, session, kind.value), nl=False)
         else:
-            out.write_bytes(content)
+            exports.write(store.sessions, session, kind.value, out)

@@ -6,7 +6,9 @@ import csv
 import io
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
+from halodesk.engine.errors import SessionFileError
 from halodesk.runtime.review import ExportFormat
 from halodesk.store.record import Record, json_lines, read, walk
 from halodesk.store.replay_page import render
@@ -27,9 +29,21 @@ COLUMNS = (
     "what",
 )
 
-_FORMULA = re.compile(r"(^|[;,|\t\r\n])(\s*)(?=[=+\-@\t\r＝＋－＠])")
+_FORMULA = re.compile(r"(^|[;,|\t\r\n])(\s*)(?=[=+\-@＝＋－＠])")
 """What a spreadsheet may take for a formula: at the start of a cell, and behind each sign that a
 program with other settings takes for the end of one."""
+
+
+def write(sessions: Sessions, name: str, kind: ExportFormat, path: Path) -> Path:
+    """The export as a file. Raises `SessionFileError`."""
+    content = export(sessions, name, kind)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise SessionFileError(
+            f"{path} cannot be written: {error.strerror}.", "Choose another folder."
+        ) from None
+    return path
 
 
 def export(sessions: Sessions, name: str, kind: ExportFormat) -> bytes:
@@ -61,4 +75,4 @@ def table(record: Record) -> str:
 
 def harmless(cell: str) -> str:
     """The cell with an apostrophe before all that a spreadsheet would run."""
-    return _FORMULA.sub(r"\1'\2", cell.replace("\0", ""))
+    return _FORMULA.sub(r"\1\2'", cell.replace("\0", ""))

@@ -32,7 +32,7 @@ from halodesk.runtime.review import (
 )
 from halodesk.runtime.threads import Post
 from halodesk.store import record, replay
-from halodesk.store.export import export
+from halodesk.store.export import write
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.waveform import outline
 
@@ -83,7 +83,7 @@ class SessionReview:
         self, session: str, kind: ExportFormat, path: Path, done: Callable[[Path | ReviewProblem], None]
     ) -> None:
         """Writes the record to a file."""
-        self._run(lambda: self._export(session, kind, path), done)
+        self._run(lambda: write(self._store.sessions, session, kind, path), done)
 
     def close(self) -> None:
         """Finishes the job under way and drops the others."""
@@ -119,15 +119,6 @@ class SessionReview:
         if not kept or not kept[-1].path:
             raise SessionFileError("There is no recording of this session.")
         return outline(Path(kept[-1].path), kept[-1].sha256)
-
-    def _export(self, session: str, kind: ExportFormat, path: Path) -> Path:
-        try:
-            path.write_bytes(export(self._store.sessions, session, kind))
-        except OSError as error:
-            raise SessionFileError(
-                f"{path.name} cannot be written: {error.strerror}.", "Choose another folder."
-            ) from None
-        return path
 
     def _index(self) -> None:
         try:
