@@ -99,7 +99,8 @@ class SessionReview:
             except HaloDeskError as error:
                 answer = ReviewProblem(message=error.message, todo=error.todo)
             except Exception as error:
-                _log.exception("review_failed", error=type(error).__name__)
+                # Never the traceback: what it shows of a record's content does not belong in a log.
+                _log.error("review_failed", error=type(error).__name__)
                 answer = ReviewProblem(message="This did not work.", todo="The log of the seat says why.")
             self._post(partial(done, answer))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
+from sqlalchemy import text
 
 from halodesk.engine import events as e
 from halodesk.runtime.review import SilentPlayer
@@ -39,7 +42,6 @@ class Recorded:
         self.store = SeatStore(folder)
         self.store.seat()
         self.clock = SetClock(0.0)
-        self.poster = Poster()
         order = order_events()
         self.sound = folder / "order.flac"
         kept = recording(self.sound)
@@ -48,11 +50,20 @@ class Recorded:
             keep(self.store, f"short-{number}", short(name, phone), began)
         keep(self.store, "order", [*order, (162.0, kept)])
         keep(self.store, "open", short("Sam Fox", "+12125550199")[:3], BEGAN + 3600)
-        self.review = SessionReview(self.store, self.poster.called.emit, SilentPlayer(self.clock))
 
-    def close(self) -> None:
-        self.review.close()
-        self.store.close()
+    def change(self, session: str) -> None:
+        """Somebody writes into the database."""
+        job = text("UPDATE event SET payload = replace(payload, 'service', 'sale') WHERE session = :session")
+        self.store._writer.submit(lambda c: c.execute(job, {"session": session})).result(10)
+
+    @contextmanager
+    def open(self) -> Iterator[SessionReview]:
+        """A review for one window; what it still has to say when that is gone is not delivered."""
+        poster = Poster()
+        review = SessionReview(self.store, poster.called.emit, SilentPlayer(self.clock))
+        yield review
+        review.close()
+        shiboken6.delete(poster)
 
 
 def short(name: str, phone: str) -> list[tuple[float, e.AnyEvent]]:
@@ -61,3 +72,13 @@ def short(name: str, phone: str) -> list[tuple[float, e.AnyEvent]]:
     begun = len(run.events)
     run.submit("call_type=service").answer(disposition="service").submit()
     return [(0.0 if at < begun else 40.0, event) for at, event in enumerate(run.events)]
+
+
+def erase_answers(store: SeatStore, session: str, *, everything: bool = False) -> None:
+    """Empties salt and payload, as an erasure does."""
+    kind = "" if everything else '"event":"answer_given"'
+    job = text(
+        "UPDATE event SET salt = NULL, payload = NULL "
+        "WHERE session = :session AND instr(CAST(envelope AS TEXT), :kind) > 0"
+    )
+    store._writer.submit(lambda c: c.execute(job, {"session": session, "kind": kind})).result(10)
