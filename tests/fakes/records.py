@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import shutil
+import tempfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import soundfile
 from msgspec.structs import replace
 
+from halodesk.crypto.keystore import Status, load_key
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.engine.flow import content_hash
@@ -33,6 +39,24 @@ class SetClock:
 
     def mono(self) -> float:
         return self.at
+
+
+@cache
+def _empty_seat() -> tuple[Path, tuple[bytes, Status]]:
+    folder = Path(tempfile.mkdtemp(prefix="halodesk-seat-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    store = SeatStore(folder)
+    store.seat()
+    store.close()
+    return folder, load_key(folder)
+
+
+def new_store(folder: Path) -> SeatStore:
+    """A new seat's store in `folder`: a copy, as making tables and key takes longer than a test."""
+    empty, key = _empty_seat()
+    shutil.copytree(empty, folder, dirs_exist_ok=True)
+    with patch("halodesk.store.seat_store.load_key", return_value=key):
+        return SeatStore(folder)
 
 
 def order_events() -> list[tuple[float, e.AnyEvent]]:

@@ -15,7 +15,7 @@ from halodesk.runtime.review import SilentPlayer
 from halodesk.store.review import SessionReview
 from halodesk.store.seat_store import SeatStore
 from tests.fakes.order import Run
-from tests.fakes.records import BEGAN, SetClock, keep, order_events, recording
+from tests.fakes.records import BEGAN, SetClock, keep, new_store, order_events, recording
 
 DAY = 86400.0
 
@@ -39,8 +39,7 @@ class Recorded:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store = SeatStore(folder)
-        self.store.seat()
+        self.store = new_store(folder)
         self.clock = SetClock(0.0)
         order = order_events()
         self.sound = folder / "order.flac"

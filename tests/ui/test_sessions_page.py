@@ -280,17 +280,21 @@ def test_what_was_erased_is_shown_as_erased(hands: Hands, own: Recorded) -> None
 # sound
 
 
+def playing(view: ReplayView) -> bool:
+    return view.playing
+
+
 def test_playing_moves_the_replay(hands: Hands, shared: Recorded) -> None:
     view = to_replay(hands)
-    assert hands.text("replay_sound") == "No sound device in this build"
+    assert hands.text("replay_sound").startswith("No sound device in this build")
     hands.key(Key.Key_Space)
-    assert view.playing
+    assert playing(view)
     shared.clock.at += 27.0
     hands.until(lambda: view.at_s == 27.0)
     assert words(view) == "Answer: Last name: Miller"
     assert hands.line("field:last_name").text() == "Miller"
     hands.key(Key.Key_Space)
-    assert not view.playing
+    assert not playing(view)
     shared.clock.at += 50.0
     hands.settle()
     assert view.at_s == 27.0
@@ -301,7 +305,7 @@ def test_playing_moves_the_replay(hands: Hands, shared: Recorded) -> None:
     hands.key(Key.Key_Space)
     assert view.at_s == 0.0, "from the beginning again"
     hands.key(Key.Key_1, CTRL)
-    assert not view.playing, "nothing plays behind the Desk"
+    assert not playing(view), "nothing plays behind the Desk"
 
 
 def test_seeking_in_the_recording_moves_the_replay_and_the_reverse(hands: Hands, shared: Recorded) -> None:

@@ -21,15 +21,14 @@ from halodesk.runtime.log import verify
 from halodesk.store.export import COLUMNS, export, harmless, table
 from halodesk.store.record import read
 from halodesk.store.seat_store import SeatStore
-from tests.fakes.records import keep, order_events
+from tests.fakes.records import keep, new_store, order_events
 
 EVIL = "=cmd|'/c calc'!A1"
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SeatStore]:
-    opened = SeatStore(tmp_path)
-    opened.seat()
+    opened = new_store(tmp_path)
     timed = order_events()
     keep(opened, "order", [*timed[:-1], (160.0, e.NoteAdded(text=EVIL)), timed[-1]])
     yield opened
@@ -133,8 +132,7 @@ def test_every_export_survives_an_erasure(store: SeatStore, kind: str) -> None:
 
 
 def test_a_page_shows_markup_as_text(tmp_path: Path) -> None:
-    store = SeatStore(tmp_path)
-    store.seat()
+    store = new_store(tmp_path)
     keep(store, "one", [*order_events()[:3], (5.0, e.NoteAdded(text="<script>alert(1)</script>"))])
     assert b"<script>" not in export(store.sessions, "one", "html")
     store.close()

@@ -16,7 +16,7 @@ from halodesk.store import tables as t
 from halodesk.store.search import terms
 from halodesk.store.seat_store import SeatStore
 from tests.fakes.order import CARD, Run, sample
-from tests.fakes.records import BEGAN, keep, order_events, stamped
+from tests.fakes.records import BEGAN, keep, new_store, order_events, stamped
 
 MANY = 10_000
 TOWNS = ("Santa Cruz", "Springfield", "Orlando", "Denver", "Boise")
@@ -24,8 +24,7 @@ TOWNS = ("Santa Cruz", "Springfield", "Orlando", "Denver", "Boise")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SeatStore]:
-    opened = SeatStore(tmp_path)
-    opened.seat()
+    opened = new_store(tmp_path)
     keep(opened, "order", order_events())
     run = Run(call=e.CallFacts(direction="in", number="+14155550101", sip_call_id="c"))
     run.submit("call_type=service").answer(disposition="service").submit()
@@ -89,7 +88,7 @@ def test_before_it_is_indexed_a_session_is_found_by_its_line(store: SeatStore) -
 
 def test_secrets_are_in_no_index(store: SeatStore) -> None:
     index(store)
-    words = "".join(entry for (entry,) in rows(store, "SELECT words FROM session_search"))
+    words = "".join(str(entry) for (entry,) in rows(store, "SELECT words FROM session_search"))
     assert "ocean view" in words
     assert CARD not in words
     assert found(store, "4242") == []
@@ -186,8 +185,9 @@ def many(connection: Connection) -> None:
         session, caller = f"many-{number}", f"+1202555{number:07}"
         sessions.append(
             {
-                "id": session, "number": 10 + number, "flow": "supplement-order", "version": 9, "flow_hash": flow,
-                "agent": "Ann", "caller": caller, "started_at": BEGAN + number, "ended_at": BEGAN + number + 60,
+                "id": session, "number": 10 + number, "flow": "supplement-order", "version": 9,
+                "flow_hash": flow, "agent": "Ann", "caller": caller, "started_at": BEGAN + number,
+                "ended_at": BEGAN + number + 60,
                 "disposition": "sale", "status": "ended", "recording": "",
             }
         )  # fmt: skip

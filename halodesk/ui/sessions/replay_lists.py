@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFont, QFontMetrics, QPainter
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QStyledItemDelegate, QStyleOptionViewItem
 
 from halodesk.runtime.review import MomentKind, ReplayMoment, ReplayStep
@@ -89,6 +89,11 @@ class EntryList(QListView):
         """These, with one of them marked and in sight."""
         self.entries.show_entries(entries)
         self.setCurrentIndex(self.entries.index(current, 0))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What is marked stays in sight."""
+        super().resizeEvent(event)
+        self.scrollTo(self.currentIndex())
 
 
 class _EntryDelegate(QStyledItemDelegate):

@@ -50,16 +50,14 @@ class Transport(QFrame):
         """Another session."""
         self._seconds = review.seconds
         self.line.show_review(review)
-        words = self._silent
-        if review.audio is None:
-            words = self.tr("No recording of this session")
-        elif review.audio.lost_s:
-            lost = self.tr("{seconds} s of the recording were lost to a full disk")
-            words = "  ·  ".join(filter(None, (words, lost.format(seconds=f"{review.audio.lost_s:.1f}"))))
+        audio, lost = review.audio, ""
+        if audio is not None and audio.lost_s:
+            lost = self.tr("{seconds} s lost to a full disk").format(seconds=f"{audio.lost_s:.1f}")
+        sides = self.tr("agent above, caller below") if audio is not None else ""
+        silent = self._silent if audio is not None else self.tr("No recording of this session")
         self._sign.setPixmap(pixmap("silent", "muted", 16))
-        self._sign.setVisible(bool(words))
-        self._sound.setText(words)
-        self._sound.setVisible(bool(words))
+        self._sign.setVisible(bool(silent))
+        self._sound.setText("  ·  ".join(filter(None, (silent, lost, sides))))
 
     def show_time(self, at_s: float, step: int) -> None:
         """Where the replay stands."""
