@@ -108,11 +108,7 @@ def test_a_later_fact_is_found_too(store: SeatStore) -> None:
 
 def test_what_was_erased_is_not_found_any_more(store: SeatStore) -> None:
     index(store)
-    store._writer.submit(
-        lambda connection: connection.execute(
-            text("UPDATE event SET salt = NULL, payload = NULL WHERE session = 'order' AND seq > 2")
-        )
-    ).result(10)
+    run(store, "UPDATE event SET salt = NULL, payload = NULL WHERE session = 'order' AND seq > 2")
     assert rows(store, "SELECT words FROM session_search WHERE session = 'order'") == []
     index(store)
     assert found(store, "ocean") == []
@@ -121,11 +117,7 @@ def test_what_was_erased_is_not_found_any_more(store: SeatStore) -> None:
 
 def test_an_entry_of_a_session_that_changed_meanwhile_is_not_kept(store: SeatStore) -> None:
     entries = store.search.unindexed(10)
-    store._writer.submit(
-        lambda connection: connection.execute(
-            text("UPDATE event SET salt = NULL, payload = NULL WHERE session = 'order' AND seq > 2")
-        )
-    ).result(10)
+    run(store, "UPDATE event SET salt = NULL, payload = NULL WHERE session = 'order' AND seq > 2")
     store.index(entries).result(10)
     assert rows(store, "SELECT session FROM session_search") == [("service",)]
 
@@ -211,5 +203,26 @@ def many(connection: Connection) -> None:
     connection.execute(insert(t.event), events)
 
 
+def run(store: SeatStore, statement: str) -> None:
+    store._writer.submit(lambda connection: connection.execute(text(statement))).result(10)
+
+
 def rows(store: SeatStore, query: str) -> list[tuple[object, ...]]:
     return [tuple(row) for row in store._writer.submit(lambda c: c.execute(text(query)).all()).result(10)]
+
+
+def test_a_database_of_before_is_brought_up_to_date(store: SeatStore, tmp_path: Path) -> None:
+    """As the first release left it: no table of words, no triggers."""
+    for statement in (
+        "DROP TRIGGER search_added",
+        "DROP TRIGGER search_erased",
+        "DROP TRIGGER search_deleted",
+        "DROP TABLE session_search",
+        "UPDATE alembic_version SET version_num = '0001'",
+    ):
+        run(store, statement)
+    store.close()
+    opened = SeatStore(tmp_path)
+    assert index(opened) == 2
+    assert found(opened, "ocean") == ["order"]
+    opened.close()

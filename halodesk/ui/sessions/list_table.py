@@ -27,12 +27,12 @@ _ROW = 46
 _WIDTHS: dict[Column, int] = {
     "number": 72,
     "began": 170,
-    "caller": 164,
-    "agent": 112,
+    "caller": 156,
+    "agent": 100,
     "outcome": 132,
-    "length": 84,
-    "incidents": 96,
-    "chain": 136,
+    "length": 80,
+    "incidents": 92,
+    "chain": 124,
 }
 _TABULAR = ("number", "began", "length")
 
