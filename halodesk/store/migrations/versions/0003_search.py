@@ -31,7 +31,7 @@ def upgrade() -> None:
     )
     for name, change, row in (
         ("search_added", "INSERT", "NEW"),
-        ("search_erased", "UPDATE", "NEW"),
+        ("search_erased", "UPDATE OF payload", "NEW"),
         ("search_deleted", "DELETE", "OLD"),
     ):
         op.execute(_FORGET.format(name=name, change=change, row=row))
