@@ -31,6 +31,7 @@ from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.masking import Masking
 from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState
+from halodesk.runtime.review import SilentPlayer
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.settings import Settings
@@ -38,6 +39,7 @@ from halodesk.runtime.threads import IoThread, SystemClock
 from halodesk.runtime.vault import SecretHandle, Vault, WipeReason, disable_core_dumps
 from halodesk.sip.keeper import PhoneKeeper
 from halodesk.sip.own_recorder import OwnRecorder
+from halodesk.store.review import SessionReview
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.sessions import SessionRow
 from halodesk.ui.window import MainWindow
@@ -145,7 +147,8 @@ class Seat:
             post=post,
             clock=clock,
         )
-        self.window = MainWindow(self.desk, theme=settings.theme)
+        self.review = SessionReview(self.store, post, SilentPlayer(clock))
+        self.window = MainWindow(self.desk, theme=settings.theme, review=self.review)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._resume(seat)
@@ -171,6 +174,7 @@ class Seat:
         self._masking.finish_digests()
         self._bridge.deliver()
         self._bridge.close()
+        self.review.close()
         self.store.close()  # before the loop: facts that become durable still speak to it
         self.io.close()
         self._lock.unlock()

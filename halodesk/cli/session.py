@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,6 @@ from halodesk.cli.output import Json, failing, show
 
 if TYPE_CHECKING:
     from halodesk.store.seat_store import SeatStore
-    from halodesk.store.sessions import SessionRow
 
 app = typer.Typer(help="List, check, replay and export recorded sessions.", no_args_is_help=True)
 
@@ -127,19 +127,33 @@ def replay(
     show(moments, as_json=as_json, words=lambda: "\n".join(f"{m.at_s:8.1f} s  {m.words}" for m in moments))
 
 
+class Format(StrEnum):
+    """See `halodesk.runtime.review.ExportFormat`."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    HTML = "html"
+
+
 @app.command()
 def export(
     session: Session,
     out: Annotated[Path | None, typer.Option(help="File to write (default: standard output).")] = None,
+    kind: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="jsonl: the exact record (envelope, payload, salt, leaf and head of each event); "
+            "csv: one line an event, for a spreadsheet; html: a page for reading.",
+        ),
+    ] = Format.JSONL,
     data: Data = None,
 ) -> None:
-    """The exact record as JSON Lines: envelope, payload, salt, leaf and head of each event."""
+    """One session as a file."""
     with failing(), _store(data) as store:
-        from halodesk.store.record import json_lines
+        from halodesk.store import export as exports
 
-        row: SessionRow = store.sessions.find(session)
-        text = json_lines(store.sessions.events(row.id))
         if out is None:
-            typer.echo(text, nl=False)
+            typer.echo(exports.export(store.sessions, session, kind.value), nl=False)
         else:
-            out.write_text(text, encoding="utf-8")
+            exports.write(store.sessions, session, kind.value, out)

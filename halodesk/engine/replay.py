@@ -22,9 +22,17 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     page: Page
 
 
-def frames(flow: Flow, events: Iterable[AnyEvent]) -> Iterator[Frame]:
-    """One frame an event, in order."""
+def frames(flow: Flow, events: Iterable[AnyEvent], *, gaps: bool = False) -> Iterator[Frame]:
+    """One frame an event, in order.
+
+    `gaps`: some events were erased. One that no longer fits without them (back to a step
+    whose entry is gone) leaves the state as it was.
+    """
     state = Session()
     for index, event in enumerate(events, start=1):
-        state = evolve(state, event)
+        try:
+            state = evolve(state, event)
+        except (IndexError, KeyError, ValueError):
+            if not gaps:
+                raise
         yield Frame(index=index, event=event, state=state, page=page(flow, state))

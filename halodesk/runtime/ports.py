@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
 from halodesk.engine.commands import Command, Refused
 from halodesk.engine.page import Page
 from halodesk.protocol.phone_link import CallInfo, Registration, Reply, Request
+
+if TYPE_CHECKING:
+    from halodesk.runtime import review as r
 
 Unsubscribe = Callable[[], None]
 
@@ -178,7 +182,37 @@ class SecretView(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with complete digits, in words."""
 
 
-class DeskPort(Protocol):
+class PagePort(Protocol):
+    """What a step's page needs of whoever runs it: the live desk, or a replay that takes nothing."""
+
+    @property
+    def call(self) -> CallInfo | None:
+        """The call in hand (ringing, active, or the last one until its session is closed)."""
+        ...
+
+    @property
+    def drafts(self) -> Mapping[str, Any]:
+        """Half-typed text of the current step by field, as it was left."""
+        ...
+
+    def do(self, command: Command) -> Refused | None:
+        """A wish to the session; the refusal is shown where it belongs."""
+        ...
+
+    def draft(self, field: str, raw: Any) -> None:
+        """Keep half-typed input so that a crash in mid-word loses nothing. Never for secrets."""
+        ...
+
+    def secret(self, field: str) -> SecretView: ...
+
+    def type_secret(self, field: str, digit: str) -> SecretView:
+        """One digit into the vault; ignored unless the mask is held."""
+        ...
+
+    def erase_secret(self, field: str, *, all_digits: bool = False) -> SecretView: ...
+
+
+class DeskPort(PagePort, Protocol):
     """The seat as the window sees it: plain values to show, wishes to make.
 
     Main thread only. Listeners are called on the main thread after a value has changed;
@@ -204,11 +238,6 @@ class DeskPort(Protocol):
         ...
 
     @property
-    def call(self) -> CallInfo | None:
-        """The call in hand (ringing, active, or the last one until its session is closed)."""
-        ...
-
-    @property
     def session_id(self) -> str: ...
 
     @property
@@ -219,11 +248,6 @@ class DeskPort(Protocol):
     @property
     def flow_name(self) -> str:
         """Name and version of the running flow, empty without a session."""
-        ...
-
-    @property
-    def drafts(self) -> Mapping[str, Any]:
-        """Half-typed text of the current step by field, as it was left."""
         ...
 
     @property
@@ -242,24 +266,65 @@ class DeskPort(Protocol):
 
     def dial(self, number: str) -> None: ...
 
-    def do(self, command: Command) -> Refused | None:
-        """A wish to the session; the refusal is shown where it belongs."""
-        ...
-
-    def draft(self, field: str, raw: Any) -> None:
-        """Keep half-typed input so that a crash in mid-word loses nothing. Never for secrets."""
-        ...
-
-    def secret(self, field: str) -> SecretView: ...
-
-    def type_secret(self, field: str, digit: str) -> SecretView:
-        """One digit into the vault; ignored unless the mask is held."""
-        ...
-
-    def erase_secret(self, field: str, *, all_digits: bool = False) -> SecretView: ...
-
     def dismiss(self, notice: DeskNotice) -> None: ...
 
     def close_session(self) -> None:
         """Put the ended session away; the desk is ready for the next call."""
+        ...
+
+
+# what the window needs to look at recorded sessions
+
+
+class AudioPlayer(Protocol):
+    """Plays one recording. Main thread only."""
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is heard, in words; empty where sound comes out."""
+        ...
+
+    def load(self, path: str) -> None:
+        """Another recording; empty for none."""
+        ...
+
+    def play(self, from_s: float) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def position(self) -> float:
+        """Seconds into the recording; runs on while it plays."""
+        ...
+
+
+class ReviewPort(Protocol):
+    """Recorded sessions as the window sees them.
+
+    Main thread only. The work is done on another thread; `done` is called on the main thread
+    later, in the order of the calls, with the answer or with what went wrong.
+    """
+
+    @property
+    def player(self) -> AudioPlayer: ...
+
+    def search(
+        self, query: r.SessionQuery, done: Callable[[r.SessionList | r.ReviewProblem], None]
+    ) -> None: ...
+
+    def verify(self, session: str, done: Callable[[r.ChainBadge | r.ReviewProblem], None]) -> None:
+        """Checks the hash chain of one session."""
+        ...
+
+    def open(self, session: str, done: Callable[[r.Review | r.ReviewProblem], None]) -> None:
+        """One session, ready to be stepped through; its chain is checked anew."""
+        ...
+
+    def waveform(self, session: str, done: Callable[[r.Waveform | r.ReviewProblem], None]) -> None:
+        """The recording to draw. A file that is not the one that was kept is a problem."""
+        ...
+
+    def export(
+        self, session: str, kind: r.ExportFormat, path: Path, done: Callable[[Path | r.ReviewProblem], None]
+    ) -> None:
+        """Writes the record to a file."""
         ...

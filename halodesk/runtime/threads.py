@@ -1,8 +1,9 @@
 """The threads of the seat, and the only ways from one to another.
 
-main  Qt, engine, live session     reached by `post` (a queued call, given by the window system)
-io    asyncio: phone, HTTP, mask   reached by `IoThread.submit`
-db    the one writer               reached by `store.writer.Writer.submit`
+main    Qt, engine, live session    reached by `post` (a queued call, given by the window system)
+io      asyncio: phone, HTTP, mask  reached by `IoThread.submit`
+db      the one writer              reached by `store.writer.Writer.submit`
+review  records, read and checked   reached by `store.review.SessionReview`
 """
 
 from __future__ import annotations

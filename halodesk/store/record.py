@@ -11,9 +11,8 @@ from halodesk.engine import codec, flow
 from halodesk.engine import events as e
 from halodesk.engine.errors import SessionFileError
 from halodesk.engine.events import AnyEvent
-from halodesk.engine.evolve import fold
 from halodesk.engine.flow import Flow
-from halodesk.engine.page import Page, page
+from halodesk.engine.page import Page
 from halodesk.engine.registry import field_types
 from halodesk.engine.replay import Frame, frames
 from halodesk.protocol import envelope as envelopes
@@ -31,9 +30,24 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     flow: Flow
 
     @property
+    def began(self) -> float:
+        """Unix seconds of the first event; all times of a replay count from it."""
+        return envelopes.decode(self.rows[0].envelope).wall
+
+    @property
+    def erased(self) -> int:
+        """How many events have lost their content."""
+        return len(self.rows) - len(self.events)
+
+    @property
     def last_page(self) -> Page:
         """What the agent saw last."""
-        return page(self.flow, fold(self.events))
+        *_, last = frames(self.flow, self.events, gaps=bool(self.erased))
+        return last.page
+
+
+ERASED = "erased"
+"""Kind of a moment whose content was erased."""
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,11 +81,24 @@ def timeline(record: Record) -> list[Moment]:
 
 
 def walk(record: Record) -> Iterator[tuple[Frame, Moment]]:
-    """Every event with its line; the words are empty where nobody would care."""
-    began = record.stamps[0].wall
-    for stamp, frame in zip(record.stamps, frames(record.flow, record.events), strict=True):
-        at_s, words = round(stamp.wall - began, 3), _words(record.flow, frame)
-        yield frame, Moment(at_s=at_s, kind=stamp.event, step=frame.state.step, words=words)
+    """Every event with its line; the words are empty where nobody would care.
+
+    An erased event has the frame of the one before it (the first one that is left where there is
+    none), and says that it was erased.
+    """
+    began = record.began
+    known = frames(record.flow, record.events, gaps=bool(record.erased))
+    frame = coming = next(known)
+    for row in record.rows:
+        stamp = envelopes.decode(row.envelope)
+        if row.payload is None:
+            words = f"Erased: {stamp.event.replace('_', ' ')}"
+        else:
+            frame, words = coming, _words(record.flow, coming)
+            coming = next(known, coming)
+        at_s = round(stamp.wall - began, 3)
+        kind = ERASED if row.payload is None else stamp.event
+        yield frame, Moment(at_s=at_s, kind=kind, step=frame.state.step, words=words)
 
 
 def json_lines(rows: Sequence[StoredEvent]) -> str:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from halodesk.engine import events as e
 from halodesk.runtime.log import verify
 from halodesk.runtime.paths import resources_dir
-from halodesk.store.record import Moment, Record, walk
+from halodesk.store.record import ERASED, Moment, Record, walk
 
 TEMPLATE = "templates/replay.html.jinja"
 
@@ -26,7 +26,7 @@ def render(record: Record, *, audio: str = "") -> str:
     visits: list[_Visit] = []
     before: list[Moment] = []
     for frame, moment in walk(record):
-        if isinstance(frame.event, e.StepEntered):
+        if isinstance(frame.event, e.StepEntered) and moment.kind != ERASED:
             safe = Markup(frame.page.html)  # noqa: S704  # made safe by engine.template
             visits.append(_Visit(moment.at_s, frame.page.title, safe))
             visits[-1].moments, before = before, []
@@ -38,7 +38,7 @@ def render(record: Record, *, audio: str = "") -> str:
     return template.render(
         row=record.row,
         flow=record.flow,
-        verdict=verify(record.row.id, record.rows),
+        verdict=verify(record.row.id, record.rows, closed=record.row.status == "ended"),
         visits=visits,
         cart=record.last_page.cart,
         audio=audio,

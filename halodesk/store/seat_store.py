@@ -13,7 +13,7 @@ from halodesk.crypto.keystore import Status, load_key
 from halodesk.engine.flow import Flow, content_hash, dump
 from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.ports import StorageState
-from halodesk.store import sessions
+from halodesk.store import search, sessions
 from halodesk.store.database import open_database
 from halodesk.store.writer import Writer
 
@@ -33,6 +33,7 @@ class SeatStore:
         self._engine = open_database(self.path, key)
         self._writer = Writer(self._engine, on_state)
         self.sessions = sessions.Sessions(self._engine)
+        self.search = search.Search(self._engine)
 
     def seat(self) -> str:
         """The id of this seat, made on first use."""
@@ -58,6 +59,10 @@ class SeatStore:
             document=dump(flow),
         )
         return self._writer.submit(job)
+
+    def index(self, entries: Sequence[search.Entry]) -> Future[Any]:
+        """Keep the words of sessions for searching."""
+        return self._writer.submit(partial(search.keep, entries=entries))
 
     def close(self) -> bool:
         """Write what is queued, close the file. False: something could not be written in time."""

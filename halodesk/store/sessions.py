@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -153,7 +153,7 @@ class Sessions:
         """The log of one session, in order."""
         query = select(t.event).where(t.event.c.session == session).order_by(t.event.c.seq)
         with self._engine.connect() as connection:
-            return [StoredEvent(**row) for row in connection.execute(query).mappings()]
+            return [StoredEvent(**_exact(row)) for row in connection.execute(query).mappings()]
 
     def flow_document(self, content_hash: str) -> bytes:
         """The document a session ran on. Raises `SessionFileError`."""
@@ -178,3 +178,11 @@ class Sessions:
             begun = connection.execute(select(t.seat.c.sessions)).scalar() or 0
             there = connection.execute(select(func.count()).select_from(t.session)).scalar() or 0
         return int(begun), int(there)
+
+
+def _exact(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The bytes of each column: somebody who wrote into the file may have left text in their place."""
+    return {
+        name: value.encode() if isinstance(value, str) and name != "session" else value
+        for name, value in row.items()
+    }

@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     text,
 )
 
@@ -76,5 +77,15 @@ draft = Table(
     Column("raw", LargeBinary, nullable=False),
 )
 """Half-typed input of open sessions; emptied when the step is left."""
+
+session_search = Table(
+    "session_search",
+    metadata,
+    Column("session", String, ForeignKey("session.id"), primary_key=True),
+    Column("incidents", Integer, nullable=False),
+    Column("flow_name", String, nullable=False),
+    Column("words", Text, nullable=False),
+)
+"""What can be searched, made from the events; a row goes with every change of them (triggers)."""
 
 Index("session_open", session.c.status, session.c.started_at)

@@ -17,19 +17,21 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from halodesk.runtime.ports import DeskPort, Topic, Unsubscribe
+from halodesk.runtime.ports import DeskPort, ReviewPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
 from halodesk.ui.desk.call_panel import CallPanel
 from halodesk.ui.desk.context_panel import ContextPanel
 from halodesk.ui.desk.ended_page import EndedPage
 from halodesk.ui.desk.progress import Progress
-from halodesk.ui.desk.rail import Rail
+from halodesk.ui.desk.rail import DESK, SESSIONS, Rail
 from halodesk.ui.desk.ready_page import ReadyPage
+from halodesk.ui.desk.ring_band import RingBand
 from halodesk.ui.desk.shortcuts import Shortcuts
 from halodesk.ui.desk.status_bar import MaskBand, StatusBar
 from halodesk.ui.desk.step_page import StepPage
 from halodesk.ui.parts.labels import pane
 from halodesk.ui.parts.mask_words import mask_words
+from halodesk.ui.sessions.page import SessionsPage
 from halodesk.ui.theme.active import ThemeChoice, apply_theme, resolve, theme_name
 from halodesk.ui.theme.tokens import Size, Space, ThemeName
 
@@ -45,7 +47,10 @@ class MainWindow(QMainWindow):
 
     theme_changed = Signal(str)
 
-    def __init__(self, desk: DeskPort, *, theme: ThemeChoice = "system") -> None:
+    def __init__(
+        self, desk: DeskPort, *, theme: ThemeChoice = "system", review: ReviewPort | None = None
+    ) -> None:
+        """Without `review` there is no Sessions page."""
         self._restyle_to(resolve(theme))
         super().__init__()
         self.setObjectName("halodesk")
@@ -53,6 +58,8 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(720, 560)
         self.resize(1440, 900)
         self._desk = desk
+        self._review = review
+        self._sessions: SessionsPage | None = None
         self._entered: tuple[str, str, int] | None = None
         self._awaiting_paint: tuple[float, str, int] | None = None
         self._side_open = False
@@ -62,6 +69,8 @@ class MainWindow(QMainWindow):
         self._shortcuts: Shortcuts | None = None
         self.status = StatusBar()
         self.band = MaskBand()
+        self.rail = Rail(sessions=review is not None)
+        self.ring_band = RingBand()
         self.call_panel = CallPanel()
         self.banners = Banners()
         self.ready = ReadyPage()
@@ -69,8 +78,10 @@ class MainWindow(QMainWindow):
         self.step = StepPage(desk, self._render_session, self.context.notes.keep)
         self.ended = EndedPage()
         self.progress = Progress()
+        self._desk_page: QWidget = self.ready
         self._stack = QStackedWidget()
         self._middle = QWidget()
+        self._foot = QWidget()
         self._build()
         self.step.warm_up()
         self._connect()
@@ -85,7 +96,7 @@ class MainWindow(QMainWindow):
         middle = QVBoxLayout(self._middle)
         middle.setContentsMargins(0, 0, 0, 0)
         middle.setSpacing(Space.M)
-        for widget in (self.call_panel, self.banners):
+        for widget in (self.ring_band, self.call_panel, self.banners):
             middle.addWidget(widget)
         middle.addWidget(self._stack, 1)
         body = QHBoxLayout()
@@ -99,11 +110,14 @@ class MainWindow(QMainWindow):
         for pane_widget in (self.status, self.band):
             right.addWidget(pane_widget)
         right.addLayout(body, 1)
-        right.addWidget(self.progress)
+        foot = QVBoxLayout(self._foot)
+        foot.setContentsMargins(0, 0, 0, 0)
+        foot.addWidget(self.progress)
+        right.addWidget(self._foot)
         whole = QHBoxLayout()
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
-        whole.addWidget(Rail())
+        whole.addWidget(self.rail)
         whole.addLayout(right, 1)
         centre = pane("canvas")
         centre.setLayout(whole)
@@ -111,7 +125,9 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         desk = self._desk
-        self.call_panel.answer.connect(desk.answer_call)
+        self.rail.chosen.connect(self.show_page)
+        self.ring_band.answer.connect(self._answer)
+        self.call_panel.answer.connect(self._answer)
         self.call_panel.hang_up.connect(desk.hang_up)
         self.ready.dial.connect(desk.dial)
         self.ended.closed.connect(desk.close_session)
@@ -122,7 +138,9 @@ class MainWindow(QMainWindow):
             "F1": self.show_shortcuts,
             "F2": self._answer,
             "F4": self._hang_up,
-            "Alt+Left": self.step.go_back,
+            "Alt+Left": self._go_back,
+            "Ctrl+1": partial(self.show_page, DESK),
+            "Ctrl+2": partial(self.show_page, SESSIONS),
             "Ctrl+Return": self._go_on,
             "Ctrl+Enter": self._go_on,
             "Alt+N": self._write_note,
@@ -161,7 +179,7 @@ class MainWindow(QMainWindow):
 
     def _render_call(self) -> None:
         call = self._desk.call
-        self.call_panel.render_call(call)
+        self._show_call()
         self.ready.render_desk(self._desk)
         self.status.render_desk(self._desk, self._desk.page)
         ringing = call is not None and call.state == "incoming"
@@ -176,6 +194,8 @@ class MainWindow(QMainWindow):
         if self._in_session != (page is not None):
             self._in_session = page is not None
             self._fit_panes()
+            if page is not None:
+                self.show_page(DESK)  # a session that begins is worked on, wherever the agent looked
         if page is None:
             self._show_ready()
             return
@@ -186,14 +206,14 @@ class MainWindow(QMainWindow):
         self.context.render_page(page)
         self.progress.render_page(page, self._desk.flow_name, entering=entering)
         if page.ended:
-            first = self._stack.currentWidget() is not self.ended
+            first = self._desk_page is not self.ended
             self.step.leave()
             self.ended.render_page(page, self._desk)
-            self._stack.setCurrentWidget(self.ended)
+            self._put(self.ended)
             if first:
                 self.ended.focus_first()
         else:
-            self._stack.setCurrentWidget(self.step)
+            self._put(self.step)
             self.step.render_page(page, entering=entering)
         if entering:
             self._awaiting_paint = (begun, page.step, page.visit)
@@ -203,12 +223,55 @@ class MainWindow(QMainWindow):
         self.band.render_as("")
         self.progress.render_page(None, "", entering=False)
         self.ready.render_desk(self._desk)
-        if self._entered is not None or self._stack.currentWidget() is not self.ready:
+        if self._entered is not None or self._desk_page is not self.ready:
             self._entered = None
             self.step.leave()
             self.context.notes.clear()
-            self._stack.setCurrentWidget(self.ready)
+            self._put(self.ready)
         self.ready.focus_first()
+
+    # pages
+
+    @property
+    def on_sessions(self) -> bool:
+        """The Sessions page is in sight."""
+        return self._sessions is not None and self._stack.currentWidget() is self._sessions
+
+    def show_page(self, number: int) -> None:
+        """The Desk or the Sessions; the Sessions page is made when it is first wanted."""
+        if self._review is None or self.on_sessions == (number == SESSIONS):
+            return
+        if number == SESSIONS:
+            if self._sessions is None:
+                self._sessions = SessionsPage(self._review)
+                self._stack.addWidget(self._sessions)
+            self.step.flush_drafts()
+            self._stack.setCurrentWidget(self._sessions)
+            self._sessions.enter()
+        elif self._sessions is not None:
+            self._sessions.leave()
+            self._stack.setCurrentWidget(self._desk_page)
+            self._focus_desk()
+        self.rail.choose(number)
+        self._show_call()
+        self._fit_panes()
+
+    def _put(self, page: QWidget) -> None:
+        """The page of the Desk; it comes in sight when the Desk does."""
+        self._desk_page = page
+        if not self.on_sessions:
+            self._stack.setCurrentWidget(page)
+
+    def _focus_desk(self) -> None:
+        for page in (self.ready, self.step, self.ended):
+            if page is self._desk_page:
+                page.focus_first()
+
+    def _show_call(self) -> None:
+        """The call in hand; where the Desk is out of sight, one that rings takes the whole width."""
+        call = self._desk.call
+        self.ring_band.render_call(call if self.on_sessions else None)
+        self.call_panel.render_call(call if self.ring_band.isHidden() else None)
 
     def event(self, event: QEvent) -> bool:
         """Notes when a page that was entered has been painted."""
@@ -249,7 +312,14 @@ class MainWindow(QMainWindow):
     def _answer(self) -> None:
         call = self._desk.call
         if call is not None and call.state == "incoming":
+            self.show_page(DESK)
             self._desk.answer_call()
+
+    def _go_back(self) -> None:
+        if self._sessions is not None and self.on_sessions:
+            self._sessions.back()
+        else:
+            self.step.go_back()
 
     def _hang_up(self) -> None:
         call = self._desk.call
@@ -257,6 +327,8 @@ class MainWindow(QMainWindow):
             self._desk.hang_up()
 
     def _write_note(self) -> None:
+        if self.on_sessions:
+            return
         if self.context.isHidden() and self._in_session:
             self._toggle_side()
         self.context.notes.box.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -280,6 +352,8 @@ class MainWindow(QMainWindow):
         self._restyle_to(resolve(choice))
         self.status.theme.refresh()
         self.step.restyle()
+        if self._sessions is not None:
+            self._sessions.restyle()
         self._render_all()
 
     def _restyle_to(self, name: ThemeName) -> None:
@@ -296,7 +370,8 @@ class MainWindow(QMainWindow):
         self._fit_panes()
 
     def _fit_panes(self) -> None:
-        narrow, session = self.width() < _NARROW, self._in_session
+        narrow, session = self.width() < _NARROW, self._in_session and not self.on_sessions
+        self._foot.setHidden(self.on_sessions)
         self.status.side.setVisible(narrow and session)
         self.status.be_brief(self.width() < _BRIEF)
         if not narrow or not session:
@@ -315,6 +390,8 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Hands over what is half typed, and stops listening."""
         if self._leave is not None:
+            if self._sessions is not None:
+                self._sessions.leave()
             self.step.flush_drafts()
             self.context.notes.keep()
             self._leave()

@@ -11,6 +11,7 @@ import shiboken6
 from PySide6.QtCore import QAbstractAnimation, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
+from halodesk.runtime.ports import ReviewPort
 from halodesk.ui.theme.active import ThemeChoice
 from halodesk.ui.window import MainWindow
 from tests.ui.fake_desk import FakeDesk
@@ -35,13 +36,21 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_window(qapp: QApplication, desk: FakeDesk, pictures: Path) -> Iterator[Opener]:
+def review() -> ReviewPort | None:
+    """Recorded sessions; none, unless a test's own module says so."""
+    return None
+
+
+@pytest.fixture
+def open_window(
+    qapp: QApplication, desk: FakeDesk, pictures: Path, review: ReviewPort | None
+) -> Iterator[Opener]:
     """Opens windows on `desk`; afterwards no widget, timer, animation or listener may be left."""
     opened: list[MainWindow] = []
     before = set(qapp.topLevelWidgets())  # of other tests in this process: not ours to judge
 
     def open_(theme: ThemeChoice = "light", width: int = 1280, height: int = 800) -> Hands:
-        window = MainWindow(desk, theme=theme)
+        window = MainWindow(desk, theme=theme, review=review)
         opened.append(window)
         window.resize(width, height)
         window.show()

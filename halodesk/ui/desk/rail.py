@@ -2,50 +2,94 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QFont, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QFrame, QVBoxLayout, QWidget
 
+from halodesk.ui.parts.labels import set_tip
 from halodesk.ui.theme.active import colour
 from halodesk.ui.theme.fonts import font
 from halodesk.ui.theme.icons import pixmap
 from halodesk.ui.theme.tokens import Radius, Size, Space
 
+DESK, SESSIONS = 0, 1
+
 
 class Rail(QFrame):
-    """One entry now; there is nothing to switch to yet."""
+    """Emits the number of the page that was chosen."""
 
-    def __init__(self) -> None:
+    chosen = Signal(int)
+
+    def __init__(self, *, sessions: bool) -> None:
+        """`sessions`: there are recorded sessions to look at."""
         super().__init__()
         self.setProperty("pane", "rail")
         self.setFixedWidth(Size.RAIL)
+        self._group = QButtonGroup(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(Space.S, Space.M, Space.S, Space.M)
         layout.setSpacing(Space.L)
-        layout.addWidget(_Entry("brand", "", chosen=False))
-        layout.addWidget(_Entry("desk", self.tr("Desk"), chosen=True))
+        layout.addWidget(_Brand())
+        pages = [(DESK, "desk", self.tr("Desk"))]
+        pages += [(SESSIONS, "sessions", self.tr("Sessions"))] if sessions else []
+        for number, icon, words in pages:
+            entry = _Entry(icon, words)
+            entry.setObjectName(f"rail:{icon}")
+            set_tip(entry, f"Ctrl+{number + 1}")
+            self._group.addButton(entry, number)
+            layout.addWidget(entry)
         layout.addStretch(1)
+        self._group.button(DESK).setChecked(True)
+        self._group.idClicked.connect(self.chosen)
+
+    def choose(self, number: int) -> None:
+        """Marks the page that is shown; emits nothing."""
+        self._group.button(number).setChecked(True)
 
 
-class _Entry(QWidget):
-    def __init__(self, icon: str, words: str, *, chosen: bool) -> None:
+class _Brand(QWidget):
+    def __init__(self) -> None:
         super().__init__()
-        self.setFixedHeight(60 if words else 40)
-        self.setAccessibleName(words or "HaloDesk")
-        self._icon, self._words, self._chosen = icon, words, chosen
+        self.setFixedHeight(40)
+        self.setAccessibleName("HaloDesk")
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.drawPixmap((self.width() - 24) // 2, 8, pixmap("brand", "on_rail_chosen", 24))
+
+
+class _Entry(QAbstractButton):
+    def __init__(self, icon: str, words: str) -> None:
+        super().__init__()
+        self.setText(words)
+        self.setAccessibleName(words)
+        self.setCheckable(True)
+        self.setFixedHeight(60)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        # A click must not take the keys from the page; by keyboard it is Ctrl and the number.
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._icon = icon
+
+    def sizeHint(self) -> QSize:
+        return QSize(Size.RAIL - 2 * Space.S, 60)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._chosen:
+        area = QRectF(self.rect())
+        bright = self.isChecked() or self.underMouse()
+        if self.isChecked():
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colour("rail_chosen"))
-            painter.drawRoundedRect(QRectF(self.rect()), Radius.M, Radius.M)
-        size = 24
-        ink = "on_rail_chosen" if self._chosen or not self._words else "rail_text"
-        top = 10 if self._words else (self.height() - size) // 2
-        painter.drawPixmap((self.width() - size) // 2, top, pixmap(self._icon, ink, size))
+            painter.drawRoundedRect(area, Radius.M, Radius.M)
+        if self.hasFocus():
+            painter.setPen(QPen(colour("on_rail_chosen"), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(area.adjusted(2, 2, -2, -2), Radius.M - 2, Radius.M - 2)
+        ink = "on_rail_chosen" if bright else "rail_text"
+        painter.drawPixmap((self.width() - 24) // 2, 10, pixmap(self._icon, ink, 24))
         painter.setFont(font(11, QFont.Weight.DemiBold))
         painter.setPen(colour(ink))
-        area = self.rect().adjusted(0, 36, 0, 0)
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop), self._words)
+        words = self.rect().adjusted(0, 36, 0, 0)
+        painter.drawText(words, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop), self.text())

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QSizePolicy, QV
 
 from halodesk.engine import commands as c
 from halodesk.engine.page import Page
-from halodesk.runtime.ports import DeskPort, SecretView
+from halodesk.runtime.ports import PagePort, SecretView
 from halodesk.ui.desk.choices import Choices
 from halodesk.ui.desk.field_grid import FieldGrid
 from halodesk.ui.fields.base import FieldWidget
@@ -41,10 +41,19 @@ class StepPage(QFrame):
     """Renders the steps of a session, one after another, with the same widgets."""
 
     def __init__(
-        self, desk: DeskPort, refresh: Callable[[], None], before_submit: Callable[[], None]
+        self,
+        desk: PagePort,
+        refresh: Callable[[], None] = lambda: None,
+        before_submit: Callable[[], None] = lambda: None,
+        *,
+        live: bool = True,
     ) -> None:
-        """`refresh` renders the session again; `before_submit` hands over a note in writing."""
+        """`refresh` renders the session again; `before_submit` hands over a note in writing.
+
+        Not `live`: it shows what was, presses nothing and leaves the focus where it is.
+        """
         super().__init__()
+        self._live = live
         self.setProperty("pane", "page")
         self.page: Page | None = None
         self._desk = desk
@@ -61,6 +70,7 @@ class StepPage(QFrame):
         self.choices = Choices()
         self.choices.chosen.connect(self.submit)
         self.choices.back.connect(self.go_back)
+        self.choices.setEnabled(live)
         self._column = QVBoxLayout()
         self._build()
 
@@ -110,6 +120,8 @@ class StepPage(QFrame):
         self.choices.render_page(page, wait_here=not layout.big_wait)
         if entering:
             self._scroll.verticalScrollBar().setValue(0)
+        if not self._live:
+            return
         if (entering and not elsewhere) or (before is not None and self._opened_again(before, page)):
             self.focus_first()
 

@@ -36,7 +36,8 @@ class Banner(QWidget):
         self._message.setObjectName(f"{name}:message")
         self._close = Button(kind="ghost", icon="close", height=Size.BUTTON_SMALL, name=f"{name}:dismiss")
         self._close.setAccessibleName(self.tr("Dismiss this message"))
-        self._close.setVisible(dismissible)
+        if not dismissible:  # shown here, without a parent, it would be a window for a moment
+            self._close.hide()
         self._close.clicked.connect(self.dismissed)
         words = QVBoxLayout()
         words.setSpacing(2)

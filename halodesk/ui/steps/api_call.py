@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from halodesk.engine.page import Page
-from halodesk.runtime.ports import DeskPort
+from halodesk.runtime.ports import PagePort
 from halodesk.ui.parts.labels import label, set_text
 from halodesk.ui.parts.spinner import Spinner
 from halodesk.ui.steps.base import StepLayout
@@ -39,7 +39,7 @@ class ApiCallLayout(StepLayout):
         """Below the script, which the agent reads aloud meanwhile."""
         return self._card
 
-    def render(self, page: Page, desk: DeskPort) -> None:
+    def render(self, page: Page, desk: PagePort) -> None:
         """What is under way; hidden once it is done."""
         self._words.setText(page.waiting)
         more = QCoreApplication.translate("api_call", "Nothing to do for you. It goes on by itself.")

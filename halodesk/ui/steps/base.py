@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QWidget
 
 from halodesk.engine.page import FieldView, Page
-from halodesk.runtime.ports import DeskPort
+from halodesk.runtime.ports import PagePort
 from halodesk.ui.fields.base import FULL, HALF
 from halodesk.ui.fields.registry import field_widget
 
@@ -32,7 +32,7 @@ class StepLayout:
         """A widget below the fields, made once."""
         return None
 
-    def render(self, page: Page, desk: DeskPort) -> None:
+    def render(self, page: Page, desk: PagePort) -> None:
         """Fills `head` and `tail`."""
 
     def rows(self, fields: Sequence[FieldView], *, wide: bool) -> list[list[Cell]]:

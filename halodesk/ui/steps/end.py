@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QWidget
 
 from halodesk.engine.page import Page
-from halodesk.runtime.ports import DeskPort
+from halodesk.runtime.ports import PagePort
 from halodesk.ui.parts.facts import FactStrip
 from halodesk.ui.parts.words import clock
 from halodesk.ui.steps.base import StepLayout
@@ -24,7 +24,7 @@ class EndLayout(StepLayout):
         """Length of the call, how it ended, the order."""
         return self._facts
 
-    def render(self, page: Page, desk: DeskPort) -> None:
+    def render(self, page: Page, desk: PagePort) -> None:
         """From the call and the cart."""
         tr = QCoreApplication.translate
         call = desk.call

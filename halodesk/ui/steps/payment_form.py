@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from halodesk.engine.page import FieldView, Page
-from halodesk.runtime.ports import DeskPort
+from halodesk.runtime.ports import PagePort
 from halodesk.ui.fields.base import FULL, HALF
 from halodesk.ui.parts.labels import label, set_text
 from halodesk.ui.parts.mask_words import mask_words
@@ -46,7 +46,7 @@ class PaymentLayout(StepLayout):
         """Amount and mask."""
         return self._card
 
-    def render(self, page: Page, desk: DeskPort) -> None:
+    def render(self, page: Page, desk: PagePort) -> None:
         """From the cart and the mask of the session."""
         self._amount.setText(page.cart.total)
         words = mask_words(page.mask)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QWidget
 
 from halodesk.engine.page import Page
-from halodesk.runtime.ports import DeskPort
+from halodesk.runtime.ports import PagePort
 from halodesk.ui.parts.facts import FactStrip
 from halodesk.ui.parts.words import phone_words
 from halodesk.ui.steps.base import StepLayout
@@ -24,7 +24,7 @@ class StartLayout(StepLayout):
         """Name, number, dialled number, queue."""
         return self._facts
 
-    def render(self, page: Page, desk: DeskPort) -> None:
+    def render(self, page: Page, desk: PagePort) -> None:
         """From the call in hand."""
         tr = QCoreApplication.translate
         call = desk.call

@@ -26,6 +26,8 @@ _NAMES = {
     "desk": "ph.headset-fill",
     "dial": "ph.phone-outgoing-fill",
     "erase": "ph.backspace-fill",
+    "export": "ph.file-arrow-down-fill",
+    "flag": "ph.flag-fill",
     "hang_up": "ph.phone-disconnect-fill",
     "incoming": "ph.phone-incoming-fill",
     "info": "ph.info-fill",
@@ -33,10 +35,14 @@ _NAMES = {
     "light": "ph.sun-fill",
     "lock": "ph.lock-key-fill",
     "note": "ph.note-pencil-fill",
+    "pause": "ph.pause-fill",
     "person": "ph.user-fill",
+    "play": "ph.play-fill",
     "sealed": "ph.check-circle-fill",
     "secure": "ph.shield-check-fill",
+    "sessions": "ph.clock-counter-clockwise-bold",
     "side": "ph.columns-fill",
+    "silent": "ph.speaker-slash-fill",
     "warning": "ph.warning-fill",
 }
 

@@ -11,7 +11,9 @@ from halodesk.ui.theme.tokens import Colours, Radius, Space, Type
 
 def stylesheet(colours: Colours) -> str:
     """Style sheet of the application."""
-    return "\n".join((_labels(colours), _panes(colours), _inputs(colours), _scrolling(colours)))
+    return "\n".join(
+        (_labels(colours), _panes(colours), _inputs(colours), _lists(colours), _scrolling(colours))
+    )
 
 
 def _labels(c: Colours) -> str:
@@ -86,6 +88,17 @@ def _inputs(c: Colours) -> str:
     QComboBox QAbstractItemView::item:selected {{ background: {c.accent_soft}; color: {c.accent_ink}; }}
     QTextBrowser {{ background: transparent; border: none; color: {c.text};
         selection-background-color: {c.accent}; selection-color: {c.on_accent}; }}
+    """
+
+
+def _lists(c: Colours) -> str:
+    return f"""
+    QTableView, QListView[role="list"] {{ background: transparent; border: none; outline: none;
+        color: {c.text}; font-size: {Type.BODY}px; selection-background-color: transparent; }}
+    QHeaderView {{ background: transparent; border: none; }}
+    QHeaderView::section {{ background: transparent; color: {c.muted}; border: none;
+        border-bottom: 1px solid {c.border}; padding: 0 {Space.M}px; font-size: {Type.CAPTION}px;
+        font-weight: 600; }}
     """
 
 
