@@ -20,6 +20,9 @@ PJSIP_TRANSPORT_UDP: int
 PJSUA_CALL_MEDIA_ACTIVE: int
 PJSUA_CALL_MEDIA_REMOTE_HOLD: int
 PJSUA_INVALID_ID: int
+PJSIP_EVENT_RX_MSG: int
+PJSIP_EVENT_TX_MSG: int
+PJSIP_EVENT_TSX_STATE: int
 
 class Error(Exception):
     status: int
@@ -153,6 +156,32 @@ class SipRxData:
     wholeMsg: str
     srcAddress: str
 
+class SipTxData:
+    wholeMsg: str
+
+class _TsxStateSource:
+    rdata: SipRxData
+    tdata: SipTxData
+
+class TsxStateEvent:
+    src: _TsxStateSource
+    type: int
+
+class TxMsgEvent:
+    tdata: SipTxData
+
+class RxMsgEvent:
+    rdata: SipRxData
+
+class SipEventBody:
+    tsxState: TsxStateEvent
+    txMsg: TxMsgEvent
+    rxMsg: RxMsgEvent
+
+class SipEvent:
+    type: int
+    body: SipEventBody
+
 class OnRegStateParam:
     status: int
     code: int
@@ -191,6 +220,7 @@ class CallMediaInfo:
 class CallInfo:
     state: int
     callIdString: str
+    remoteContact: str
     lastStatusCode: int
     lastReason: str
     media: list[CallMediaInfo]
@@ -199,7 +229,9 @@ class StreamInfo:
     codecName: str
     codecClockRate: int
 
-class OnCallStateParam: ...
+class OnCallStateParam:
+    e: SipEvent
+
 class OnCallMediaStateParam: ...
 
 class OnCallTransferRequestParam:

@@ -19,6 +19,9 @@ import msgspec
 PROTOCOL_VERSION = 1
 """Raised when a message changes its meaning; new optional keys do not raise it."""
 
+RESTART_LEASE = "restart"
+"""Held by a phone started masked, until the seat gives it back."""
+
 CallState = Literal["incoming", "outgoing", "early", "connecting", "active", "ended"]
 RegistrationState = Literal["unregistered", "registering", "registered", "failed"]
 
@@ -86,6 +89,12 @@ class CallInfo(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """In words a person understands; `code` is the SIP status."""
     recording: Recording | None = None
+    local_tag: str = ""
+    remote_tag: str = ""
+    remote_target: str = ""
+    """With the Call-ID these name the dialogue (RFC 3261, 12); set once the call is answered."""
+    rescued_from: str = ""
+    """Call-ID under which a phone that died held this call (`Rescue`)."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +159,16 @@ class AnswerCall(_Message, frozen=True, tag="answer_call"):
 class HangUp(_Message, frozen=True, tag="hang_up"):
     call: str
     code: int = 0
+
+
+class Rescue(_Message, frozen=True, tag="rescue"):
+    """Take over a call of a phone that has died: INVITE with Replaces (RFC 3891).
+
+    `call` is the last that was heard of it; the call goes on under its key, with a new Call-ID
+    and a new recording. Where the PBX refuses, it comes back "ended" with the PBX's `code`.
+    """
+
+    call: CallInfo
 
 
 class Mask(_Message, frozen=True, tag="mask"):
@@ -217,7 +236,20 @@ class Fault(_Message, frozen=True, tag="fault"):
     todo: str = ""
 
 
-Request = Attach | Register | Unregister | Dial | AnswerCall | HangUp | Mask | Unmask | ReadMask | Ping | Quit
+Request = (
+    Attach
+    | Register
+    | Unregister
+    | Dial
+    | AnswerCall
+    | HangUp
+    | Rescue
+    | Mask
+    | Unmask
+    | ReadMask
+    | Ping
+    | Quit
+)
 Reply = Attached | Done | Refusal | MaskState
 Notice = RegistrationChanged | CallChanged | MaskState | Fault
 

@@ -22,12 +22,12 @@ from pathlib import Path
 import msgspec
 import pjsua2 as pj
 
-from halodesk.protocol.phone_link import CallChanged, CallInfo, CallState, Fault, Recording
+from halodesk.protocol.phone_link import CallChanged, CallInfo, CallState, Fault, MaskWindow, Recording
 from halodesk.sip.phone.account import PhoneAccount
 from halodesk.sip.phone.audio import Bridge, Bridges, SourceFactory
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.endpoint import Guard, SipThread
-from halodesk.sip.phone.invite import clean
+from halodesk.sip.phone.invite import clean, read_tags
 from halodesk.sip.phone.masks import Masks
 from halodesk.sip.phone.reasons import ended_words
 from halodesk.sip.phone.recorder import GUARD_S, Gate, Recorder
@@ -36,6 +36,8 @@ CLOSE_WAIT_S = 2.0
 
 _FORBIDDEN = 403
 _DECLINE = 603
+_NOT_THERE = frozenset({404, 484})
+"""The other side knows no such address."""
 
 _OUTGOING: dict[int, CallState] = {
     pj.PJSIP_INV_STATE_CALLING: "outgoing",
@@ -46,6 +48,14 @@ _OUTGOING: dict[int, CallState] = {
 _INCOMING: dict[int, CallState] = {
     pj.PJSIP_INV_STATE_INCOMING: "incoming",
     pj.PJSIP_INV_STATE_EARLY: "incoming",
+    pj.PJSIP_INV_STATE_CONNECTING: "connecting",
+    pj.PJSIP_INV_STATE_CONFIRMED: "active",
+}
+
+
+_RESCUED: dict[int, CallState] = {
+    pj.PJSIP_INV_STATE_CALLING: "connecting",
+    pj.PJSIP_INV_STATE_EARLY: "connecting",
     pj.PJSIP_INV_STATE_CONNECTING: "connecting",
     pj.PJSIP_INV_STATE_CONFIRMED: "active",
 }
@@ -77,7 +87,11 @@ class PhoneCall(pj.Call):
         self.recorder: Recorder | None = None
         self.gone = False
         """pjsua2 has reported the end: let go of it."""
-        self._begun = time.monotonic()
+        self.elsewhere: Callable[[], None] | None = None
+        """Tries the next address when this one is unknown to the other side; done after letting go."""
+        self._begun = time.monotonic() - max(0.0, time.time() - info.begun_at)
+        self._settled = False
+        self._told: tuple[MaskWindow, ...] = ()
         self._bridge: Bridge | None = None
         self._ended_by_us = False
 
@@ -107,16 +121,23 @@ class PhoneCall(pj.Call):
             prm.statusCode = code or _DECLINE
         self.hangup(prm)
 
+    def tell_windows(self) -> None:
+        """Tells the seat of mask windows it has not heard of."""
+        if self.recorder is not None and not self.gone and self.recorder.gate.windows() != self._told:
+            self.publish()
+
     def publish(self) -> None:
         """Tells the seat how the call stands."""
         info = self.info
         if self.recorder is not None and info.state != "ended":
-            info = msgspec.structs.replace(info, recording=self.recorder.recording())
+            recording = self.recorder.recording()
+            self._told = recording.windows
+            info = msgspec.structs.replace(info, recording=recording)
         self.kit.board.publish(CallChanged(call=info))
 
     # what pjsua2 reports
 
-    def onCallState(self, _prm: pj.OnCallStateParam) -> None:
+    def onCallState(self, prm: pj.OnCallStateParam) -> None:
         with Guard(self.kit.sip.log, "call_state"):
             state = self.getInfo()
             if not self.info.sip_call_id:
@@ -124,13 +145,12 @@ class PhoneCall(pj.Call):
             if state.state == pj.PJSIP_INV_STATE_DISCONNECTED:
                 self._finish(state.lastStatusCode, clean(state.lastReason))
                 return
-            table = _INCOMING if self.info.direction == "in" else _OUTGOING
-            new = table.get(state.state)
+            new = self._table().get(state.state)
             if new is None or new == self.info.state:
                 return
             self.info = msgspec.structs.replace(self.info, state=new)
             if new == "active":
-                self.info = msgspec.structs.replace(self.info, answered_at=self._now())
+                self._answered(clean(state.remoteContact), _message(prm.e))
                 self._settle()
             self._log(new)
             self.publish()
@@ -162,6 +182,27 @@ class PhoneCall(pj.Call):
             self.kit.bridges.give_back(self._bridge)
             self._bridge = None
 
+    def _table(self) -> dict[int, CallState]:
+        if self.info.rescued_from:
+            return _RESCUED
+        return _INCOMING if self.info.direction == "in" else _OUTGOING
+
+    def _answered(self, target: str, message: str) -> None:
+        """Notes the time, and what names the dialogue: whoever sent the INVITE is its From."""
+        caller, callee = read_tags(message)
+        ours = (caller, callee) if self._makes_the_call() else (callee, caller)
+        at = self.info.answered_at
+        self.info = msgspec.structs.replace(
+            self.info,
+            answered_at=self._now() if at is None else at,
+            local_tag=ours[0],
+            remote_tag=ours[1],
+            remote_target=target,
+        )
+
+    def _makes_the_call(self) -> bool:
+        return self.info.direction == "out" or bool(self.info.rescued_from)
+
     def _connect(self, index: int) -> None:
         audio = self.getAudioMedia(index)
         if self._bridge is None:
@@ -180,10 +221,12 @@ class PhoneCall(pj.Call):
 
     def _settle(self) -> None:
         """The call is answered and has sound: note the time, start the recorder (once)."""
-        if self._bridge is None or self.info.setup_ms is not None:
+        if self._bridge is None or self._settled:
             return
-        elapsed = (time.monotonic() - self._begun) * 1000
-        self.info = msgspec.structs.replace(self.info, setup_ms=round(elapsed, 1))
+        self._settled = True
+        if self.info.setup_ms is None:
+            elapsed = (time.monotonic() - self._begun) * 1000
+            self.info = msgspec.structs.replace(self.info, setup_ms=round(elapsed, 1))
         if self.kit.recordings is None:
             return
         gate = Gate(guard_s=self.kit.guard_s)
@@ -194,6 +237,11 @@ class PhoneCall(pj.Call):
         self._bridge.sink = self.recorder
 
     def _finish(self, code: int, phrase: str) -> None:
+        if code not in _NOT_THERE or self._settled or self._ended_by_us:
+            self.elsewhere = None
+        if self.elsewhere is not None:
+            self.gone = True
+            return
         reason = ended_words(
             by_us=self._ended_by_us,
             answered=self.info.answered_at is not None,
@@ -225,6 +273,21 @@ class PhoneCall(pj.Call):
         self.kit.sip.log.info(
             "call", call=info.key, direction=info.direction, state=state, code=info.code, codec=info.codec
         )
+
+
+def _message(event: pj.SipEvent) -> str:
+    """The SIP message that brought a change of state; empty when a timer did."""
+    body = event.body  # parts of a pj struct do not keep it alive
+    if event.type == pj.PJSIP_EVENT_TX_MSG:
+        return str(body.txMsg.tdata.wholeMsg)
+    if event.type == pj.PJSIP_EVENT_RX_MSG:
+        return str(body.rxMsg.rdata.wholeMsg)
+    if event.type == pj.PJSIP_EVENT_TSX_STATE:
+        source = body.tsxState.src
+        return str(
+            source.tdata.wholeMsg if body.tsxState.type == pj.PJSIP_EVENT_TX_MSG else source.rdata.wholeMsg
+        )
+    return ""
 
 
 class _Ending:

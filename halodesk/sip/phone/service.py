@@ -28,6 +28,7 @@ from halodesk.protocol.phone_link import (
     Refusal,
     Register,
     Request,
+    Rescue,
     Snapshot,
     Unmask,
     Unregister,
@@ -101,6 +102,8 @@ class Service:
                 self._on_sip(rid, client, lambda: self._calls.dial(request))
             case AnswerCall(call=call):
                 self._on_sip(rid, client, lambda: self._calls.answer(call))
+            case Rescue(call=info):
+                self._on_sip(rid, client, lambda: self._calls.rescue(info))
             case HangUp(call=call, code=code):
                 self._on_sip(rid, client, lambda: self._calls.hang_up(call, code))
 
@@ -142,6 +145,7 @@ class Service:
     def _masked(self, state: MaskState, rid: int, client: Client) -> None:
         client.send(_numbered(state, rid))
         self._board.publish(state, but=client.send)
+        self._sip.post(self._calls.masks_changed)
         self._sip.log.info("mask", masked=state.masked, leases=state.leases, client=client.number)
 
     def _on_sip(self, rid: int, client: Client, job: Callable[[], None]) -> None:
