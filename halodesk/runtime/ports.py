@@ -51,6 +51,10 @@ class RecorderControl(Protocol):
         """Record again. Never raises; where it fails the recorder stays masked."""
         ...
 
+    def moved(self, old: str, new: str) -> None:
+        """The call goes on under the SIP Call-ID `new`; what is masked of it stays masked."""
+        ...
+
 
 ChargeVerdict = Literal["approved", "declined", "unknown", "failed"]
 
