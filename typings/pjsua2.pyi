@@ -19,6 +19,13 @@ PJSIP_TRANSPORT_TLS: int
 PJSIP_TRANSPORT_UDP: int
 PJSUA_CALL_MEDIA_ACTIVE: int
 PJSUA_CALL_MEDIA_REMOTE_HOLD: int
+PJSUA_CALL_MEDIA_LOCAL_HOLD: int
+PJSUA_CALL_UNHOLD: int
+PJSUA_DTMF_METHOD_RFC2833: int
+PJSUA_DTMF_METHOD_SIP_INFO: int
+PJSIP_TSX_STATE_COMPLETED: int
+PJSIP_TSX_STATE_TERMINATED: int
+PJSIP_ROLE_UAC: int
 PJSUA_INVALID_ID: int
 PJSIP_EVENT_RX_MSG: int
 PJSIP_EVENT_TX_MSG: int
@@ -163,8 +170,15 @@ class _TsxStateSource:
     rdata: SipRxData
     tdata: SipTxData
 
+class SipTransaction:
+    role: int
+    method: str
+    state: int
+    statusCode: int
+
 class TsxStateEvent:
     src: _TsxStateSource
+    tsx: SipTransaction
     type: int
 
 class TxMsgEvent:
@@ -207,7 +221,11 @@ class SipHeader:
 class SipTxOption:
     headers: list[SipHeader]
 
+class CallSetting:
+    flag: int
+
 class CallOpParam:
+    opt: CallSetting
     statusCode: int
     reason: str
     txOption: SipTxOption
@@ -234,6 +252,14 @@ class OnCallStateParam:
 
 class OnCallMediaStateParam: ...
 
+class OnCallTsxStateParam:
+    e: SipEvent
+
+class CallSendDtmfParam:
+    method: int
+    digits: str
+    def __init__(self) -> None: ...
+
 class OnCallTransferRequestParam:
     statusCode: int
 
@@ -250,6 +276,10 @@ class Call:
     def answer(self, prm: CallOpParam) -> None: ...
     def hangup(self, prm: CallOpParam) -> None: ...
     def onCallState(self, prm: OnCallStateParam) -> None: ...
+    def setHold(self, prm: CallOpParam) -> None: ...
+    def reinvite(self, prm: CallOpParam) -> None: ...
+    def sendDtmf(self, param: CallSendDtmfParam) -> None: ...
+    def onCallTsxState(self, prm: OnCallTsxStateParam) -> None: ...
     def onCallMediaState(self, prm: OnCallMediaStateParam) -> None: ...
     def onCallTransferRequest(self, prm: OnCallTransferRequestParam) -> None: ...
     def onCallReplaceRequest(self, prm: OnCallReplaceRequestParam) -> None: ...

@@ -8,6 +8,8 @@ Rules:
    ends with the call. It starts masked while a lease is held (`Masks.admit`).
 3. The seat hears of the end once, when the recording is closed, or after
    `CLOSE_WAIT_S` if the disk is that slow.
+4. Hold is what the other side agreed to, not what we asked for; one request at a time. Until
+   it is off again the microphone sends nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +24,16 @@ from pathlib import Path
 import msgspec
 import pjsua2 as pj
 
-from halodesk.protocol.phone_link import CallChanged, CallInfo, CallState, Fault, MaskWindow, Recording
+from halodesk.protocol.phone_link import (
+    CallChanged,
+    CallInfo,
+    CallState,
+    DtmfMethod,
+    Fault,
+    HoldState,
+    MaskWindow,
+    Recording,
+)
 from halodesk.sip.phone.account import PhoneAccount
 from halodesk.sip.phone.audio import Bridge, Bridges, SourceFactory
 from halodesk.sip.phone.board import Board
@@ -36,6 +47,7 @@ CLOSE_WAIT_S = 2.0
 
 _FORBIDDEN = 403
 _DECLINE = 603
+_CHALLENGES = frozenset({401, 407})
 _NOT_THERE = frozenset({404, 484})
 """The other side knows no such address."""
 
@@ -91,6 +103,7 @@ class PhoneCall(pj.Call):
         """Tries the next address when this one is unknown to the other side; done after letting go."""
         self._begun = time.monotonic() - max(0.0, time.time() - info.begun_at)
         self._settled = False
+        self._hold_before: HoldState | None = None
         self._told: tuple[MaskWindow, ...] = ()
         self._bridge: Bridge | None = None
         self._ended_by_us = False
@@ -126,6 +139,36 @@ class PhoneCall(pj.Call):
         if self.recorder is not None and not self.gone and self.recorder.gate.windows() != self._told:
             self.publish()
 
+    def ask_hold(self, on: bool) -> None:
+        """Asks the other side by re-INVITE; raises `pj.Error` when it cannot be asked now."""
+        prm = pj.CallOpParam(True)  # with the default settings: without them there would be no media
+        before = self.info.hold
+        self._note_hold("pending")
+        try:
+            if on:
+                self.setHold(prm)
+            else:
+                prm.opt.flag = pj.PJSUA_CALL_UNHOLD
+                self.reinvite(prm)
+        except pj.Error:
+            self._note_hold(before)
+            raise
+        self._hold_before = before
+        self.publish()
+
+    def set_microphone(self, muted: bool) -> None:
+        """Shuts or opens the microphone."""
+        self.info = msgspec.structs.replace(self.info, microphone_muted=muted)
+        self._gate_microphone()
+        self.publish()
+
+    def press(self, digits: str, method: DtmfMethod) -> None:
+        """Sends keypad tones; raises `pj.Error` when the other side takes none in this way."""
+        prm = pj.CallSendDtmfParam()
+        prm.method = pj.PJSUA_DTMF_METHOD_SIP_INFO if method == "info" else pj.PJSUA_DTMF_METHOD_RFC2833
+        prm.digits = digits
+        self.sendDtmf(prm)
+
     def publish(self) -> None:
         """Tells the seat how the call stands."""
         info = self.info
@@ -159,12 +202,34 @@ class PhoneCall(pj.Call):
         with Guard(self.kit.sip.log, "call_media_state"):
             state = self.getInfo()  # must live as long as its vector of media is read
             for index, media in enumerate(state.media):
-                if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status in (
-                    pj.PJSUA_CALL_MEDIA_ACTIVE,
-                    pj.PJSUA_CALL_MEDIA_REMOTE_HOLD,
-                ):
+                if media.type != pj.PJMEDIA_TYPE_AUDIO:
+                    continue
+                if media.status in (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD):
                     self._connect(index)
                     break
+                if media.status == pj.PJSUA_CALL_MEDIA_LOCAL_HOLD:
+                    self._note_hold("on")
+                    self.publish()
+                    break
+
+    def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:
+        """A re-INVITE of ours that is refused leaves the call as it was."""
+        with Guard(self.kit.sip.log, "call_tsx_state"):
+            if self.info.hold != "pending" or self._hold_before is None:
+                return
+            transaction = prm.e.body.tsxState.tsx
+            ours = transaction.method == "INVITE" and transaction.role == pj.PJSIP_ROLE_UAC
+            over = transaction.state in (pj.PJSIP_TSX_STATE_COMPLETED, pj.PJSIP_TSX_STATE_TERMINATED)
+            if ours and over and transaction.statusCode >= 300 and transaction.statusCode not in _CHALLENGES:
+                self._note_hold(self._hold_before)
+                self.publish()
+                self.kit.board.publish(
+                    Fault(
+                        code="hold_refused",
+                        message="The other side did not agree to the change of hold.",
+                        todo="Try again in a moment.",
+                    )
+                )
 
     def onCallTransferRequest(self, prm: pj.OnCallTransferRequestParam) -> None:
         """The other side wants us to call somebody: never, or it could dial at our cost."""
@@ -211,19 +276,34 @@ class PhoneCall(pj.Call):
             self._bridge = self.kit.bridges.lend(
                 self.kit.source(), lambda text: log.error("audio_failed", call=key, error=text)
             )
+        self._gate_microphone()
         audio.startTransmit(self._bridge)
         self._bridge.startTransmit(audio)
         stream = self.getStreamInfo(index)
         self.info = msgspec.structs.replace(self.info, codec=f"{stream.codecName}/{stream.codecClockRate}")
+        if self._settled and self.info.hold != "off":
+            self._note_hold("off")
         if self.info.state == "active":
             self._settle()
             self.publish()
+
+    def _note_hold(self, hold: HoldState) -> None:
+        self.info = msgspec.structs.replace(self.info, hold=hold)
+        if hold != "pending":
+            self._hold_before = None
+        self._gate_microphone()
+
+    def _gate_microphone(self) -> None:
+        if self._bridge is not None:
+            self._bridge.muted = self.info.microphone_muted or self.info.hold != "off"
 
     def _settle(self) -> None:
         """The call is answered and has sound: note the time, start the recorder (once)."""
         if self._bridge is None or self._settled:
             return
         self._settled = True
+        if self.info.hold == "pending":
+            self.kit.sip.post(self._hold_again)
         if self.info.setup_ms is None:
             elapsed = (time.monotonic() - self._begun) * 1000
             self.info = msgspec.structs.replace(self.info, setup_ms=round(elapsed, 1))
@@ -235,6 +315,11 @@ class PhoneCall(pj.Call):
             _recording_path(self.kit.recordings), gate=gate, on_fault=_trouble_teller(self.kit, self.info.key)
         )
         self._bridge.sink = self.recorder
+
+    def _hold_again(self) -> None:
+        """A rescued call that was on hold; on a fresh turn, since pjsua2 is still busy answering."""
+        if not self.gone:
+            self.ask_hold(True)
 
     def _finish(self, code: int, phrase: str) -> None:
         if code not in _NOT_THERE or self._settled or self._ended_by_us:

@@ -17,7 +17,7 @@ import msgspec
 import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneRefusedError
-from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial
+from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, DtmfMethod
 from halodesk.sip.phone.account import Accounts, PhoneAccount
 from halodesk.sip.phone.call import CallKit, PhoneCall
 from halodesk.sip.phone.endpoint import MAX_CALLS, Guard, words
@@ -30,6 +30,7 @@ _URI = re.compile(r"^sips?:[^\s<>\"\x00-\x1f]{1,255}$", re.IGNORECASE)
 _HEADER = re.compile(r"^(?:X-[A-Za-z0-9-]{1,60}|Diversion|P-Asserted-Identity|Call-Info|Alert-Info)$", re.I)
 _TOKEN = re.compile(r"^[\x21-\x2b\x2d-\x3a\x3c-\x7e]{1,255}$")
 """A Call-ID or tag that breaks out of no header: no comma, semicolon, space or control sign."""
+_DIGITS = re.compile(r"^[0-9*#A-D]{1,32}$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -117,6 +118,7 @@ class Calls:
             local_tag="",
             remote_tag="",
             remote_target="",
+            hold="off" if lost.hold == "off" else "pending",  # held again before anybody is heard
             rescued_from=lost.sip_call_id,
         )
         prm = pj.CallOpParam(True)
@@ -140,6 +142,33 @@ class Calls:
             raise PhoneRefusedError(f"{code} is no code to decline a call with.", "Use one from 400 to 699.")
         call = self._get(key)
         self._operate(lambda: call.refuse_or_end(code))
+
+    def hold(self, key: str, on: bool) -> None:
+        """Puts a call on hold or takes it back; raises `PhoneRefusedError` when that cannot be now."""
+        call = self._active(key)
+        if call.info.hold == "pending":
+            raise PhoneRefusedError("The other side has not answered yet.", "Try again in a moment.")
+        if (call.info.hold == "on") is not on:
+            self._operate(lambda: call.ask_hold(on))
+
+    def set_microphone(self, key: str, muted: bool) -> None:
+        """Whether the other side hears the agent; raises `PhoneRefusedError` when the call is over."""
+        self._get(key).set_microphone(muted)
+
+    def send_dtmf(self, key: str, digits: str, method: DtmfMethod) -> None:
+        """Sends keypad tones; raises `PhoneRefusedError` when the call or the other side cannot take them."""
+        if not _DIGITS.match(digits):
+            raise PhoneRefusedError("A keypad has digits, * and # only.", "Correct the input.")
+        call = self._active(key)
+        if call.info.hold != "off":
+            raise PhoneRefusedError("The call is on hold.", "Take it back first.")
+        try:
+            call.press(digits, method)
+        except pj.Error as error:
+            self._kit.sip.log.warning("dtmf_failed", error=words(error))
+            raise PhoneRefusedError(
+                "The other side takes no keypad tones in this way.", "Ask IT to set the other way."
+            ) from None
 
     def masks_changed(self) -> None:
         """Tells the new mask windows: they are all that is left of them if this process dies."""
@@ -259,6 +288,12 @@ class Calls:
         call = self._by_key.get(key)
         if call is None or call.gone:
             raise PhoneRefusedError("This call is over.", "")
+        return call
+
+    def _active(self, key: str) -> PhoneCall:
+        call = self._get(key)
+        if call.info.state != "active":
+            raise PhoneRefusedError("This call is not connected.", "Wait until it is.")
         return call
 
     def _operate(self, step: Callable[[], None]) -> None:

@@ -20,6 +20,7 @@ from halodesk.protocol.phone_link import (
     Dial,
     Done,
     HangUp,
+    Hold,
     Mask,
     MaskState,
     Ping,
@@ -29,7 +30,10 @@ from halodesk.protocol.phone_link import (
     Register,
     Request,
     Rescue,
+    SendDtmf,
+    SetMicrophone,
     Snapshot,
+    Unhold,
     Unmask,
     Unregister,
 )
@@ -104,6 +108,14 @@ class Service:
                 self._on_sip(rid, client, lambda: self._calls.answer(call))
             case Rescue(call=info):
                 self._on_sip(rid, client, lambda: self._calls.rescue(info))
+            case Hold(call=call):
+                self._on_sip(rid, client, lambda: self._calls.hold(call, True))
+            case Unhold(call=call):
+                self._on_sip(rid, client, lambda: self._calls.hold(call, False))
+            case SetMicrophone(call=call, muted=muted):
+                self._on_sip(rid, client, lambda: self._calls.set_microphone(call, muted))
+            case SendDtmf(call=call, digits=digits, method=method):
+                self._on_sip(rid, client, lambda: self._calls.send_dtmf(call, digits, method))
             case HangUp(call=call, code=code):
                 self._on_sip(rid, client, lambda: self._calls.hang_up(call, code))
 
