@@ -90,9 +90,10 @@ class Desk(DeskFace):
         io: IoThread,
         post: Post,
         clock: Clock,
+        dtmf: link.DtmfMethod = "rfc4733",
     ) -> None:
         super().__init__(agent, account)
-        self._seat = seat
+        self._seat, self._dtmf = seat, dtmf
         self._flows, self._store, self._phone = tuple(flows), store, phone
         self._masking, self._secret_entry, self._effects = masking, secret_entry, effects
         self._io, self._post, self._clock = io, post, clock
@@ -131,6 +132,29 @@ class Desk(DeskFace):
             self.notice(DeskNotice(level="warning", message="Finish the open session first."))
             return
         self._ask(link.Dial(call=secrets.token_hex(8), account="main", to=number))
+
+    def hold(self) -> None:
+        """Keep the other side waiting."""
+        if (call := self._connected()) is not None:
+            self._ask(link.Hold(call=call.key))
+
+    def unhold(self) -> None:
+        """Take the other side back."""
+        if (call := self._connected()) is not None:
+            self._ask(link.Unhold(call=call.key))
+
+    def set_microphone(self, *, muted: bool) -> None:
+        """Whether the other side hears the agent."""
+        if (call := self._connected()) is not None:
+            self._ask(link.SetMicrophone(call=call.key, muted=muted))
+
+    def send_dtmf(self, digits: str) -> None:
+        """Press keys of the telephone's keypad."""
+        if (call := self._connected()) is not None:
+            self._ask(link.SendDtmf(call=call.key, digits=digits, method=self._dtmf))
+
+    def _connected(self) -> link.CallInfo | None:
+        return self._call if self._call is not None and self._call.state == "active" else None
 
     def _ask(self, request: link.Request) -> None:
         self._phone.send(request).add_done_callback(self._asked)
@@ -195,7 +219,7 @@ class Desk(DeskFace):
 
     def _prove_mask_again(self) -> None:
         session = self._session
-        if session is not None and session.state.mask.phase == "lost":
+        if session is not None and session.state.mask.phase in ("wanted", "held", "lost"):
             self._want_mask(session, session.state.mask.lease)
 
     def _not_rescued(self, call: link.CallInfo) -> None:
@@ -240,6 +264,8 @@ class Desk(DeskFace):
             if lost is not None and lost.key == call.key:
                 self._rescued(lost)
             self._follow(call)
+            if current is not None and current.hold != call.hold != "pending":
+                self._prove_mask_again()  # a PBX may have begun to record anew
             if self._session is None and self._owner_of(call) is None:
                 self._begin(call)
         elif call.state == "ended":

@@ -246,6 +246,20 @@ class DeskPort(Protocol):
 
     def dial(self, number: str) -> None: ...
 
+    def hold(self) -> None:
+        """Keep the other side waiting; `call.hold` says when it does."""
+        ...
+
+    def unhold(self) -> None: ...
+
+    def set_microphone(self, *, muted: bool) -> None:
+        """Whether the other side hears the agent; `call.microphone_muted` says so."""
+        ...
+
+    def send_dtmf(self, digits: str) -> None:
+        """Press keys of the telephone's keypad: digits, `*`, `#`."""
+        ...
+
     def do(self, command: Command) -> Refused | None:
         """A wish to the session; the refusal is shown where it belongs."""
         ...

@@ -142,7 +142,7 @@ class PhoneCall(pj.Call):
     def ask_hold(self, on: bool) -> None:
         """Asks the other side by re-INVITE; raises `pj.Error` when it cannot be asked now."""
         prm = pj.CallOpParam(True)  # with the default settings: without them there would be no media
-        before = self.info.hold
+        before: HoldState = "on" if self.info.hold == "on" else "off"
         self._note_hold("pending")
         try:
             if on:
@@ -152,6 +152,7 @@ class PhoneCall(pj.Call):
                 self.reinvite(prm)
         except pj.Error:
             self._note_hold(before)
+            self.publish()
             raise
         self._hold_before = before
         self.publish()

@@ -1,14 +1,15 @@
-"""The call in hand: who, how long, Answer and Hang up."""
+"""The call in hand: who, how long, what can be done with it."""
 
 from __future__ import annotations
 
 import time
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QPainter, QPaintEvent
+from PySide6.QtGui import QFont, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from halodesk.protocol.phone_link import CallInfo
+from halodesk.ui.desk.call_controls import CallControls
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.labels import elided, label, set_text
@@ -18,6 +19,9 @@ from halodesk.ui.theme.active import colour
 from halodesk.ui.theme.fonts import font
 from halodesk.ui.theme.icons import pixmap
 from halodesk.ui.theme.tokens import Space, Type
+
+_NARROW = 980
+"""Below this width the controls have no words."""
 
 
 class CallPanel(QFrame):
@@ -42,6 +46,7 @@ class CallPanel(QFrame):
         self.hang_up_button = Button(
             self.tr("Hang up"), kind="danger", icon="hang_up", hint="F4", name="hang_up"
         )
+        self.controls = CallControls()
         self.answer_button.clicked.connect(self.answer)
         self.hang_up_button.clicked.connect(self.hang_up)
         self._tick = QTimer(self)
@@ -64,6 +69,7 @@ class CallPanel(QFrame):
         layout.addSpacing(Space.XS)
         layout.addLayout(when)
         layout.addSpacing(Space.S)
+        layout.addWidget(self.controls)
         layout.addWidget(self.answer_button)
         layout.addWidget(self.hang_up_button)
         self.hide()
@@ -71,6 +77,7 @@ class CallPanel(QFrame):
     def render_call(self, call: CallInfo | None) -> None:
         """Shows the call."""
         self.call = call
+        self.controls.render_call(call)
         self.setVisible(call is not None)
         if call is None:
             self._tick.stop()
@@ -96,7 +103,17 @@ class CallPanel(QFrame):
             self._tick.start()
         self._render_time()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window the controls are signs only."""
+        super().resizeEvent(event)
+        self.controls.set_brief(self.width() < _NARROW)
+
     def _words(self, call: CallInfo) -> tuple[str, pill.Tone]:
+        if call.state == "active" and call.hold != "off":
+            waiting = call.hold == "pending"
+            return (self.tr("One moment"), pill.ACCENT) if waiting else (self.tr("On hold"), pill.WARN)
+        if call.state == "active" and call.microphone_muted:
+            return self.tr("Microphone muted"), pill.WARN
         return {
             "incoming": (self.tr("Ringing"), pill.ACCENT),
             "outgoing": (self.tr("Calling"), pill.ACCENT),
