@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 
 from halodesk.protocol.phone_link import HoldState
 from halodesk.ui.desk.keypad import Keypad
@@ -62,7 +63,7 @@ def test_the_microphone_is_muted_and_never_called_a_mask(hands: Hands) -> None:
     hands.key(Key.Key_F7)
     assert hands.desk.call is not None
     assert hands.desk.call.microphone_muted
-    assert hands.text("call_state") == "Microphone muted"
+    assert hands.text("call_state") == "Mic muted"
     muted = button(hands, "mute_microphone")
     assert muted.accessibleName() == "Open the microphone"
     for words in (muted.accessibleName(), muted.toolTip(), muted.words, hands.text("call_state")):
@@ -98,6 +99,8 @@ def test_a_narrow_window_shows_signs_with_names(hands: Hands) -> None:
     for name in ("hold_call", "mute_microphone", "open_keypad"):
         assert button(hands, name).accessibleName()
         assert button(hands, name).words == ""
+    assert button(hands, "hang_up").accessibleName() == "Hang up"
+    assert hands.find("caller", QLabel).width() > 60, "the caller's name has room"
     hands.window.resize(1440, 900)
     hands.settle()
     assert button(hands, "hold_call").words == "Hold"

@@ -22,6 +22,8 @@ from halodesk.ui.theme.tokens import Space, Type
 
 _NARROW = 980
 """Below this width the controls have no words."""
+_TIGHT = 740
+"""Below this width the button to hang up has none either."""
 
 
 class CallPanel(QFrame):
@@ -95,7 +97,7 @@ class CallPanel(QFrame):
         self._state.render_as(words, tone)
         set_text(self._codec, call.codec)
         self.answer_button.setVisible(call.state == "incoming")
-        self.hang_up_button.set_words(self.tr("Decline") if call.state == "incoming" else self.tr("Hang up"))
+        self._name_hang_up()
         self.hang_up_button.setVisible(call.state != "ended")
         if call.state == "ended":
             self._tick.stop()
@@ -104,16 +106,27 @@ class CallPanel(QFrame):
         self._render_time()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow window the controls are signs only."""
+        """The caller's name comes first: in a narrow window the buttons are signs only."""
         super().resizeEvent(event)
         self.controls.set_brief(self.width() < _NARROW)
+        self._name_hang_up()
+
+    def _name_hang_up(self) -> None:
+        ringing = self.call is not None and self.call.state == "incoming"
+        words = self.tr("Decline") if ringing else self.tr("Hang up")
+        tight = self.width() < _TIGHT and not ringing
+        self._codec.setVisible(not tight)
+        self.hang_up_button.hint = "" if tight else "F4"
+        self.hang_up_button.set_words("" if tight else words)
+        self.hang_up_button.setAccessibleName(words)
+        self.hang_up_button.setToolTip(f"{words} (F4)")
 
     def _words(self, call: CallInfo) -> tuple[str, pill.Tone]:
         if call.state == "active" and call.hold != "off":
             waiting = call.hold == "pending"
             return (self.tr("One moment"), pill.ACCENT) if waiting else (self.tr("On hold"), pill.WARN)
         if call.state == "active" and call.microphone_muted:
-            return self.tr("Microphone muted"), pill.WARN
+            return self.tr("Mic muted"), pill.WARN
         return {
             "incoming": (self.tr("Ringing"), pill.ACCENT),
             "outgoing": (self.tr("Calling"), pill.ACCENT),
