@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from halodesk.protocol.phone_link import Rescue, Unmask
-from tests.lab.pbx import Pbx
+from tests.lab.pbx import HOST, Pbx
 from tests.lab.phones import Seat, read_stereo, talk, tone_levels, write_tone
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("phone-lab")]
@@ -47,6 +48,8 @@ def test_a_call_outlives_its_phone(
     rescued = new.call("active", call.key)
     new.ask(Unmask(lease="restart"))
     talk(1.5)
+    ports = {line["port"] for line in new.log() if line["event"] == "phone_started"}
+    assert len(ports) == 1, "the PBX still finds the phone where it was"
     assert rescued.rescued_from == call.sip_call_id != rescued.sip_call_id
     assert (rescued.direction, rescued.remote_number) == (call.direction, call.remote_number)
     assert rescued.answered_at == call.answered_at
@@ -80,3 +83,14 @@ def test_a_call_the_pbx_no_longer_knows_comes_back_ended(pbx: Pbx, seats: OpenSe
     ended = new.call("ended", "lost")
     assert (ended.code, ended.rescued_from) == (481, call.sip_call_id)
     assert new.client.snapshot.calls == ()
+
+
+def test_a_port_that_somebody_else_has_taken_is_left_to_him(seats: OpenSeat) -> None:
+    seat = seats("taken")
+    port = seat.port()
+    seat.kill()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind((HOST, port))
+        new = seats("taken")
+        assert [line["port"] for line in new.log() if line["event"] == "last_port_taken"] == [port]
+        assert new.client.capabilities.max_calls
