@@ -319,3 +319,33 @@ def test_a_phone_that_dies_at_the_card_is_told_and_takes_the_digits_with_it(
         desk.hands.click("choice:")
         desk.at("confirmation")
         desk.until("no mask", lambda: desk.page.mask.phase == "none" and not desk.seat.keeper.leases)
+
+
+def test_a_call_held_at_the_card_stays_masked_and_is_proved_again(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk
+) -> None:
+    before = proof.recordings(pbx)
+    with open_desk(seat_settings(pbx, USER, gateway().base_url, flow=flow)) as desk:
+        to_payment(desk, caller, pbx)
+        desk.hands.click("hold_call")
+        desk.until("on hold", lambda: "On hold" in desk.words())
+        desk.hands.click("mute_microphone")
+        talk(desk)
+        desk.hands.click("hold_call")
+        desk.until("back", lambda: "Mic muted" in desk.words())
+        desk.hands.click("mute_microphone")
+        desk.until("open", lambda: "Connected" in desk.words())
+        desk.card(CARD)
+        desk.hands.click("choice:")
+        desk.at("confirmation")
+        talk(desk)
+        desk.hands.click("hang_up")
+        desk.at("end")
+        stamped = desk.records.stamped
+        desk.until("the recording", lambda: any(isinstance(x, e.RecordingKept) for _, x in stamped()))
+        record = desk.records.record()
+    (mine,) = proof.ours(record)
+    assert mine.leaked_frames == 0
+    assert mine.present_around
+    (gap,) = proof.gaps(marker_levels(proof.newest(pbx, before), 0, MARKER_HZ))
+    assert gap[1] - gap[0] > proof.TALK_S, "the PBX was masked through the hold"
