@@ -136,6 +136,7 @@ class Seat:
         self.desk = Desk(
             agent=settings.agent,
             account=settings.account.uri if settings.account else "",
+            dtmf=settings.account.dtmf if settings.account else "rfc4733",
             seat=seat,
             flows=flow_list,
             store=self.store,

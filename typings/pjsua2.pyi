@@ -19,7 +19,17 @@ PJSIP_TRANSPORT_TLS: int
 PJSIP_TRANSPORT_UDP: int
 PJSUA_CALL_MEDIA_ACTIVE: int
 PJSUA_CALL_MEDIA_REMOTE_HOLD: int
+PJSUA_CALL_MEDIA_LOCAL_HOLD: int
+PJSUA_CALL_UNHOLD: int
+PJSUA_DTMF_METHOD_RFC2833: int
+PJSUA_DTMF_METHOD_SIP_INFO: int
+PJSIP_TSX_STATE_COMPLETED: int
+PJSIP_TSX_STATE_TERMINATED: int
+PJSIP_ROLE_UAC: int
 PJSUA_INVALID_ID: int
+PJSIP_EVENT_RX_MSG: int
+PJSIP_EVENT_TX_MSG: int
+PJSIP_EVENT_TSX_STATE: int
 
 class Error(Exception):
     status: int
@@ -153,6 +163,39 @@ class SipRxData:
     wholeMsg: str
     srcAddress: str
 
+class SipTxData:
+    wholeMsg: str
+
+class _TsxStateSource:
+    rdata: SipRxData
+    tdata: SipTxData
+
+class SipTransaction:
+    role: int
+    method: str
+    state: int
+    statusCode: int
+
+class TsxStateEvent:
+    src: _TsxStateSource
+    tsx: SipTransaction
+    type: int
+
+class TxMsgEvent:
+    tdata: SipTxData
+
+class RxMsgEvent:
+    rdata: SipRxData
+
+class SipEventBody:
+    tsxState: TsxStateEvent
+    txMsg: TxMsgEvent
+    rxMsg: RxMsgEvent
+
+class SipEvent:
+    type: int
+    body: SipEventBody
+
 class OnRegStateParam:
     status: int
     code: int
@@ -178,7 +221,11 @@ class SipHeader:
 class SipTxOption:
     headers: list[SipHeader]
 
+class CallSetting:
+    flag: int
+
 class CallOpParam:
+    opt: CallSetting
     statusCode: int
     reason: str
     txOption: SipTxOption
@@ -191,6 +238,7 @@ class CallMediaInfo:
 class CallInfo:
     state: int
     callIdString: str
+    remoteContact: str
     lastStatusCode: int
     lastReason: str
     media: list[CallMediaInfo]
@@ -199,8 +247,18 @@ class StreamInfo:
     codecName: str
     codecClockRate: int
 
-class OnCallStateParam: ...
+class OnCallStateParam:
+    e: SipEvent
+
 class OnCallMediaStateParam: ...
+
+class OnCallTsxStateParam:
+    e: SipEvent
+
+class CallSendDtmfParam:
+    method: int
+    digits: str
+    def __init__(self) -> None: ...
 
 class OnCallTransferRequestParam:
     statusCode: int
@@ -218,6 +276,10 @@ class Call:
     def answer(self, prm: CallOpParam) -> None: ...
     def hangup(self, prm: CallOpParam) -> None: ...
     def onCallState(self, prm: OnCallStateParam) -> None: ...
+    def setHold(self, prm: CallOpParam) -> None: ...
+    def reinvite(self, prm: CallOpParam) -> None: ...
+    def sendDtmf(self, param: CallSendDtmfParam) -> None: ...
+    def onCallTsxState(self, prm: OnCallTsxStateParam) -> None: ...
     def onCallMediaState(self, prm: OnCallMediaStateParam) -> None: ...
     def onCallTransferRequest(self, prm: OnCallTransferRequestParam) -> None: ...
     def onCallReplaceRequest(self, prm: OnCallReplaceRequestParam) -> None: ...

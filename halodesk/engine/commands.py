@@ -87,6 +87,12 @@ class LoseCall(msgspec.Struct, frozen=True, kw_only=True):
     by: Literal["agent", "caller", "network"]
 
 
+class RescueCall(msgspec.Struct, frozen=True, kw_only=True):
+    """Another phone process has taken the call over, under this SIP Call-ID."""
+
+    sip_call_id: str
+
+
 class KeepRecording(msgspec.Struct, frozen=True, kw_only=True):
     """The phone closed the recording file of this session's call."""
 
@@ -124,6 +130,7 @@ Command = (
     | Resolve
     | ReportMask
     | LoseCall
+    | RescueCall
     | KeepRecording
     | AddNote
     | Restart

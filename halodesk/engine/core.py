@@ -105,6 +105,9 @@ class _Decision(Moves):
                 self.report_mask(command)
             case c.LoseCall():
                 self.lose_call(command)
+            case c.RescueCall():
+                if not self.state.call_left and command.sip_call_id != self.state.call.sip_call_id:
+                    self.emit(e.CallRescued(sip_call_id=command.sip_call_id))
             case c.KeepRecording():
                 self.keep_recording(command)
             case c.AddNote():

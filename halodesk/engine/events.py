@@ -159,8 +159,17 @@ class CallLeft(Event, frozen=True, tag="call_left"):
     by: Literal["agent", "caller", "network"]
 
 
+class CallRescued(Event, frozen=True, tag="call_rescued"):
+    """The phone process died and the next one took the call over: it goes on under this SIP Call-ID.
+
+    What follows of it is in a recording of its own.
+    """
+
+    sip_call_id: str
+
+
 class RecordingKept(Event, frozen=True, tag="recording_kept"):
-    """The finished recording of the call and its mask windows, in samples."""
+    """A finished recording of the call and its mask windows, in samples."""
 
     path: str
     sha256: str
@@ -193,4 +202,5 @@ AnyEvent = (
     | CallLeft
     | RecordingKept
     | SessionEnded
+    | CallRescued
 )

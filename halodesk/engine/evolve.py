@@ -190,6 +190,10 @@ def _call_left(state: Session, event: e.CallLeft) -> Session:
     return replace(state, call_left=event.reason or event.by)
 
 
+def _call_rescued(state: Session, event: e.CallRescued) -> Session:
+    return replace(state, call=replace(state.call, sip_call_id=event.sip_call_id))
+
+
 def _ended(state: Session, event: e.SessionEnded) -> Session:
     return replace(state, status="ended", disposition=event.disposition)
 
@@ -216,4 +220,5 @@ _FOLDS: dict[type[Any], Callable[[Session, Any], Session]] = {
     e.CallLeft: _call_left,
     e.RecordingKept: _recording,
     e.SessionEnded: _ended,
+    e.CallRescued: _call_rescued,
 }

@@ -19,7 +19,14 @@ import msgspec
 PROTOCOL_VERSION = 1
 """Raised when a message changes its meaning; new optional keys do not raise it."""
 
+RESTART_LEASE = "restart"
+"""Held by a phone started masked, until the seat gives it back."""
+
 CallState = Literal["incoming", "outgoing", "early", "connecting", "active", "ended"]
+HoldState = Literal["off", "pending", "on"]
+"""`pending`: asked for, and not answered by the other side yet."""
+DtmfMethod = Literal["rfc4733", "info"]
+"""As events in the media stream (RFC 4733), or in SIP INFO requests."""
 RegistrationState = Literal["unregistered", "registering", "registered", "failed"]
 
 
@@ -86,6 +93,16 @@ class CallInfo(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """In words a person understands; `code` is the SIP status."""
     recording: Recording | None = None
+    local_tag: str = ""
+    remote_tag: str = ""
+    remote_target: str = ""
+    """With the Call-ID these name the dialogue (RFC 3261, 12); set once the call is answered."""
+    hold: HoldState = "off"
+    """Whether we keep the other side on hold."""
+    microphone_muted: bool = False
+    """The agent cannot be heard. Has nothing to do with masks: those concern recorders."""
+    rescued_from: str = ""
+    """Call-ID under which a phone that died held this call (`Rescue`)."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +167,41 @@ class AnswerCall(_Message, frozen=True, tag="answer_call"):
 class HangUp(_Message, frozen=True, tag="hang_up"):
     call: str
     code: int = 0
+
+
+class Hold(_Message, frozen=True, tag="hold"):
+    """Put the call on hold; "on" in `CallInfo.hold` when the other side has agreed."""
+
+    call: str
+
+
+class Unhold(_Message, frozen=True, tag="unhold"):
+    call: str
+
+
+class SetMicrophone(_Message, frozen=True, tag="set_microphone"):
+    """Whether the other side hears the agent. Done at once, in this process."""
+
+    call: str
+    muted: bool
+
+
+class SendDtmf(_Message, frozen=True, tag="send_dtmf"):
+    """Keypad tones: digits, `*`, `#` and A to D."""
+
+    call: str
+    digits: str
+    method: DtmfMethod = "rfc4733"
+
+
+class Rescue(_Message, frozen=True, tag="rescue"):
+    """Take over a call of a phone that has died: INVITE with Replaces (RFC 3891).
+
+    `call` is the last that was heard of it; the call goes on under its key, with a new Call-ID
+    and a new recording. Where the PBX refuses, it comes back "ended" with the PBX's `code`.
+    """
+
+    call: CallInfo
 
 
 class Mask(_Message, frozen=True, tag="mask"):
@@ -217,7 +269,24 @@ class Fault(_Message, frozen=True, tag="fault"):
     todo: str = ""
 
 
-Request = Attach | Register | Unregister | Dial | AnswerCall | HangUp | Mask | Unmask | ReadMask | Ping | Quit
+Request = (
+    Attach
+    | Register
+    | Unregister
+    | Dial
+    | AnswerCall
+    | HangUp
+    | Hold
+    | Unhold
+    | SetMicrophone
+    | SendDtmf
+    | Rescue
+    | Mask
+    | Unmask
+    | ReadMask
+    | Ping
+    | Quit
+)
 Reply = Attached | Done | Refusal | MaskState
 Notice = RegistrationChanged | CallChanged | MaskState | Fault
 

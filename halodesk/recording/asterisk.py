@@ -76,6 +76,8 @@ class AmiRecorderControl:
         self._held: dict[str, _Held] = {}
         self._owners: dict[str, set[str]] = {}
         """Channel to the held calls it belongs to."""
+        self._gone: set[str] = set()
+        """Call-IDs whose calls go on under another one."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready = asyncio.Event()
@@ -118,6 +120,18 @@ class AmiRecorderControl:
             held.wanted = False
         return await self._bounded(sip_call_id, masking=False)
 
+    def moved(self, old: str, new: str) -> None:
+        """What is remembered of a call goes with it; a request under the old name ends by itself."""
+        self._gone.add(old)
+        held = self._held.pop(old, None)
+        if held is None:
+            return
+        self._held[new] = held
+        for uniqueid in held.uniqueids:
+            owners = self._owners.setdefault(uniqueid, set())
+            owners.discard(old)
+            owners.add(new)
+
     async def _bounded(
         self, sip_call_id: str, *, masking: bool, only_if: _Held | None = None
     ) -> RecorderAnswer:
@@ -143,13 +157,15 @@ class AmiRecorderControl:
         if not self._ready.is_set():
             raise RecorderError("The PBX manager interface is not connected.", self.problem)
         roots = await self._find(sip_call_id, deadline)
+        if sip_call_id in self._gone:
+            raise RecorderError("The call goes on under another SIP Call-ID.")
         held = self._held.setdefault(sip_call_id, _Held(wanted=masking))
         held.wanted = masking
         calls = self._pbx.calls
         outcomes: dict[str, Outcome] = {}
         while True:
             call = calls.call_of(roots) or calls.call_of(held.uniqueids)
-            if not call or calls is not self._pbx.calls:
+            if not call or calls is not self._pbx.calls or sip_call_id in self._gone:
                 raise RecorderError("The call on the PBX ended or the connection broke while it was asked.")
             self._own(sip_call_id, held, call)
             for uniqueid in held.dirty:

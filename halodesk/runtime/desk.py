@@ -3,6 +3,7 @@
 Rules:
 - Main thread only; everything from elsewhere comes in through `post`.
 - One call in hand. A second one is refused as busy.
+- The phone may die in mid-call: its successor fetches the call back (`rescue`), the session goes on.
 - A session begins when its call is answered and lives on after the call has ended, until the
   agent has finished its wrap-up and puts it away.
 - An effect, and the end of a mask, wait until the facts that ask for them are on disk.
@@ -15,28 +16,43 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
+from msgspec.structs import replace
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.engine.errors import HaloDeskError
 from halodesk.engine.flow import Flow
-from halodesk.engine.page import Page
 from halodesk.engine.pan import has_card_number
 from halodesk.engine.session import scope
 from halodesk.protocol import phone_link as link
+from halodesk.runtime import recordings
 from halodesk.runtime.campaigns import flow_for
+from halodesk.runtime.desk_face import DeskFace
 from halodesk.runtime.effects import Effects
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.masking import Masking, Report
-from halodesk.runtime.ports import Clock, DeskNotice, PhonePort, SecretView, StorageState, Topic, Unsubscribe
+from halodesk.runtime.ports import Clock, DeskNotice, PhonePort, SecretView
+from halodesk.runtime.rescue import CallRescue
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.session import EventStore, LiveSession
 from halodesk.runtime.threads import IoThread, Post
 
 _log = structlog.get_logger("desk")
+
+_FETCHING = DeskNotice(
+    level="error",
+    message="The phone stopped and is starting again. The call is still up and is being fetched back.",
+    todo="Wait a moment: the caller cannot hear you now.",
+)
+_BACK = DeskNotice(
+    level="warning",
+    message="The phone was restarted and the call is back. The caller heard a short gap.",
+    todo="Ask the caller to repeat the last words.",
+)
 
 
 class DeskStore(EventStore, Protocol):
@@ -56,7 +72,7 @@ class Resumable(Protocol):
     drafts: dict[tuple[str, str], Any]
 
 
-class Desk:
+class Desk(DeskFace):
     """See `halodesk.runtime.ports.DeskPort` for what the window may ask."""
 
     def __init__(
@@ -74,111 +90,17 @@ class Desk:
         io: IoThread,
         post: Post,
         clock: Clock,
+        dtmf: link.DtmfMethod = "rfc4733",
     ) -> None:
-        self._agent, self._account, self._seat = agent, account, seat
+        super().__init__(agent, account)
+        self._seat, self._dtmf = seat, dtmf
         self._flows, self._store, self._phone = tuple(flows), store, phone
         self._masking, self._secret_entry, self._effects = masking, secret_entry, effects
         self._io, self._post, self._clock = io, post, clock
-        self._listeners: list[Callable[[Topic], None]] = []
-        self._registration: link.Registration | None = None
-        self._phone_problem: DeskNotice | None = None
-        self._call: link.CallInfo | None = None
-        self._session: LiveSession | None = None
         self._owners: dict[str, LiveSession] = {}
         self._hung_up: set[str] = set()
+        self._rescue = CallRescue(self._phone.send, io, post, self._not_rescued)
         self._waiting: deque[Resumable] = deque()
-        self._storage = StorageState()
-        self._notices: tuple[DeskNotice, ...] = ()
-
-    # what the window shows
-
-    @property
-    def agent(self) -> str:
-        """Name of the agent at this seat."""
-        return self._agent
-
-    @property
-    def account(self) -> str:
-        """SIP address of the seat."""
-        return self._account
-
-    @property
-    def registration(self) -> link.Registration | None:
-        """State at the registrar."""
-        return self._registration
-
-    @property
-    def phone_problem(self) -> DeskNotice | None:
-        """Set while the phone process is away."""
-        return self._phone_problem
-
-    @property
-    def call(self) -> link.CallInfo | None:
-        """The call in hand."""
-        return self._call
-
-    @property
-    def session(self) -> LiveSession | None:
-        """The live session itself, for the composition root and tests."""
-        return self._session
-
-    @property
-    def session_id(self) -> str:
-        """Id of the live session, or empty."""
-        return self._session.id if self._session else ""
-
-    @property
-    def page(self) -> Page | None:
-        """The page of the live session."""
-        return self._session.page if self._session else None
-
-    @property
-    def flow_name(self) -> str:
-        """Name and version of the running flow."""
-        return f"{self._session.flow.name} · v{self._session.flow.version}" if self._session else ""
-
-    @property
-    def drafts(self) -> Mapping[str, Any]:
-        """Half-typed input of the current step, by field."""
-        if self._session is None:
-            return {}
-        here = self._session.state.step
-        return {field: raw for (step, field), raw in self._session.drafts.items() if step == here}
-
-    @property
-    def storage(self) -> StorageState:
-        """Whether everything is on disk."""
-        return self._storage
-
-    @property
-    def notices(self) -> tuple[DeskNotice, ...]:
-        """Newest last."""
-        return self._notices
-
-    def subscribe(self, listener: Callable[[Topic], None]) -> Unsubscribe:
-        """Be told of changes, on the main thread."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
-
-    def _tell(self, topic: Topic) -> None:
-        for listener in tuple(self._listeners):
-            listener(topic)
-
-    def notice(self, notice: DeskNotice) -> None:
-        """Show a sentence that belongs to no field."""
-        self._notices = (*(old for old in self._notices if old != notice), notice)[-5:]
-        self._tell("notice")
-
-    def dismiss(self, notice: DeskNotice) -> None:
-        """The agent has read it."""
-        self._notices = tuple(old for old in self._notices if old != notice)
-        self._tell("notice")
-
-    def storage_changed(self, state: StorageState) -> None:
-        """The writer's word; posted by the composition root."""
-        if state != self._storage:
-            self._storage = state
-            self._tell("storage")
 
     # calls
 
@@ -191,6 +113,8 @@ class Desk:
         """End or refuse the call in hand."""
         if self._call is not None and self._call.state != "ended":
             self._hung_up.add(self._call.key)
+            if self._rescue.call is not None:
+                return  # as soon as it is back
             code = 486 if self._call.state == "incoming" else 0
             self._ask(link.HangUp(call=self._call.key, code=code))
 
@@ -209,6 +133,29 @@ class Desk:
             return
         self._ask(link.Dial(call=secrets.token_hex(8), account="main", to=number))
 
+    def hold(self) -> None:
+        """Keep the other side waiting."""
+        if (call := self._connected()) is not None:
+            self._ask(link.Hold(call=call.key))
+
+    def unhold(self) -> None:
+        """Take the other side back."""
+        if (call := self._connected()) is not None:
+            self._ask(link.Unhold(call=call.key))
+
+    def set_microphone(self, *, muted: bool) -> None:
+        """Whether the other side hears the agent."""
+        if (call := self._connected()) is not None:
+            self._ask(link.SetMicrophone(call=call.key, muted=muted))
+
+    def send_dtmf(self, digits: str) -> None:
+        """Press keys of the telephone's keypad."""
+        if (call := self._connected()) is not None:
+            self._ask(link.SendDtmf(call=call.key, digits=digits, method=self._dtmf))
+
+    def _connected(self) -> link.CallInfo | None:
+        return self._call if self._call is not None and self._call.state == "active" else None
+
     def _ask(self, request: link.Request) -> None:
         self._phone.send(request).add_done_callback(self._asked)
 
@@ -220,10 +167,12 @@ class Desk:
 
     def phone_attached(self, snapshot: link.Snapshot) -> None:
         """The phone answers: take up what it is doing."""
-        self._phone_problem = None
         _log.info("phone_attached")
+        if self._rescue.attached(snapshot):
+            self._prove_mask_again()
+        self._phone_problem = _FETCHING if self._rescue.call is not None else None
         for registration in snapshot.registrations:
-            self._registration = registration
+            self._registered(registration)
         for call in snapshot.calls:
             if self._owner_of(call) is None and self._session is not None and self._same_call(call):
                 self._owners[call.key] = self._session
@@ -231,40 +180,60 @@ class Desk:
                 self._take_call(call)
         up = {call.key: call for call in snapshot.calls if call.state != "ended"}
         self._lose_missing_call(up)
-        self._lift_stale_masks(snapshot, up)
+        self._lift_stale_masks(up=bool(up) or self._rescue.call is not None)
         self._tell("registration")
         self._tell("call")
 
-    def _lift_stale_masks(self, snapshot: link.Snapshot, up: Mapping[str, link.CallInfo]) -> None:
-        """Leases of a life before, which no page of this one will release; never during a call."""
-        mine = self._session.state.mask.lease if self._session is not None else ""
-        for lease in snapshot.leases:
-            if lease != mine and not up:
+    def _lift_stale_masks(self, *, up: bool = True) -> None:
+        """Leases of a life before, which no page of this one will release.
+
+        During a call only that of a phone that was started again, and only when no page needs a
+        mask or ours is proved.
+        """
+        mask = self._session.state.mask if self._session is not None else None
+        mine = mask.lease if mask is not None else ""
+        settled = mask is None or mask.phase in ("none", "held")
+        for lease in self._phone.leases:
+            if (lease == link.RESTART_LEASE and settled) if up else lease != mine:
                 self._ask(link.Unmask(lease=lease))
 
     def phone_away(self, error: HaloDeskError) -> None:
-        """The phone process died: its call is gone, the session stays."""
+        """The phone process died: its call is fetched back, or gone; the session stays."""
         self._phone_problem = DeskNotice(level="error", message=error.message, todo=error.todo)
         self._registration = None
         if self._call is not None and self._call.state != "ended":
-            lost = link.CallInfo(
-                **{
-                    name: getattr(self._call, name)
-                    for name in self._call.__struct_fields__
-                    if name not in ("state", "ended_at", "reason")
-                },
-                state="ended",
-                ended_at=self._clock.wall(),
-                reason="The phone process was lost.",
-            )
-            self._take_call(lost, by="network")
+            if self._rescue.begin(self._call):
+                self._phone_problem = _FETCHING
+                self._call = replace(self._call, state="connecting")
+                self._distrust_mask()
+                self._tell("call")
+            else:
+                self._not_rescued(self._call)
         self._tell("registration")
+
+    def _distrust_mask(self) -> None:
+        mask = self._session.state.mask if self._session is not None else None
+        if self._session is not None and mask is not None and mask.phase in ("wanted", "held"):
+            words = "The phone was restarted: checking that every recording is still masked."
+            self._session.do(c.ReportMask(lease=mask.lease, phase="lost", message=words))
+
+    def _prove_mask_again(self) -> None:
+        session = self._session
+        if session is not None and session.state.mask.phase in ("wanted", "held", "lost"):
+            self._want_mask(session, session.state.mask.lease)
+
+    def _not_rescued(self, call: link.CallInfo) -> None:
+        self._rescue.settle()
+        reason = "The phone process was lost."
+        lost = replace(call, state="ended", ended_at=self._clock.wall(), reason=reason, recording=None)
+        self._keep_recording(call, torn=True)
+        self._take_call(lost, by="network")
 
     def phone_notice(self, notice: link.Notice) -> None:
         """One message of the phone."""
         match notice:
             case link.RegistrationChanged():
-                self._registration = notice.registration
+                self._registered(notice.registration)
                 _log.info("registration", state=notice.registration.state, code=notice.registration.code)
                 self._tell("registration")
             case link.CallChanged():
@@ -274,7 +243,15 @@ class Desk:
             case _:
                 pass
 
+    def _registered(self, registration: link.Registration) -> None:
+        self._registration = registration
+        self._rescue.registered(registration)
+
     def _take_call(self, call: link.CallInfo, by: str = "") -> None:
+        lost = self._rescue.call
+        if lost is not None and lost.key == call.key and call.state == "ended":
+            self._not_rescued(lost)
+            return
         current = self._call
         if current is not None and current.key != call.key and current.state != "ended":
             if call.state == "incoming":
@@ -283,8 +260,14 @@ class Desk:
         if current is not None and current.key != call.key and call.state == "ended":
             return
         self._call = call
-        if call.state == "active" and self._session is None:
-            self._begin(call)
+        if call.state == "active":
+            if lost is not None and lost.key == call.key:
+                self._rescued(lost)
+            self._follow(call)
+            if current is not None and current.hold != call.hold != "pending":
+                self._prove_mask_again()  # a PBX may have begun to record anew
+            if self._session is None and self._owner_of(call) is None:
+                self._begin(call)
         elif call.state == "ended":
             self._call_ended(call, by)
         self._tell("call")
@@ -298,36 +281,51 @@ class Desk:
         owner.do(c.LoseCall(reason=call.reason or "The call has ended.", by=who))
         for lease in self._phone.leases:  # they ended with their call: our recorder must follow
             self._ask(link.Unmask(lease=lease))
-        if call.recording is not None:
-            self._keep_recording(owner, call.recording)
+        self._keep_recording(call)
 
-    def _keep_recording(self, owner: LiveSession, recording: link.Recording) -> None:
-        def keep(digest: str) -> None:
-            owner.do(
-                c.KeepRecording(
-                    path=recording.path,
-                    sha256=digest,
-                    sample_rate=recording.sample_rate,
-                    samples=recording.samples,
-                    windows=tuple(
-                        (w.from_sample, w.to_sample if w.to_sample is not None else recording.samples)
-                        for w in recording.windows
-                    ),
-                    lost_frames=recording.lost_frames,
-                )
+    def _rescued(self, lost: link.CallInfo) -> None:
+        """The call is back in another phone, and what was recorded before is a file of its own."""
+        self._rescue.settle()
+        self._phone_problem = None
+        self._keep_recording(lost, torn=True)
+        if lost.key in self._hung_up:
+            self._ask(link.HangUp(call=lost.key))
+        self.notice(_BACK)
+        self._tell("registration")
+
+    def _follow(self, call: link.CallInfo) -> None:
+        """A rescued call has a new SIP Call-ID: session and masks go along."""
+        owner = self._owner_of(call)
+        if owner is None or not call.rescued_from:
+            return
+        old = owner.state.call.sip_call_id
+        if old != call.sip_call_id:
+            owner.do(c.RescueCall(sip_call_id=call.sip_call_id))
+            self._distrust_mask()
+            self._masking.call_moved(old, call.sip_call_id)
+            self._lift_stale_masks()
+
+    def _keep_recording(self, call: link.CallInfo, *, torn: bool = False) -> None:
+        owner = self._owner_of(call)
+        if owner is not None and call.recording is not None:
+            self._masking.digest(
+                call.recording,
+                lambda found, digest: self._post(partial(recordings.keep, owner, found, digest)),
+                torn=torn,
             )
-
-        self._masking.digest(recording.path, lambda digest: self._post(lambda: keep(digest)))
 
     def _owner_of(self, call: link.CallInfo) -> LiveSession | None:
         return self._owners.get(call.key)
 
     def _same_call(self, call: link.CallInfo) -> bool:
-        return self._session is not None and self._session.state.call.sip_call_id == call.sip_call_id
+        mine = self._session.state.call.sip_call_id if self._session is not None else ""
+        return mine != "" and mine in (call.sip_call_id, call.rescued_from)
 
     def _lose_missing_call(self, up: Mapping[str, link.CallInfo]) -> None:
         session = self._session
         if session is None or session.state.status != "running" or session.state.call_left:
+            return
+        if self._rescue.call is not None:
             return
         if session.state.call.sip_call_id and not any(self._same_call(call) for call in up.values()):
             self._masking.call_ended(session.state.call.sip_call_id)
@@ -430,6 +428,9 @@ class Desk:
                     self._want_mask(session, event.lease)
                 case e.MaskChanged(phase="held"):
                     self._masking.unlock(event.lease)
+                    self._lift_stale_masks()
+                case e.MaskChanged(phase="none"):
+                    self._lift_stale_masks()
                 case e.MaskChanged(phase="lost"):
                     self._secret_entry.lock("mask_lost")
                 case e.MaskChanged(phase="releasing"):

@@ -19,6 +19,8 @@ Rules:
   does, until a new lease wants it masked, or until `call_ended`.
 - Recorders hear one lease name for a call as long as it is masked, whichever leases come and go: some
   of them count by name.
+- A call that goes on under another SIP Call-ID (`call_moved`) takes its leases along: they are asked for
+  anew there, and nothing is unmasked on the way.
 - Nothing unmasks when we stop: `close` leaves all as it is, a crash does too.
 
 Belongs to one event loop (the io thread's). Callbacks run there, in order, at once.
@@ -173,13 +175,27 @@ class MaskLeases:
         if call is None:
             self._say(mine, "open")
             return mine.state
-        call.leases.remove(mine)
-        if call.leases:
-            self._say(mine, "open", "Recording stays paused: another page of this call needs it.")
-            return mine.state
-        call.releasing.append(mine)
-        self._turn(call, masking=False)
+        self._give_back(mine, call)
         return mine.state
+
+    def call_moved(self, old: str, new: str) -> None:
+        """The call goes on under the SIP Call-ID `new`: the phone that held it was replaced."""
+        call = self._calls.pop(old, None)
+        if call is None:
+            return
+        self._stop(call)
+        controls = [recorder.control for recorder in call.recorders.values()]
+        for control in controls:
+            control.moved(old, new)
+        there = self._calls.setdefault(new, _Call(new, call.token))
+        held, call.leases = call.leases, []
+        given_back, call.releasing = call.releasing, []
+        for mine in (*held, *given_back):
+            self._join(mine, new, controls)
+        for mine in given_back:  # in the same turn: no recorder is asked to mask
+            mine.call = None
+            self._say(mine, "releasing")
+            self._give_back(mine, there)
 
     def call_ended(self, sip_call_id: str) -> None:
         """The call is over: nothing is left to mask or to unmask."""
@@ -254,6 +270,14 @@ class MaskLeases:
             recorder.not_before = 0.0
             recorder.kick.set()
         self._review(call)
+
+    def _give_back(self, mine: _Lease, call: _Call) -> None:
+        call.leases.remove(mine)
+        if call.leases:
+            self._say(mine, "open", "Recording stays paused: another page of this call needs it.")
+            return
+        call.releasing.append(mine)
+        self._turn(call, masking=False)
 
     def _without_call(self, mine: _Lease, what: str) -> None:
         if self._allow_without_call:

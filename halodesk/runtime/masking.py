@@ -11,21 +11,23 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from pathlib import Path
 from typing import Any, Literal
 
 import structlog
 
+from halodesk.protocol.phone_link import Recording
+from halodesk.runtime import recordings
 from halodesk.runtime.lease import LeaseState, MaskLeases
 from halodesk.runtime.ports import RecorderControl
 from halodesk.runtime.threads import IoThread
 from halodesk.runtime.vault import Vault, WipeReason
 
 _log = structlog.get_logger("mask")
+
+OnDigest = Callable[[Recording, str], None]
 
 Report = Callable[[Literal["held", "lost", "none"], tuple[str, ...], str, str, dict[str, int]], None]
 """Phase, confirmed by, message, what to do, positions; called on the io thread."""
@@ -71,9 +73,16 @@ class Masking:
         self._forbid("hang_up")
         self._io.call(self._leases.call_ended, sip_call_id)
 
-    def digest(self, path: str, done: Callable[[str], None]) -> None:
-        """SHA-256 (hex) of a finished file; empty when it cannot be read. Off the main thread."""
-        future = self._io.submit(self._digest(Path(path), done))
+    def call_moved(self, old: str, new: str) -> None:
+        """The call goes on under another SIP Call-ID, and so do its leases."""
+        self._io.call(self._leases.call_moved, old, new)
+
+    def digest(self, recording: Recording, done: OnDigest, *, torn: bool = False) -> None:
+        """SHA-256 (hex) of a finished file; empty when it cannot be read. Off the main thread.
+
+        `torn`: its phone died, so that length and windows are read off the file first.
+        """
+        future = self._io.submit(self._digest(recording, done, torn))
         self._digests.add(future)
         future.add_done_callback(self._digests.discard)
 
@@ -106,12 +115,7 @@ class Masking:
             self._held = ""
             self._vault.lock(reason)
 
-    async def _digest(self, path: Path, done: Callable[[str], None]) -> None:
-        def read() -> str:
-            try:
-                with path.open("rb") as file:
-                    return hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError:
-                return ""
-
-        done(await asyncio.to_thread(read))
+    async def _digest(self, recording: Recording, done: OnDigest, torn: bool) -> None:
+        if torn:
+            recording = await asyncio.to_thread(recordings.measured, recording)
+        done(recording, await asyncio.to_thread(recordings.digest_of, recording.path))

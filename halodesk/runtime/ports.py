@@ -55,6 +55,10 @@ class RecorderControl(Protocol):
         """Record again. Never raises; where it fails the recorder stays masked."""
         ...
 
+    def moved(self, old: str, new: str) -> None:
+        """The call goes on under the SIP Call-ID `new`; what is masked of it stays masked."""
+        ...
+
 
 ChargeVerdict = Literal["approved", "declined", "unknown", "failed"]
 
@@ -265,6 +269,20 @@ class DeskPort(PagePort, Protocol):
     def hang_up(self) -> None: ...
 
     def dial(self, number: str) -> None: ...
+
+    def hold(self) -> None:
+        """Keep the other side waiting; `call.hold` says when it does."""
+        ...
+
+    def unhold(self) -> None: ...
+
+    def set_microphone(self, *, muted: bool) -> None:
+        """Whether the other side hears the agent; `call.microphone_muted` says so."""
+        ...
+
+    def send_dtmf(self, digits: str) -> None:
+        """Press keys of the telephone's keypad: digits, `*`, `#`."""
+        ...
 
     def dismiss(self, notice: DeskNotice) -> None: ...
 

@@ -21,6 +21,8 @@ class SipAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     password: str = ""
     transport: str = "udp"
     allowed_peers: tuple[str, ...] = ()
+    dtmf: Literal["rfc4733", "info"] = "rfc4733"
+    """How keypad tones travel: in the sound (RFC 4733) or as SIP INFO, as the PBX wants them."""
 
 
 class Ami(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

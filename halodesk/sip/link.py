@@ -52,6 +52,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     protocol: int
     started_at: float
     """Unix seconds."""
+    sip_port: int = 0
+    """Read by the successor of a phone that died: the PBX still knows this one."""
 
 
 def endpoint_file(data_dir: Path) -> Path:

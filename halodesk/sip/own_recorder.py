@@ -30,6 +30,9 @@ class OwnRecorder:
         """Confirmed when this lease no longer holds the recorder."""
         return await self._ask(Unmask(lease=lease), lease, masked=False)
 
+    def moved(self, old: str, new: str) -> None:
+        """Nothing to do: the phone's gates belong to lease names, whatever call they shut."""
+
     async def _ask(self, request: Request, lease: str, *, masked: bool) -> RecorderAnswer:
         client = self._client()
         if client is None:

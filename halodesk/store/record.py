@@ -158,6 +158,8 @@ def _words(known: Flow, frame: Frame) -> str:
             return f"Incident: {event.message}"
         case e.CallLeft():
             return f"The call ended ({event.by}): {event.reason}"
+        case e.CallRescued():
+            return "The phone was restarted in mid-call; the call was fetched back"
         case e.RecordingKept():
             seconds = event.samples / event.sample_rate
             return f"Recording kept: {seconds:.1f} s, {len(event.windows)} masked windows"

@@ -129,6 +129,10 @@ class MainWindow(QMainWindow):
         self.ring_band.answer.connect(self._answer)
         self.call_panel.answer.connect(self._answer)
         self.call_panel.hang_up.connect(desk.hang_up)
+        self.call_panel.controls.hold.connect(desk.hold)
+        self.call_panel.controls.unhold.connect(desk.unhold)
+        self.call_panel.controls.microphone.connect(lambda muted: desk.set_microphone(muted=muted))
+        self.call_panel.controls.keys.connect(desk.send_dtmf)
         self.ready.dial.connect(desk.dial)
         self.ended.closed.connect(desk.close_session)
         self.status.theme_wanted.connect(self.toggle_theme)
@@ -138,6 +142,9 @@ class MainWindow(QMainWindow):
             "F1": self.show_shortcuts,
             "F2": self._answer,
             "F4": self._hang_up,
+            "F6": self.call_panel.controls.toggle_hold,
+            "F7": self.call_panel.controls.toggle_microphone,
+            "F8": self.call_panel.controls.open_keypad,
             "Alt+Left": self._go_back,
             "Ctrl+1": partial(self.show_page, DESK),
             "Ctrl+2": partial(self.show_page, SESSIONS),

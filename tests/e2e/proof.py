@@ -68,13 +68,17 @@ def spans(record: Record) -> list[Span]:
 
 
 def kept(record: Record) -> e.RecordingKept:
-    """The finished recording of a session."""
-    return next(event for event in record.events if isinstance(event, e.RecordingKept))
+    """The last finished recording of a session."""
+    return [event for event in record.events if isinstance(event, e.RecordingKept)][-1]
 
 
 def ours(record: Record) -> list[Window]:
     """Each masked window of our own file, measured."""
-    recording = kept(record)
+    return measured(kept(record))
+
+
+def measured(recording: e.RecordingKept) -> list[Window]:
+    """Each masked window of one file of ours."""
     levels = marker_levels(Path(recording.path), 1, MARKER_HZ)
     return [
         window(levels, begin / recording.sample_rate, end / recording.sample_rate)

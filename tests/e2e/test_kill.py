@@ -13,10 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from halodesk.demo.caller import MARKER_HZ
 from halodesk.demo.gateway.child import GatewayChild
 from halodesk.demo.lab import free_port
+from halodesk.demo.measure import marker_levels
 from halodesk.engine import events as e
 from halodesk.runtime.settings import Settings
+from halodesk.store.record import Record
 from tests.e2e import leak_scan, proof
 from tests.e2e.caller import Caller
 from tests.e2e.conftest import seat_settings
@@ -92,6 +95,11 @@ def to_payment(seat: XSeat) -> None:
     fill_gather(seat)
     seat.type("jordan@example.com")
     seat.key("ctrl+Return")
+    from_offer_to_payment(seat)
+
+
+def from_offer_to_payment(seat: XSeat) -> None:
+    """From the main offer to the payment page, mask held."""
     seat.records.at("main_offer")
     seat.key("alt+1")
     seat.records.at("upsell")
@@ -303,7 +311,87 @@ def test_window_and_phone_killed_at_the_card_lead_to_the_wrap_up_without_a_mask(
     desk.records.wait("the end of the session", e.SessionEnded)
 
 
-def test_a_phone_killed_in_mid_call_is_replaced_and_the_next_call_works(
+def test_a_phone_killed_in_mid_call_is_replaced_and_the_call_goes_on(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat, tmp_path: Path
+) -> None:
+    before = proof.recordings(pbx)
+    desk = seat(seat_settings(pbx, "1001", gateway().base_url))
+    number = take_call(desk, caller, pbx, "1001")
+    fill_gather(desk)
+    proof.talk()
+    os.kill(phone_pids(desk.folder)[-1], signal.SIGKILL)
+    _, rescued = desk.records.wait("the call back", e.CallRescued)
+    assert isinstance(rescued, e.CallRescued)
+    assert len(phone_pids(desk.folder)) == 2
+    assert desk.records.steps()[-1] == "gather"
+
+    desk.type("jordan@example.com")  # the page was never left
+    desk.key("ctrl+Return")
+    from_offer_to_payment(desk)
+    proof.talk()
+    pay(desk, CARD)
+    finish(desk)
+    assert not caller.up(number)
+    assert desk.records.count() == 1
+    (charge,) = charges(tmp_path / LEDGER)
+    assert charge.status == "approved"
+    record = desk.records.record()
+    first, second = [event for event in record.events if isinstance(event, e.RecordingKept)]
+    assert first.path != second.path
+    assert (len(first.windows), first.samples > 8000) == (0, True)
+    (mine,) = proof.ours(record)
+    assert mine.leaked_frames == 0
+    assert mine.present_around, "the new phone does not stay masked"
+    assert_masked_once(pbx, before, record)
+
+
+def assert_masked_once(pbx: Pbx, before: set[Path], record: Record) -> None:
+    """The PBX's one file of the call is silent while the card was taken, and at no other time.
+
+    It goes on over the phone's death: our files begin anew and cannot be laid beside it.
+    """
+    (span,) = proof.spans(record)
+    (gap,) = proof.gaps(marker_levels(proof.newest(pbx, before), 0, MARKER_HZ))
+    assert gap[1] - gap[0] > span.left - span.held - proof.PBX_ON_ITS_WAY_S
+
+
+def test_a_phone_killed_at_the_card_unlocks_it_only_when_all_recorders_are_proved_again(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat, tmp_path: Path
+) -> None:
+    before = proof.recordings(pbx)
+    desk = seat(seat_settings(pbx, "1007", gateway().base_url))
+    take_call(desk, caller, pbx, "1007")
+    to_payment(desk)
+    proof.talk()
+    desk.type(CARD[:8])
+    os.kill(phone_pids(desk.folder)[-1], signal.SIGKILL)
+    lost = desk.records.mask("lost")
+    back, _ = desk.records.wait("the call back", e.CallRescued)
+    held = until("the mask", lambda: last_mask(desk, "held", back.wall))
+    assert lost.wall <= back.wall <= held
+    desk.records.wait("the mask", e.MaskChanged, lambda event: event.phase == "held", count=2)
+    pay(desk, OTHER_CARD)
+    finish(desk)
+    (charge,) = charges(tmp_path / LEDGER)
+    assert charge.last4 == OTHER_CARD[-4:], "the eight digits were gone"
+    record = desk.records.record()
+    first, second = [event for event in record.events if isinstance(event, e.RecordingKept)]
+    assert first.windows[-1][1] == first.samples, "masked to its very end"
+    assert second.windows[0][0] == 0, "masked from its very beginning"
+    for kept in (first, second):
+        for found in proof.measured(kept):
+            assert found.leaked_frames == 0
+    assert_masked_once(pbx, before, record)
+
+
+def last_mask(seat: XSeat, phase: str, after: float) -> float | None:
+    """When the mask came into a phase after a time, if it did and is still in it."""
+    changed = [(s.wall, m.phase) for s, m in seat.records.stamped() if isinstance(m, e.MaskChanged)]
+    wall, now = changed[-1]
+    return wall if now == phase and wall >= after else None
+
+
+def test_a_call_that_cannot_be_fetched_back_is_lost_and_the_next_one_works(
     pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat
 ) -> None:
     # On a fixed port: a phone that comes back on another one leaves the dead one's address at the PBX,
@@ -312,20 +400,26 @@ def test_a_phone_killed_in_mid_call_is_replaced_and_the_next_call_works(
     take_call(desk, caller, pbx, "1006")
     desk.key("alt+1")
     desk.records.at("gather")
-    os.kill(phone_pids(desk.folder)[-1], signal.SIGKILL)
-
+    (phone,) = phone_pids(desk.folder)
+    os.kill(phone, signal.SIGSTOP)  # it does not hear that the PBX ends the call
+    pbx.cli("channel request hangup all")
+    until("no call", lambda: "PJSIP/1006" not in pbx.cli("core show channels concise") or None)
+    os.kill(phone, signal.SIGKILL)
     desk.records.at("end")
+    caller.call("ended", "91006")
     until("a new phone", lambda: len(phone_pids(desk.folder)) == 2 or None)
     assert any(line["event"] == "phone_lost" for line in desk.log())
     _, left = desk.records.wait("the end of the call", e.CallLeft)
     assert isinstance(left, e.CallLeft)
     assert (left.by, left.reason) == ("network", "The phone process was lost.")
+    _, kept = desk.records.wait("what was recorded", e.RecordingKept)
+    assert isinstance(kept, e.RecordingKept)
+    assert kept.samples > 0
     desk.registered()
     desk.type("Call")
     desk.key("ctrl+Return")
     desk.records.wait("the end of the session", e.SessionEnded)
     desk.key("Return")
-    caller.hang_up("91006")
 
     before = proof.recordings(pbx)
     caller.dial("91006", key="next", account="1002")

@@ -18,6 +18,7 @@ from halodesk.demo.gateway.child import GatewayChild
 from halodesk.demo.lab import free_port
 from halodesk.demo.measure import marker_levels
 from halodesk.engine import events as e
+from halodesk.protocol.phone_link import RESTART_LEASE
 from halodesk.runtime.settings import Settings
 from tests.e2e import proof
 from tests.e2e.caller import Caller
@@ -325,21 +326,55 @@ def test_a_phone_that_dies_at_the_card_is_told_and_takes_the_digits_with_it(
     with open_desk(seat_settings(pbx, USER, gateway().base_url, flow=flow)) as desk:
         to_payment(desk, caller, pbx, talking=False)
         desk.hands.type("field:card_number", CARD[:8])
-        told: list[str] = []
+        told: list[tuple[str, bool]] = []
 
         def listen(topic: str) -> None:
             if topic == "registration" and desk.seat.desk.phone_problem is not None:
-                told.append(desk.words())
+                told.append((desk.words(), desk.locked()))
 
         desk.seat.desk.subscribe(listen)
         os.kill(phone_pids(desk.folder)[-1], signal.SIGKILL)
-        desk.at("end")
-        desk.until(
-            "the phone again",
-            lambda: len(phone_pids(desk.folder)) == 2 and desk.seat.keeper.client is not None,
-        )
-        desk.until("no mask", lambda: desk.page.mask.phase == "none" and not desk.seat.keeper.leases)
+        desk.until("the call back", lambda: "the call is back" in desk.words())
         assert told
-        assert "The phone has ended." in told[0]
-        assert "The phone process was lost." in desk.words()
-        assert "The phone has ended." not in desk.words(), "the words go when the phone is back"
+        assert "The phone stopped and is starting again." in told[0][0]
+        assert told[0][1], "locked and blank as soon as the agent is told"
+        assert "is being fetched back" not in desk.words(), "the words go when the call is back"
+        desk.until("the mask", desk.unlocked)
+        desk.until("the new phone masked for the page", lambda: RESTART_LEASE not in desk.seat.keeper.leases)
+        assert desk.seat.keeper.leases != ()
+        assert desk.page.step == "payment"
+        assert caller.client.snapshot.calls[0].state == "active"
+        desk.card(OTHER_CARD)
+        desk.hands.click("choice:")
+        desk.at("confirmation")
+        desk.until("no mask", lambda: desk.page.mask.phase == "none" and not desk.seat.keeper.leases)
+
+
+def test_a_call_held_at_the_card_stays_masked_and_is_proved_again(
+    pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk
+) -> None:
+    before = proof.recordings(pbx)
+    with open_desk(seat_settings(pbx, USER, gateway().base_url, flow=flow)) as desk:
+        to_payment(desk, caller, pbx)
+        desk.hands.click("hold_call")
+        desk.until("on hold", lambda: "On hold" in desk.words())
+        desk.hands.click("mute_microphone")
+        talk(desk)
+        desk.hands.click("hold_call")
+        desk.until("back", lambda: "Mic muted" in desk.words())
+        desk.hands.click("mute_microphone")
+        desk.until("open", lambda: "Connected" in desk.words())
+        desk.card(CARD)
+        desk.hands.click("choice:")
+        desk.at("confirmation")
+        talk(desk)
+        desk.hands.click("hang_up")
+        desk.at("end")
+        stamped = desk.records.stamped
+        desk.until("the recording", lambda: any(isinstance(x, e.RecordingKept) for _, x in stamped()))
+        record = desk.records.record()
+    (mine,) = proof.ours(record)
+    assert mine.leaked_frames == 0
+    assert mine.present_around
+    (gap,) = proof.gaps(marker_levels(proof.newest(pbx, before), 0, MARKER_HZ))
+    assert gap[1] - gap[0] > proof.TALK_S, "the PBX was masked through the hold"

@@ -80,6 +80,9 @@ class FakeRecorder:
     async def unmask(self, sip_call_id: str, lease: str) -> RecorderAnswer:
         return await self._ask("unmask", sip_call_id, lease)
 
+    def moved(self, old: str, new: str) -> None:
+        self.asked.append(("moved", old, new))
+
     async def _ask(self, what: str, sip_call_id: str, lease: str) -> RecorderAnswer:
         self.asked.append((what, sip_call_id, lease))
         self.times.append(asyncio.get_running_loop().time())

@@ -33,6 +33,11 @@ class FakeRecorder:
             self.masked.pop(sip_call_id, None)
         return self._answer()
 
+    def moved(self, old: str, new: str) -> None:
+        """The call's mask is that of its new Call-ID."""
+        if old in self.masked:
+            self.masked[new] = self.masked.pop(old)
+
     def _answer(self) -> RecorderAnswer:
         detail = "" if self.verdict == "confirmed" else f"{self.name} does not answer."
         return RecorderAnswer(recorder=self.name, verdict=self.verdict, detail=detail, positions={"k1": 800})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -150,6 +152,12 @@ class Seat:
         """The phone's SIP port."""
         return next(int(line["port"]) for line in self.log() if line["event"] == "phone_started")
 
+    def kill(self) -> None:
+        """SIGKILL to the phone; returns when this window has noticed."""
+        os.kill(self.client.pid, signal.SIGKILL)
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.away, PATIENCE_S), "the phone's death went unnoticed"
+
     def detach(self) -> None:
         """Leaves the phone to itself."""
         self.run(self.client.close())
@@ -179,6 +187,11 @@ class Seat:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def talk(seconds: float) -> None:
+    """Calls run in real time: there is no event for "a second has been spoken"."""
+    time.sleep(seconds)
 
 
 def write_tone(path: Path, hertz: float = 1000.0, level: float = 0.25) -> Path:

@@ -24,7 +24,7 @@ from halodesk.sip.client import PhoneClient
 from halodesk.sip.link import read_endpoint
 from halodesk.sip.phone.recorder import GUARD_S
 from tests.lab.pbx import HOST, Pbx
-from tests.lab.phones import FRAME, RATE, Seat, read_stereo, tone_levels
+from tests.lab.phones import FRAME, RATE, Seat, read_stereo, talk, tone_levels, write_tone
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("phone-lab")]
 
@@ -92,6 +92,73 @@ def test_a_window_that_is_killed_loses_neither_call_nor_mask(pbx: Pbx, seats: Op
     assert np.quantile(levels[15 : window_.from_sample // FRAME], 0.05) > -20
     assert np.quantile(levels[window_.to_sample // FRAME + 1 : -1], 0.05) > -20
     assert attached_after < 2
+
+
+LOOKER = """
+import asyncio, sys
+from pathlib import Path
+from halodesk.sip.client import PhoneClient
+
+async def main():
+    await PhoneClient.attach(Path(sys.argv[1]), on_notice=lambda notice: None, on_away=print)
+    print("attached", flush=True)
+    while True:  # busy as a window is that paints
+        sum(range(10_000))
+        await asyncio.sleep(0)
+
+asyncio.run(main())
+"""
+
+
+def test_a_window_that_is_killed_is_not_heard_by_the_caller(
+    pbx: Pbx, seats: OpenSeat, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The agent hums; what the caller's phone records is what the caller hears over the kill."""
+    first = seats("hums", "--microphone", str(write_tone(tmp_path / "tone.wav")))
+    first.register(pbx, "1003")
+    far = seats("hears")
+    far.register(pbx, "1004")
+    first.dial("1004", key="kept", account="1003")
+    other = far.answer()
+    first.call("active", "kept")
+    window = subprocess.Popen(
+        [sys.executable, "-c", LOOKER, str(first.data_dir)], stdout=subprocess.PIPE, cwd=Path.cwd()
+    )
+    assert window.stdout is not None
+    with window.stdout:
+        assert window.stdout.readline() == b"attached\n"
+    first.detach()
+    talk(1.0)
+    window.kill()
+    window.wait()
+    talk(1.0)
+    again = seats("hums")
+    assert [call.state for call in again.client.snapshot.calls] == ["active"]
+    talk(0.5)
+    again.hang_up("kept")
+    heard = tone_levels(read_stereo(far.call("ended", other.key))[:, 1])[25:-2]
+    gap = int((heard < -20).sum())
+    with capsys.disabled():
+        print(f" [gap in the caller's audio: {gap} frames of {len(heard)}]")
+    assert len(heard) > 100
+    assert gap == 0
+
+
+def test_an_orphaned_phone_ends_the_call_of_two_people(pbx: Pbx, seats: OpenSeat) -> None:
+    """Nobody comes back: the caller is not left with a hot microphone."""
+    seat = seats("alone", "--orphan-after", "1.0")
+    seat.register(pbx, "1003")
+    far = seats("caller")
+    far.register(pbx, "1004")
+    far.dial("1003", key="far", account="1004")
+    seat.answer()
+    far.call("active", "far")
+    process = psutil.Process(seat.client.pid)
+    seat.detach()
+    ended = far.call("ended", "far")
+    assert ended.reason == "Ended by the other side."
+    process.wait(10)
+    assert read_endpoint(seat.data_dir) is None
 
 
 def test_a_phone_that_is_killed_is_told_and_replaced_masked(pbx: Pbx, seats: OpenSeat) -> None:

@@ -50,6 +50,7 @@ class FakeDesk:
         self.commands: list[c.Command] = []
         self.draft_calls: list[tuple[str, Any]] = []
         self.dialled: list[str] = []
+        self.keys: list[str] = []
         self.hold_mask = False
         self.hold_effects = False
         self.declines: list[str] = []
@@ -136,6 +137,23 @@ class FakeDesk:
     def dial(self, number: str) -> None:
         self.dialled.append(number)
 
+    def hold(self) -> None:
+        self._change(hold="on")
+
+    def unhold(self) -> None:
+        self._change(hold="off")
+
+    def set_microphone(self, *, muted: bool) -> None:
+        self._change(microphone_muted=muted)
+
+    def send_dtmf(self, digits: str) -> None:
+        self.keys.append(digits)
+
+    def _change(self, **values: Any) -> None:
+        assert self.call is not None
+        self.call = replace(self.call, **values)
+        self.tell("call")
+
     def lose_mask(self) -> None:
         assert self.state is not None
         self._digits.clear()
@@ -148,7 +166,7 @@ class FakeDesk:
             )
         )
 
-    def hold(self) -> None:
+    def confirm_mask(self) -> None:
         """All recorders confirm the mask."""
         assert self.state is not None
         self.do(

@@ -153,7 +153,7 @@ def test_waiting_for_the_mask(hands: Hands) -> None:
     assert hands.desk.secret("card_number").length == 0
     assert hands.step == "payment"
     assert look(found) == before
-    hands.desk.hold()
+    hands.desk.confirm_mask()
     assert hands.text("mask_indicator") == "MASKED – recording paused"
     assert "HaloDesk recorder, PBX" in hands.find("mask_indicator", QWidget).toolTip()
     assert hands.focus is found
@@ -178,7 +178,7 @@ def test_a_lost_mask_blanks_and_locks_at_once(pay: Hands) -> None:
     pay.key(Key.Key_Return, NONE)
     assert pay.step == "payment"
     assert pay.sees("problem")
-    pay.desk.hold()
+    pay.desk.confirm_mask()
     assert pay.focus is box(pay, "card_number")
 
 

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from halodesk.protocol.phone_link import MaskWindow
-from halodesk.sip.phone.masks import RESTART_LEASE, Masks
+from halodesk.protocol.phone_link import RESTART_LEASE, MaskWindow
+from halodesk.sip.phone.masks import Masks
 from halodesk.sip.phone.recorder import FRAME_SAMPLES, SAMPLE_RATE, Gate
 
 PUBLIC = 1000

@@ -146,6 +146,8 @@ class Bridge(pj.AudioMediaPort):
         super().__init__()
         self.source: Source = Silence()
         self.sink: Sink | None = None
+        self.muted = False
+        """The far end and the recorder get silence; the source is read all the same."""
         self.on_fault: Callable[[str], None] = _nobody
         self._sent = SILENCE
         fast = pointers_work()
@@ -163,6 +165,8 @@ class Bridge(pj.AudioMediaPort):
         except Exception as error:
             data = SILENCE
             self._fault(error)
+        if self.muted:
+            data = SILENCE
         frame.type = pj.PJMEDIA_FRAME_TYPE_AUDIO
         self._write(frame, data)
         frame.size = len(data)
@@ -211,6 +215,7 @@ class Bridges:
     def give_back(self, bridge: Bridge) -> None:
         """Takes a bridge back whose call is over."""
         bridge.sink = None
+        bridge.muted = False
         bridge.source = Silence()
         bridge.on_fault = _nobody
         self._sip.call_later(REST_S, lambda: self._free.append(bridge))

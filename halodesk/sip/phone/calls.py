@@ -13,10 +13,11 @@ import time
 import uuid
 from collections.abc import Callable
 
+import msgspec
 import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneRefusedError
-from halodesk.protocol.phone_link import CallInfo, Dial
+from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, DtmfMethod
 from halodesk.sip.phone.account import Accounts, PhoneAccount
 from halodesk.sip.phone.call import CallKit, PhoneCall
 from halodesk.sip.phone.endpoint import MAX_CALLS, Guard, words
@@ -27,6 +28,9 @@ _NUMBER = re.compile(r"^\+?[0-9A-Za-z*#._-]{1,64}$")
 _NUMBER_NOISE = re.compile(r"[\s()/]|(?<=\d)-(?=\d)")
 _URI = re.compile(r"^sips?:[^\s<>\"\x00-\x1f]{1,255}$", re.IGNORECASE)
 _HEADER = re.compile(r"^(?:X-[A-Za-z0-9-]{1,60}|Diversion|P-Asserted-Identity|Call-Info|Alert-Info)$", re.I)
+_TOKEN = re.compile(r"^[\x21-\x2b\x2d-\x3a\x3c-\x7e]{1,255}$")
+"""A Call-ID or tag that breaks out of no header: no comma, semicolon, space or control sign."""
+_DIGITS = re.compile(r"^[0-9*#A-D]{1,32}$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -68,10 +72,7 @@ class Calls:
         key is taken or all lines are busy.
         """
         account = self._accounts.get(request.account)
-        if not request.call or request.call in self._by_key:
-            raise PhoneRefusedError("This call exists already.", "Choose a new key for the new call.")
-        if len(self._by_key) + len(self._rejected) >= MAX_CALLS:
-            raise PhoneRefusedError("All lines of this phone are busy.", "End a call first.")
+        self._admit(request.call)
         uri = _uri_of(request.to, account)
         prm = pj.CallOpParam(True)
         for name, value in request.headers.items():
@@ -87,18 +88,46 @@ class Calls:
             remote_number=remote.user,
             begun_at=time.time(),
         )
+        self._make(PhoneCall(self._kit, account, info), uri, prm)
+
+    def rescue(self, lost: CallInfo) -> None:
+        """Takes over a call of the phone that died before us (RFC 3891).
+
+        The INVITE must be understood as a replacement (`Require`): else it would ring somebody
+        anew. It goes to the other end of the lost dialogue; a PBX that wants an extension there
+        all the same (Asterisk for a call it made itself) gets our own, then the other party's.
+        Raises `PhoneRefusedError` when too little is known of the call, the account is unknown,
+        the key is taken or all lines are busy.
+        """
+        account = self._accounts.get(lost.account)
+        if not replaced(lost):
+            raise PhoneRefusedError("Too little is known of this call to fetch it back.", "Call again.")
+        numbers = (read_party(account.account.uri).user, lost.remote_number)
+        known = [account.target(number) for number in numbers if _NUMBER.match(number)]
+        targets = [uri for uri in (read_party(lost.remote_target).uri, *known) if _URI.match(uri)]
+        self._rescue(lost, account, targets)
+
+    def _rescue(self, lost: CallInfo, account: PhoneAccount, targets: list[str]) -> None:
+        self._admit(lost.key)
+        info = msgspec.structs.replace(
+            lost,
+            sip_call_id="",
+            state="connecting",
+            codec="",
+            recording=None,
+            local_tag="",
+            remote_tag="",
+            remote_target="",
+            hold="off" if lost.hold == "off" else "pending",  # held again before anybody is heard
+            rescued_from=lost.sip_call_id,
+        )
+        prm = pj.CallOpParam(True)
+        for header, value in (("Replaces", replaced(lost)), ("Require", "replaces")):
+            prm.txOption.headers.append(_sip_header(header, value))
         call = PhoneCall(self._kit, account, info)
-        self._by_key[request.call] = call
-        try:
-            call.makeCall(uri, prm)
-        except pj.Error as error:
-            self._kit.sip.log.warning("dial_failed", call=request.call, error=words(error))
-            call.gone = True  # the refusal tells the seat
-            self._forget(request.call, call)
-            raise PhoneRefusedError(
-                f"The call cannot be started: {error.reason}.", "Check the number and the network."
-            ) from None
-        call.publish()
+        if len(targets) > 1:
+            call.elsewhere = lambda: self._rescue(lost, account, targets[1:])
+        self._make(call, targets[0], prm)
 
     def answer(self, key: str) -> None:
         """Takes an incoming call; raises `PhoneRefusedError` when it is over or no longer rings."""
@@ -114,10 +143,44 @@ class Calls:
         call = self._get(key)
         self._operate(lambda: call.refuse_or_end(code))
 
+    def hold(self, key: str, on: bool) -> None:
+        """Puts a call on hold or takes it back; raises `PhoneRefusedError` when that cannot be now."""
+        call = self._active(key)
+        if call.info.hold == "pending":
+            raise PhoneRefusedError("The other side has not answered yet.", "Try again in a moment.")
+        if (call.info.hold == "on") is not on:
+            self._operate(lambda: call.ask_hold(on))
+
+    def set_microphone(self, key: str, muted: bool) -> None:
+        """Whether the other side hears the agent; raises `PhoneRefusedError` when the call is over."""
+        self._get(key).set_microphone(muted)
+
+    def send_dtmf(self, key: str, digits: str, method: DtmfMethod) -> None:
+        """Sends keypad tones; raises `PhoneRefusedError` when the call or the other side cannot take them."""
+        if not _DIGITS.match(digits):
+            raise PhoneRefusedError("A keypad has digits, * and # only.", "Correct the input.")
+        call = self._active(key)
+        if call.info.hold != "off":
+            raise PhoneRefusedError("The call is on hold.", "Take it back first.")
+        try:
+            call.press(digits, method)
+        except pj.Error as error:
+            self._kit.sip.log.warning("dtmf_failed", error=words(error))
+            raise PhoneRefusedError(
+                "The other side takes no keypad tones in this way.", "Ask IT to set the other way."
+            ) from None
+
+    def masks_changed(self) -> None:
+        """Tells the new mask windows: they are all that is left of them if this process dies."""
+        for call in self._by_key.values():
+            call.tell_windows()
+
     def tidy(self) -> None:
         """Lets go of the calls that have ended."""
         for key, call in [item for item in self._by_key.items() if item[1].gone]:
             self._forget(key, call)
+            if call.elsewhere is not None:
+                self._go_elsewhere(call, call.elsewhere)
         if any(call.gone for call in self._rejected):
             self._rejected = [call for call in self._rejected if not call.gone]
             self._kit.sip.collect_soon()
@@ -192,10 +255,45 @@ class Calls:
 
         self._kit.sip.post(step)
 
+    def _go_elsewhere(self, call: PhoneCall, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except PhoneRefusedError as refusal:
+            ended = msgspec.structs.replace(
+                call.info, state="ended", ended_at=time.time(), reason=refusal.message
+            )
+            self._kit.board.publish(CallChanged(call=ended))
+
+    def _admit(self, key: str) -> None:
+        if not key or key in self._by_key:
+            raise PhoneRefusedError("This call exists already.", "Choose a new key for the new call.")
+        if len(self._by_key) + len(self._rejected) >= MAX_CALLS:
+            raise PhoneRefusedError("All lines of this phone are busy.", "End a call first.")
+
+    def _make(self, call: PhoneCall, uri: str, prm: pj.CallOpParam) -> None:
+        key = call.info.key
+        self._by_key[key] = call
+        try:
+            call.makeCall(uri, prm)
+        except pj.Error as error:
+            self._kit.sip.log.warning("dial_failed", call=key, error=words(error))
+            call.gone = True  # the refusal tells the seat
+            self._forget(key, call)
+            raise PhoneRefusedError(
+                f"The call cannot be started: {error.reason}.", "Check the number and the network."
+            ) from None
+        call.publish()
+
     def _get(self, key: str) -> PhoneCall:
         call = self._by_key.get(key)
         if call is None or call.gone:
             raise PhoneRefusedError("This call is over.", "")
+        return call
+
+    def _active(self, key: str) -> PhoneCall:
+        call = self._get(key)
+        if call.info.state != "active":
+            raise PhoneRefusedError("This call is not connected.", "Wait until it is.")
         return call
 
     def _operate(self, step: Callable[[], None]) -> None:
@@ -228,7 +326,19 @@ def _header(name: str, value: str) -> pj.SipHeader:
         raise PhoneRefusedError(
             f"The header “{name[:40]}” cannot be sent.", "Use X- headers without line breaks."
         )
+    return _sip_header(name, value)
+
+
+def _sip_header(name: str, value: str) -> pj.SipHeader:
     header = pj.SipHeader()
     header.hName = name
     header.hValue = value
     return header
+
+
+def replaced(lost: CallInfo) -> str:
+    """Value of Replaces for a lost call: its tags as the other end sees them; empty when unknown."""
+    parts = (lost.sip_call_id, lost.remote_tag, lost.local_tag)
+    if not all(part and _TOKEN.match(part) for part in parts):
+        return ""
+    return f"{lost.sip_call_id};to-tag={lost.remote_tag};from-tag={lost.local_tag}"

@@ -59,6 +59,9 @@ class EndpointSettings:
     bind: str = ""
     """Address of all sockets; empty: every interface."""
     sip_port: int = 0
+    last_sip_port: int = 0
+    """Of a phone that died here. Tried first where `sip_port` is 0: the PBX may ring a dead phone's
+    port until its registration runs out."""
     rtp_port: int = 0
     """First port of the RTP range."""
     rtp_ports: int = 200
@@ -257,9 +260,9 @@ class SipThread:
         endpoint = _PjEndpoint(self)
         endpoint.libCreate()
         endpoint.libInit(self._config())
-        self.udp = endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, self._transport())
+        self.udp = self._open_udp(endpoint)
         self.sip_port = int(endpoint.transportGetInfo(self.udp).localAddress.rsplit(":", 1)[1])
-        self.tcp = endpoint.transportCreate(pj.PJSIP_TRANSPORT_TCP, self._transport())
+        self.tcp = endpoint.transportCreate(pj.PJSIP_TRANSPORT_TCP, self._transport(self.settings.sip_port))
         endpoint.libStart()
         endpoint.audDevManager().setNullDev()
         codecs = tuple(codec.codecId for codec in endpoint.codecEnum2())
@@ -294,9 +297,19 @@ class SipThread:
         config.logConfig.writer = PjLog(self.log).__disown__()
         return config
 
-    def _transport(self) -> pj.TransportConfig:
+    def _open_udp(self, endpoint: pj.Endpoint) -> int:
+        settings = self.settings
+        if settings.last_sip_port and not settings.sip_port:
+            try:
+                last = self._transport(settings.last_sip_port)
+                return int(endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, last))
+            except pj.Error as error:  # somebody else has it by now
+                self.log.info("last_port_taken", port=settings.last_sip_port, error=words(error))
+        return int(endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, self._transport(settings.sip_port)))
+
+    def _transport(self, port: int) -> pj.TransportConfig:
         transport = pj.TransportConfig()
-        transport.port = self.settings.sip_port
+        transport.port = port
         transport.boundAddress = self.settings.bind
         return transport
 

@@ -14,6 +14,7 @@ _KEPT = frozenset({"diversion", "p-asserted-identity", "call-info", "alert-info"
 _MAX_VALUE = 1000
 _USER = re.compile(r"^(?:sips?|tel):(?:([^@;>?]*)@)?([^;>?]*)", re.IGNORECASE)
 _NAME_ADDRESS = re.compile(r'^\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^>]*)>')
+_TAG = re.compile(r";\s*tag\s*=\s*([^\s;,]+)", re.IGNORECASE)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
@@ -57,6 +58,20 @@ def read_invite(message: str) -> Invite:
     to = read_party(values.get("to", ""))
     target = read_party(request[1]) if len(request) > 1 else Party()
     return Invite(remote=read_party(values.get("from", "")), called=to.user or target.user, headers=kept)
+
+
+def read_tags(message: str) -> tuple[str, str]:
+    """The tags of From and To (RFC 3261, 19.3); empty where there are none."""
+    head = clean(message).replace("\r\n", "\n").split("\n\n", 1)[0]
+    found = {"from": "", "to": ""}
+    for line in re.sub(r"\n[ \t]+", " ", head).split("\n")[1:]:
+        name, _, value = line.partition(":")
+        key = name.strip().lower()
+        key = _COMPACT.get(key, key)
+        # A quoted name may hold anything; what follows the last ">" are parameters of the header.
+        if key in found and (match := _TAG.search(value.rpartition(">")[2])):
+            found[key] = match[1]
+    return found["from"], found["to"]
 
 
 def read_party(text: str) -> Party:

@@ -31,6 +31,7 @@ from halodesk.sip.link import (
     create_key,
     new_address,
     publish_endpoint,
+    read_endpoint,
     withdraw_endpoint,
 )
 from halodesk.sip.phone.account import Accounts
@@ -87,7 +88,14 @@ def run(
         print("Another phone runs on this data folder.", file=sys.stderr)
         return ALREADY_RUNS
     with lock, open_log_file(data_dir) as log_file:
-        settings = EndpointSettings(bind=bind, sip_port=sip_port, rtp_port=rtp_port, log_level=log_level)
+        died = read_endpoint(data_dir)
+        settings = EndpointSettings(
+            bind=bind,
+            sip_port=sip_port,
+            last_sip_port=died.sip_port if died is not None else 0,
+            rtp_port=rtp_port,
+            log_level=log_level,
+        )
         try:
             voice = source or _source_factory(microphone)
             phone = _Phone(
@@ -154,7 +162,11 @@ class _Phone:
             address = new_address(self._data_dir)
             self._hub = Hub(address, create_key(self._data_dir), service, self._log)
             self._endpoint = Endpoint(
-                pid=os.getpid(), address=address, protocol=PROTOCOL_VERSION, started_at=time.time()
+                pid=os.getpid(),
+                address=address,
+                protocol=PROTOCOL_VERSION,
+                started_at=time.time(),
+                sip_port=self._sip.sip_port,
             )
             self._hub.start()
             publish_endpoint(self._data_dir, self._endpoint)

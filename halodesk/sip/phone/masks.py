@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import threading
 
-from halodesk.protocol.phone_link import MaskState
+from halodesk.protocol.phone_link import RESTART_LEASE, MaskState
 from halodesk.sip.phone.recorder import Gate
-
-RESTART_LEASE = "restart"
-"""Held by a phone started masked, until the seat gives it back."""
 
 
 class Masks:

@@ -20,6 +20,7 @@ from halodesk.protocol.phone_link import (
     Dial,
     Done,
     HangUp,
+    Hold,
     Mask,
     MaskState,
     Ping,
@@ -28,7 +29,11 @@ from halodesk.protocol.phone_link import (
     Refusal,
     Register,
     Request,
+    Rescue,
+    SendDtmf,
+    SetMicrophone,
     Snapshot,
+    Unhold,
     Unmask,
     Unregister,
 )
@@ -101,6 +106,16 @@ class Service:
                 self._on_sip(rid, client, lambda: self._calls.dial(request))
             case AnswerCall(call=call):
                 self._on_sip(rid, client, lambda: self._calls.answer(call))
+            case Rescue(call=info):
+                self._on_sip(rid, client, lambda: self._calls.rescue(info))
+            case Hold(call=call):
+                self._on_sip(rid, client, lambda: self._calls.hold(call, True))
+            case Unhold(call=call):
+                self._on_sip(rid, client, lambda: self._calls.hold(call, False))
+            case SetMicrophone(call=call, muted=muted):
+                self._on_sip(rid, client, lambda: self._calls.set_microphone(call, muted))
+            case SendDtmf(call=call, digits=digits, method=method):
+                self._on_sip(rid, client, lambda: self._calls.send_dtmf(call, digits, method))
             case HangUp(call=call, code=code):
                 self._on_sip(rid, client, lambda: self._calls.hang_up(call, code))
 
@@ -142,6 +157,7 @@ class Service:
     def _masked(self, state: MaskState, rid: int, client: Client) -> None:
         client.send(_numbered(state, rid))
         self._board.publish(state, but=client.send)
+        self._sip.post(self._calls.masks_changed)
         self._sip.log.info("mask", masked=state.masked, leases=state.leases, client=client.number)
 
     def _on_sip(self, rid: int, client: Client, job: Callable[[], None]) -> None:

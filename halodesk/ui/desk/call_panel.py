@@ -1,14 +1,15 @@
-"""The call in hand: who, how long, Answer and Hang up."""
+"""The call in hand: who, how long, what can be done with it."""
 
 from __future__ import annotations
 
 import time
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QPainter, QPaintEvent
+from PySide6.QtGui import QFont, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from halodesk.protocol.phone_link import CallInfo
+from halodesk.ui.desk.call_controls import CallControls
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.labels import elided, label, set_text
@@ -18,6 +19,11 @@ from halodesk.ui.theme.active import colour
 from halodesk.ui.theme.fonts import font
 from halodesk.ui.theme.icons import pixmap
 from halodesk.ui.theme.tokens import Space, Type
+
+_NARROW = 980
+"""Below this width the controls have no words."""
+_TIGHT = 740
+"""Below this width the button to hang up has none either."""
 
 
 class CallPanel(QFrame):
@@ -42,6 +48,7 @@ class CallPanel(QFrame):
         self.hang_up_button = Button(
             self.tr("Hang up"), kind="danger", icon="hang_up", hint="F4", name="hang_up"
         )
+        self.controls = CallControls()
         self.answer_button.clicked.connect(self.answer)
         self.hang_up_button.clicked.connect(self.hang_up)
         self._tick = QTimer(self)
@@ -64,6 +71,7 @@ class CallPanel(QFrame):
         layout.addSpacing(Space.XS)
         layout.addLayout(when)
         layout.addSpacing(Space.S)
+        layout.addWidget(self.controls)
         layout.addWidget(self.answer_button)
         layout.addWidget(self.hang_up_button)
         self.hide()
@@ -71,6 +79,7 @@ class CallPanel(QFrame):
     def render_call(self, call: CallInfo | None) -> None:
         """Shows the call."""
         self.call = call
+        self.controls.render_call(call)
         self.setVisible(call is not None)
         if call is None:
             self._tick.stop()
@@ -88,7 +97,7 @@ class CallPanel(QFrame):
         self._state.render_as(words, tone)
         set_text(self._codec, call.codec)
         self.answer_button.setVisible(call.state == "incoming")
-        self.hang_up_button.set_words(self.tr("Decline") if call.state == "incoming" else self.tr("Hang up"))
+        self._name_hang_up()
         self.hang_up_button.setVisible(call.state != "ended")
         if call.state == "ended":
             self._tick.stop()
@@ -96,7 +105,28 @@ class CallPanel(QFrame):
             self._tick.start()
         self._render_time()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The caller's name comes first: in a narrow window the buttons are signs only."""
+        super().resizeEvent(event)
+        self.controls.set_brief(self.width() < _NARROW)
+        self._name_hang_up()
+
+    def _name_hang_up(self) -> None:
+        ringing = self.call is not None and self.call.state == "incoming"
+        words = self.tr("Decline") if ringing else self.tr("Hang up")
+        tight = self.width() < _TIGHT and not ringing
+        self._codec.setVisible(not tight)
+        self.hang_up_button.hint = "" if tight else "F4"
+        self.hang_up_button.set_words("" if tight else words)
+        self.hang_up_button.setAccessibleName(words)
+        self.hang_up_button.setToolTip(f"{words} (F4)")
+
     def _words(self, call: CallInfo) -> tuple[str, pill.Tone]:
+        if call.state == "active" and call.hold != "off":
+            waiting = call.hold == "pending"
+            return (self.tr("One moment"), pill.ACCENT) if waiting else (self.tr("On hold"), pill.WARN)
+        if call.state == "active" and call.microphone_muted:
+            return self.tr("Mic muted"), pill.WARN
         return {
             "incoming": (self.tr("Ringing"), pill.ACCENT),
             "outgoing": (self.tr("Calling"), pill.ACCENT),

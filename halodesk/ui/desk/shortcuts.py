@@ -38,6 +38,9 @@ class Shortcuts(QDialog):
         return (
             ("F2", self.tr("Answer the call")),
             ("F4", self.tr("Hang up")),
+            ("F6", self.tr("Hold the call, take it back")),
+            ("F7", self.tr("Mute the microphone, open it")),
+            ("F8", self.tr("Keypad")),
             ("Enter", self.tr("Main button of the page")),
             ("Ctrl+Enter", self.tr("The same, from a box with several lines")),
             ("1 – 9", self.tr("Choice with this number, outside of text")),

@@ -1,0 +1,116 @@
+"""What the window reads of the desk: its values, and who is told when one has changed.
+
+Main thread only. The desk sets the values; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from halodesk.engine.page import Page
+from halodesk.protocol import phone_link as link
+from halodesk.runtime.ports import DeskNotice, StorageState, Topic, Unsubscribe
+from halodesk.runtime.session import LiveSession
+
+
+class DeskFace:
+    """Base of `Desk`."""
+
+    def __init__(self, agent: str, account: str) -> None:
+        self._agent, self._account = agent, account
+        self._listeners: list[Callable[[Topic], None]] = []
+        self._registration: link.Registration | None = None
+        self._phone_problem: DeskNotice | None = None
+        self._call: link.CallInfo | None = None
+        self._session: LiveSession | None = None
+        self._storage = StorageState()
+        self._notices: tuple[DeskNotice, ...] = ()
+
+    @property
+    def agent(self) -> str:
+        """Name of the agent at this seat."""
+        return self._agent
+
+    @property
+    def account(self) -> str:
+        """SIP address of the seat."""
+        return self._account
+
+    @property
+    def registration(self) -> link.Registration | None:
+        """State at the registrar."""
+        return self._registration
+
+    @property
+    def phone_problem(self) -> DeskNotice | None:
+        """Set while the phone process is away."""
+        return self._phone_problem
+
+    @property
+    def call(self) -> link.CallInfo | None:
+        """The call in hand."""
+        return self._call
+
+    @property
+    def session(self) -> LiveSession | None:
+        """The live session itself, for the composition root and tests."""
+        return self._session
+
+    @property
+    def session_id(self) -> str:
+        """Id of the live session, or empty."""
+        return self._session.id if self._session else ""
+
+    @property
+    def page(self) -> Page | None:
+        """The page of the live session."""
+        return self._session.page if self._session else None
+
+    @property
+    def flow_name(self) -> str:
+        """Name and version of the running flow."""
+        return f"{self._session.flow.name} · v{self._session.flow.version}" if self._session else ""
+
+    @property
+    def drafts(self) -> Mapping[str, Any]:
+        """Half-typed input of the current step, by field."""
+        if self._session is None:
+            return {}
+        here = self._session.state.step
+        return {field: raw for (step, field), raw in self._session.drafts.items() if step == here}
+
+    @property
+    def storage(self) -> StorageState:
+        """Whether everything is on disk."""
+        return self._storage
+
+    @property
+    def notices(self) -> tuple[DeskNotice, ...]:
+        """Newest last."""
+        return self._notices
+
+    def subscribe(self, listener: Callable[[Topic], None]) -> Unsubscribe:
+        """Be told of changes, on the main thread."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _tell(self, topic: Topic) -> None:
+        for listener in tuple(self._listeners):
+            listener(topic)
+
+    def notice(self, notice: DeskNotice) -> None:
+        """Show a sentence that belongs to no field."""
+        self._notices = (*(old for old in self._notices if old != notice), notice)[-5:]
+        self._tell("notice")
+
+    def dismiss(self, notice: DeskNotice) -> None:
+        """The agent has read it."""
+        self._notices = tuple(old for old in self._notices if old != notice)
+        self._tell("notice")
+
+    def storage_changed(self, state: StorageState) -> None:
+        """The writer's word; posted by the composition root."""
+        if state != self._storage:
+            self._storage = state
+            self._tell("storage")
