@@ -35,7 +35,9 @@ def gateway(tmp_path: Path) -> Iterator[Callable[..., GatewayChild]]:
     with ExitStack() as stack:
 
         def start(*script: str, port: int = 0) -> GatewayChild:
-            return stack.enter_context(gateway_child(script=script, state_file=tmp_path / LEDGER, port=port))
+            return stack.enter_context(
+                gateway_child(script=script, state_file=tmp_path / LEDGER, port=port)
+            )
 
         yield start
 
@@ -62,9 +64,7 @@ def seat_settings(
         ),
         flows=(str(flow),),
         gateways=(
-            s.Gateway(
-                provider="sandbox", url=gateway_url, api_key=SANDBOX_API_KEY, timeout_s=gateway_timeout_s
-            ),
+            s.Gateway(provider="sandbox", url=gateway_url, api_key=SANDBOX_API_KEY, timeout_s=gateway_timeout_s),
         ),
         ami=s.Ami(host=HOST, port=ami_port or pbx.ami_port, username="lab", secret=SECRET),
         theme="light",

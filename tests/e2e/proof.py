@@ -94,7 +94,9 @@ def theirs(record: Record, pbx_file: Path) -> list[Window]:
     for span, (begin, _) in zip(spans(record), recording.windows, strict=True):
         start = begin / recording.sample_rate + shift
         found.append(
-            window(other, start + span.held - span.wanted + PBX_ON_ITS_WAY_S, start + span.left - span.wanted)
+            window(
+                other, start + span.held - span.wanted + PBX_ON_ITS_WAY_S, start + span.left - span.wanted
+            )
         )
     return found
 

@@ -250,9 +250,7 @@ def test_nothing_left_behind_holds_a_card_number_or_a_code(run: Run) -> None:
 def test_the_scan_finds_a_planted_card(tmp_path: Path, form: str) -> None:
     """In the middle of other bytes, for each form and card."""
     for index, card in enumerate(CARDS):
-        (tmp_path / f"{index}.bin").write_bytes(
-            b"\x00\xff before " + leak_scan.card_forms(card)[form] + b" after"
-        )
+        (tmp_path / f"{index}.bin").write_bytes(b"\x00\xff before " + leak_scan.card_forms(card)[form] + b" after")
     _, found = leak_scan.scan([tmp_path], cards=CARDS, cvvs=[])
     assert {Path(find.where).name for find in found} >= {"0.bin", "1.bin", "2.bin"}
 

@@ -236,9 +236,7 @@ def test_a_window_killed_during_a_charge_charges_once(
     assert isinstance(asked, e.EffectRequested)
     until(
         "the charge on the wire",
-        lambda: (
-            any(line["event"] == "effect_started" and line["kind"] == "charge" for line in desk.log()) or None
-        ),
+        lambda: any(line["event"] == "effect_started" and line["kind"] == "charge" for line in desk.log()) or None,
     )
     if act == "timeout_after_charge":
         until("the charge", lambda: charges(tmp_path / LEDGER) or None)

@@ -83,9 +83,7 @@ def lose(desk: DeskSeat, breaks: Callable[[], None]) -> None:
     """Break it with digits in the box: blank and locked in time, by the window and by the record."""
     desk.hands.type("field:card_number", CARD[:8])
     assert desk.typed("card_number") == 8
-    count = sum(
-        isinstance(event, e.MaskChanged) and event.phase == "lost" for _, event in desk.records.stamped()
-    )
+    count = sum(isinstance(event, e.MaskChanged) and event.phase == "lost" for _, event in desk.records.stamped())
     broken, wall = time.monotonic(), time.time()
     breaks()
     desk.until("locked and blank", desk.locked)
@@ -105,19 +103,11 @@ def finish(desk: DeskSeat) -> None:
     desk.hands.type("field:disposition", "Sale")
     desk.hands.click("choice:")
     desk.until("the end", lambda: desk.page.ended)
-    desk.until(
-        "the recording", lambda: any(isinstance(x, e.RecordingKept) for _, x in desk.records.stamped())
-    )
+    desk.until("the recording", lambda: any(isinstance(x, e.RecordingKept) for _, x in desk.records.stamped()))
 
 
 def test_the_inputs_blank_when_the_pbx_stops_confirming_and_it_stays_masked(
-    pbx: Pbx,
-    proxy: AmiProxy,
-    caller: Caller,
-    gateway: StartGateway,
-    flow: Path,
-    open_desk: OpenDesk,
-    tmp_path: Path,
+    pbx: Pbx, proxy: AmiProxy, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk, tmp_path: Path
 ) -> None:
     before = proof.recordings(pbx)
     settings = seat_settings(pbx, USER, gateway().base_url, flow=flow, ami_port=proxy.port)
@@ -315,10 +305,7 @@ def test_a_phone_that_dies_at_the_card_is_told_and_takes_the_digits_with_it(
         desk.seat.desk.subscribe(listen)
         os.kill(phone_pids(desk.folder)[-1], signal.SIGKILL)
         desk.at("end")
-        desk.until(
-            "the phone again",
-            lambda: len(phone_pids(desk.folder)) == 2 and desk.seat.keeper.client is not None,
-        )
+        desk.until("the phone again", lambda: len(phone_pids(desk.folder)) == 2 and desk.seat.keeper.client is not None)
         desk.until("no mask", lambda: desk.page.mask.phase == "none" and not desk.seat.keeper.leases)
         assert told
         assert "The phone has ended." in told[0]
