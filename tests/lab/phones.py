@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import soundfile
 
 from halodesk.engine.errors import PhoneAwayError
@@ -153,8 +154,10 @@ class Seat:
         return next(int(line["port"]) for line in self.log() if line["event"] == "phone_started")
 
     def kill(self) -> None:
-        """SIGKILL to the phone; returns when this window has noticed."""
-        os.kill(self.client.pid, signal.SIGKILL)
+        """SIGKILL to the phone; returns when it is gone and this window has noticed."""
+        process = psutil.Process(self.client.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE_S)  # the link breaks a moment before the other sockets are free
         with self._changed:
             assert self._changed.wait_for(lambda: self.away, PATIENCE_S), "the phone's death went unnoticed"
 
