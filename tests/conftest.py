@@ -8,8 +8,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 # Before any import of Qt or of a module that asks platformdirs at import time.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+# A slow machine is no failure: tests that measure time are benchmarks.
+settings.register_profile("halodesk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("halodesk")
 
 _home = Path(tempfile.mkdtemp(prefix="halodesk-tests-"))
 atexit.register(shutil.rmtree, _home, ignore_errors=True)

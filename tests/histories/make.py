@@ -37,6 +37,7 @@ def order() -> Run:
     run = Run().to_offer()
     for objection in ("tell_me_more", "is_it_safe", "how_different", "already_take"):
         run.submit(f"offer_response={objection}").submit()
+    run.do(c.RescueCall(sip_call_id="rescued@seat"))
     run.submit("offer_response=yes").submit("journal=true").do(c.Back()).submit("journal=false")
     run.answer(billing_address=ADDRESS, delivery_note="Ring twice.").submit()
     run.refuse(c.AddNote(text="4242 4242 4242 4242"))

@@ -54,7 +54,8 @@ def test_a_call_that_ended_while_the_window_was_away_leads_to_the_wrap_up(
     before.crash()
     after = lives()
     after.desk.resume([Found(after.store)])
-    after.desk.phone_attached(link.Snapshot(leases=("payment.1",)))
+    after.phone.leases = ("payment.1",)
+    after.desk.phone_attached(link.Snapshot(leases=after.phone.leases))
     assert after.at == "end"
     assert after.phone.of(link.Unmask) == [link.Unmask(lease="payment.1")]
 
