@@ -226,31 +226,37 @@ def test_a_window_killed_at_the_card_leaves_the_call_up_and_both_recordings_mask
 
 
 def test_a_window_killed_while_the_mask_is_given_back_gives_it_back_later(
-    pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat
+    pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat, request: pytest.FixtureRequest
 ) -> None:
+    """The PBX's control falls silent in the moment of "back", so that its recording stays masked."""
     before = proof.recordings(pbx)
     proxy = TcpProxy(pbx.ami_port)
-    try:
-        desk = seat(seat_settings(pbx, "1008", gateway().base_url, ami_port=proxy.port))
-        take_call(desk, caller, pbx, "1008")
-        to_payment(desk)
-        proof.talk()
-        desk.type(CARD + EXPIRY + CVV)
-        proxy.freeze()
-        desk.key("ctrl+Return")
-        desk.records.mask("releasing")
-        desk.kill()
-        proxy.mend()
+    request.addfinalizer(proxy.close)
+    desk = seat(seat_settings(pbx, "1008", gateway().base_url, ami_port=proxy.port))
+    take_call(desk, caller, pbx, "1008")
+    to_payment(desk)
+    desk.type(CARD[:8])
+    proof.talk()
+    proxy.freeze()
+    desk.key("alt+Left")
+    desk.records.mask("releasing")
+    desk.kill()
+    proxy.mend()
 
-        desk.start()
-        desk.records.mask("none")
-        finish(desk)
-    finally:
-        proxy.close()
+    desk.start()
+    assert desk.records.steps()[-1] == "billing"
+    desk.records.mask("none")
+    proof.talk()
+    desk.key("ctrl+Return")
+    desk.records.at("payment", 2)
+    desk.records.mask("held", count=2)
+    pay(desk, CARD)
+    proof.talk()
+    finish(desk)
     record = desk.records.record()
-    (mine,) = proof.ours(record)
-    (other,) = proof.theirs(record, proof.newest(pbx, before))
-    for found in (mine, other):
+    mine, others = proof.ours(record), proof.theirs(record, proof.newest(pbx, before))
+    assert len(mine) == len(others) == 2
+    for found in (*mine, *others):
         assert found.leaked_frames == 0
         assert found.present_around, "recording goes on after the restart"
 
@@ -280,12 +286,19 @@ def test_a_window_killed_during_a_charge_charges_once(
     desk.kill()
 
     desk.start()
+    if act == "hang":  # not charged, and not sent late behind the caller's back: the agent decides
+        desk.records.at("declined")
+        desk.key("alt+1")
+        desk.records.at("payment", 2)
+        desk.records.mask("held", count=2)
+        pay(desk, CARD)
     finish(desk)
     again = [line for line in desk.log() if line["event"] == "effect_started" and line["kind"] == "charge"]
-    assert [line["again"] for line in again] == [False, True]
+    assert [line["again"] for line in again][:2] == [False, True]
     (charge,) = charges(tmp_path / LEDGER)
     assert charge.status == "approved"
-    assert charge.key == f"{desk.records.session().id}:{asked.id}"
+    first = charge.key == f"{desk.records.session().id}:{asked.id}"
+    assert first is (act == "timeout_after_charge")
     assert not caller.up(number)
 
 
