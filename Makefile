@@ -6,8 +6,8 @@ ARGS ?=
 BIN := .venv/bin
 # -qq: errors only; a machine with its own pip settings warns about each package.
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input --retries 5
-# loadgroup keeps tests of one xdist_group (one PBX, one window) on one worker.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+# loadfile keeps the tests of one file (one PBX, one window) on one worker.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help

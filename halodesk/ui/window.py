@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -65,6 +66,7 @@ class MainWindow(QMainWindow):
         self._side_open = False
         self._in_session = False
         self._follows = theme == "system"
+        self._unfollow: Callable[[], object] | None = None
         self._ringing = False
         self._shortcuts: Shortcuts | None = None
         self.status = StatusBar()
@@ -159,7 +161,9 @@ class MainWindow(QMainWindow):
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(action)
         if self._follows:
-            QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
+            hints = QGuiApplication.styleHints()
+            hints.colorSchemeChanged.connect(self._follow_system)
+            self._unfollow = partial(hints.colorSchemeChanged.disconnect, self._follow_system)
 
     # rendering
 
@@ -403,4 +407,6 @@ class MainWindow(QMainWindow):
             self.context.notes.keep()
             self._leave()
             self._leave = None
+            if self._unfollow is not None:
+                self._unfollow()
         super().closeEvent(event)

@@ -31,7 +31,7 @@ from tests.e2e.desk_seat import DeskSeat, desk_seat
 from tests.e2e.small_disk import may_mount, small_disk
 from tests.lab.pbx import HOST, Pbx
 
-pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.lab, pytest.mark.e2e]
 
 OpenDesk = Callable[[s.Settings], AbstractContextManager[DeskSeat]]
 GATEWAY = "http://127.0.0.1:9"

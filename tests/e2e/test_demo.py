@@ -27,7 +27,7 @@ from tests.e2e import leak_scan
 from tests.e2e.ledger import LEDGER, charges
 from tests.e2e.xseat import x_server
 
-pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.xdist_group("e2e"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.timeout(300)]
 
 OBJECTIONS = ("tell_me_more", "is_it_safe", "how_different", "already_take")
 ROUND = ["payment", "post_payment", "declined", "attempts_left"]

@@ -29,7 +29,7 @@ from tests.e2e.tcp_proxy import TcpProxy
 from tests.e2e.xseat import XSeat, x_server
 from tests.lab.pbx import HOST, Pbx
 
-pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.lab, pytest.mark.e2e]
 
 StartGateway = Callable[..., GatewayChild]
 OpenSeat = Callable[[Settings], XSeat]

@@ -29,7 +29,7 @@ from tests.e2e.records import Records, phone_pids
 from tests.e2e.tcp_proxy import TcpProxy
 from tests.lab.pbx import Pbx
 
-pytestmark = [pytest.mark.lab, pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.lab, pytest.mark.e2e]
 
 StartGateway = Callable[..., GatewayChild]
 OpenDesk = Callable[[Settings], AbstractContextManager[DeskSeat]]

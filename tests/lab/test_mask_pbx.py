@@ -27,7 +27,7 @@ from halodesk.runtime.ports import RecorderAnswer
 from tests.lab.pbx import HOST, Pbx
 from tests.lab.phones import Seat
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("phone-lab")]
+pytestmark = [pytest.mark.lab]
 
 FRAME_S = 0.02
 SILENT_DB = -60.0

@@ -17,7 +17,7 @@ from halodesk.sip.phone.recorder import GUARD_S
 from tests.lab.pbx import Pbx
 from tests.lab.phones import FRAME, RATE, Seat, read_stereo, tone_levels
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("phone-lab")]
+pytestmark = [pytest.mark.lab]
 
 TONE_DB = -12.0
 """0.25 of full scale, which the caller hums."""

@@ -25,7 +25,7 @@ from halodesk.protocol.phone_link import (
 from tests.lab.pbx import Pbx
 from tests.lab.phones import FRAME, RATE, Seat, read_stereo, talk, tone_levels, write_tone
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("phone-lab")]
+pytestmark = [pytest.mark.lab]
 
 OpenSeat = Callable[..., Seat]
 SOUNDS_DB = -20

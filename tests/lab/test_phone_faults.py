@@ -26,7 +26,7 @@ from halodesk.sip.phone.recorder import GUARD_S
 from tests.lab.pbx import HOST, Pbx
 from tests.lab.phones import FRAME, RATE, Seat, read_stereo, talk, tone_levels, write_tone
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("phone-lab")]
+pytestmark = [pytest.mark.lab]
 
 OpenSeat = Callable[..., Seat]
 

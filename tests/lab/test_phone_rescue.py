@@ -13,7 +13,7 @@ from halodesk.protocol.phone_link import Rescue, Unmask
 from tests.lab.pbx import HOST, Pbx
 from tests.lab.phones import Seat, read_stereo, talk, tone_levels, write_tone
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("phone-lab")]
+pytestmark = [pytest.mark.lab]
 
 OpenSeat = Callable[..., Seat]
 

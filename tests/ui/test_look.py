@@ -190,6 +190,7 @@ def painted(hands: Hands, rounds: int) -> list[tuple[str, float]]:
     return [(line["step"], line["ms"]) for line in logs if line["event"] == "page_painted"]
 
 
+@pytest.mark.bench
 def test_a_page_is_painted_within_a_frame(hands: Hands) -> None:
     """The fastest of five: what is left is our own work, however busy the machine is."""
     best: dict[str, float] = {}

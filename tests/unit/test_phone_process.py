@@ -37,8 +37,6 @@ HOST = "127.0.0.1"
 PEER = "127.0.0.3"
 STRANGER = "127.0.0.2"
 
-pytestmark = pytest.mark.xdist_group("phone-process")
-
 
 def run_phone(data_dir: Path, *options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
