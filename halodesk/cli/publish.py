@@ -1,0 +1,94 @@
+"""`halodesk flow publish` and `flow rollback`: which version seats begin new sessions on."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from halodesk.cli.keys import Keys, Tenant, keys_of
+from halodesk.cli.output import Json, failing, show
+
+if TYPE_CHECKING:
+    from halodesk.engine.flow import Flow
+    from halodesk.sync.publisher import Outcome, PublisherClient
+
+Server = Annotated[
+    str, typer.Option("--server", envvar="HALODESK_SERVER", help="Address of the server, https://…")
+]
+As = Annotated[str, typer.Option("--as", help="Name of your publisher's key.")]
+Ca = Annotated[
+    Path | None, typer.Option("--ca", help="Believe only this certificate authority (PEM) for the server.")
+]
+
+
+def publish(
+    file: Annotated[Path, typer.Argument(help="A *.flow.json file.")],
+    server: Server,
+    publisher: As = "publisher",
+    tenant: Tenant = "main",
+    ca: Ca = None,
+    keys: Keys = None,
+    as_json: Json = False,
+) -> None:
+    """Sign a flow as its next version and give it to every seat for new sessions."""
+    with failing(as_json):
+        flow = _checked(file)
+        client = _client(server, publisher, tenant, ca, keys)
+        done = asyncio.run(client.publish(flow))
+    _say(done, as_json=as_json)
+
+
+def rollback(
+    flow: Annotated[str, typer.Argument(help="Key of the flow.")],
+    to: Annotated[int, typer.Option(help="The version to go back to.")],
+    server: Server,
+    publisher: As = "publisher",
+    tenant: Tenant = "main",
+    ca: Ca = None,
+    keys: Keys = None,
+    as_json: Json = False,
+) -> None:
+    """Have seats begin new sessions on an old version again."""
+    with failing(as_json):
+        client = _client(server, publisher, tenant, ca, keys)
+        done = asyncio.run(client.rollback(flow, to))
+    _say(done, as_json=as_json)
+
+
+def _checked(file: Path) -> Flow:
+    """A flow that would not fail a caller. Raises `DocumentError`, `SettingsError`."""
+    from halodesk.engine.errors import SettingsError
+    from halodesk.engine.health import findings
+    from halodesk.runtime.flow_files import load_file
+    from halodesk.runtime.sandbox import SyntaxChecker
+
+    flow = load_file(file)
+    with SyntaxChecker() as js_problem:
+        bad = [found for found in findings(flow, js_problem) if found.severity == "error"]
+    if bad:
+        raise SettingsError(
+            f"{flow.name} must not be used: {bad[0].message}", f"Run: halodesk flow check {file}"
+        )
+    return flow
+
+
+def _client(server: str, publisher: str, tenant: str, ca: Path | None, keys: Path | None) -> PublisherClient:
+    from halodesk.cli.files import read_bytes
+    from halodesk.sync.publisher import PublisherClient
+
+    key = keys_of(keys).load(publisher)
+    return PublisherClient(server, key, tenant=tenant, authority=read_bytes(ca) if ca else b"")
+
+
+def _say(done: Outcome, *, as_json: bool) -> None:
+    show(
+        done,
+        as_json=as_json,
+        words=lambda: (
+            f"{done.flow}: new sessions begin on version {done.version}. "
+            f"{done.seats} connected seats are being told; the others hear of it when they come."
+        ),
+    )

@@ -1,0 +1,155 @@
+"""Tables of the server's database: the tenant comes first in every key."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    text,
+)
+
+metadata = MetaData()
+
+tenant = Table(
+    "tenant",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("cursor", BigInteger, nullable=False, server_default=text("0")),
+    Column("trust", LargeBinary),
+    Column("trust_version", BigInteger, nullable=False, server_default=text("0")),
+    Column("audited", BigInteger, nullable=False, server_default=text("0")),
+    Column("audit_head", LargeBinary),
+)
+"""An organisation. `cursor` counts its catalogue and is raised in the publishing transaction itself:
+a sequence would hand out numbers in another order than they become visible."""
+
+seat = Table(
+    "seat",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("team", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("sign_key", LargeBinary, nullable=False),
+    Column("seal_key", LargeBinary, nullable=False),
+    Column("enrolled_at", Float, nullable=False),
+    Column("revoked_at", Float),
+)
+
+enroll_token = Table(
+    "enroll_token",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("tenant", String, nullable=False),
+    Column("team", String, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+    Column("used_by", LargeBinary),
+)
+"""Only the SHA-256 of a token is kept. `used_by` is the key that used it, which may ask again:
+its answer may have been lost."""
+
+blob = Table(
+    "blob",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("sha256", String, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+flow_version = Table(
+    "flow_version",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("flow", String, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("content", String, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+)
+
+flow_pointer = Table(
+    "flow_pointer",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("flow", String, primary_key=True),
+    Column("counter", BigInteger, nullable=False),
+)
+"""The newest pointer's counter: the log of pointers is the catalogue."""
+
+catalogue_event = Table(
+    "catalogue_event",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("cursor", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("trust", LargeBinary, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("pointer", LargeBinary, nullable=False),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("seat", String, nullable=False),
+    Column("team", String, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("flow", String, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("disposition", String, nullable=False),
+    Column("status", String, nullable=False),
+)
+"""One line a session, as its chunks tell it; `status` is open or ended."""
+
+session_chunk = Table(
+    "session_chunk",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("session", String, primary_key=True),
+    Column("first_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The seat's exact lines with its signature over the head they end at."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+)
+"""What was done to the server and what it refused for good; rows are chained and never changed."""
+
+server = Table(
+    "server",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("id", String, nullable=False),
+)
+"""One row: the name of this database."""
+
+Index("session_team", session.c.tenant, session.c.team, session.c.started_at)
+Index("session_agent", session.c.tenant, session.c.agent, session.c.started_at)
+Index("session_disposition", session.c.tenant, session.c.disposition, session.c.started_at)
+Index("session_status", session.c.tenant, session.c.status, session.c.started_at)

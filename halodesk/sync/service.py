@@ -1,0 +1,123 @@
+"""Everything between an enrolled seat and its server, as one task of the io loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from halodesk.crypto.signing import SigningKey
+from halodesk.engine.errors import HaloDeskError
+from halodesk.protocol.sync import Poke, Policy, RefusedError
+from halodesk.store.sync_store import Link, SyncStore
+from halodesk.sync import address, pace
+from halodesk.sync.client import Credentials, ServerClient
+from halodesk.sync.inbox import Inbox
+from halodesk.sync.outbox import Outbox
+from halodesk.sync.ports import OnFlow, OnState, SyncState
+from halodesk.sync.push import Push
+
+RESTART_S = 10.0
+
+_log = structlog.get_logger("sync")
+
+
+class SyncService:
+    """Sends sessions up, takes flows down.
+
+    Make it anywhere, run `run` on the io loop. All listeners are called on that loop: `on_flow`
+    for a version that new sessions shall begin on, `on_refused` for one that was refused, in
+    words, `on_state` for the status bar. Raises `SettingsError` when the pinned authority cannot
+    be read, `MetadataError` when the pinned list of publishers is damaged.
+    """
+
+    def __init__(
+        self,
+        store: SyncStore,
+        link: Link,
+        *,
+        seat: str,
+        on_flow: OnFlow,
+        on_state: OnState = lambda state: None,
+        on_refused: Callable[[HaloDeskError], None] = lambda error: None,
+    ) -> None:
+        self._store, self._link, self._on_state = store, link, on_state
+        tls = address.trusting(link.authority)
+        self._client = ServerClient(link.url, tls, _credentials(link, seat), on_policy=self._policy_given)
+        self.outbox = Outbox(store, self._client, link, seat=seat, on_state=on_state)
+        self.inbox = Inbox(
+            store,
+            self._client,
+            link,
+            on_flow=on_flow,
+            on_refused=on_refused,
+            on_epoch=self.outbox.epoch_seen,
+        )
+        self.push = Push(
+            link.url,
+            tls,
+            self._client,
+            cursor=lambda: self.inbox.cursor,
+            on_poke=self._poked,
+            on_revoked=self._revoked,
+        )
+        self._follow(msgspec.json.decode(link.policy, type=Policy))
+
+    def wake(self) -> None:
+        """Something was written to the log; io loop only."""
+        self.outbox.wake()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for part in (self.outbox, self.inbox, self.push):
+                    tasks.create_task(self._keep_up(part))
+        finally:
+            await self._client.close()
+
+    async def _keep_up(self, part: Outbox | Inbox | Push) -> None:
+        """A failure of our own, of the disk say, must not end a part for the day."""
+        while True:
+            try:
+                await part.run()
+            except Exception as error:
+                _log.exception("sync_failed", kind=type(part).__name__, error=type(error).__name__)
+                await asyncio.sleep(pace.jittered(RESTART_S))
+
+    async def once(self) -> None:
+        """Send all there is and take all there is, then stop. Raises `ServerAwayError`, `RefusedError`."""
+        try:
+            await self.inbox.sync()
+            await self.outbox.drain()
+        finally:
+            await self._client.close()
+
+    def _policy_given(self, policy: Policy) -> None:
+        self._follow(policy)
+        data = msgspec.json.encode(policy)
+        if data != self._link.policy:
+            self._link = msgspec.structs.replace(self._link, policy=data)
+            self._store.change_link(policy=data)
+
+    def _follow(self, policy: Policy) -> None:
+        self.outbox.policy = self.inbox.policy = policy
+
+    def _poked(self, poke: Poke) -> None:
+        self.outbox.epoch_seen(poke.epoch)
+        self.inbox.wake()
+
+    def _revoked(self, refusal: RefusedError) -> None:
+        self._on_state(SyncState(state="trouble", message=refusal.message, todo=refusal.todo))
+
+
+def _credentials(link: Link, seat: str) -> Credentials:
+    return Credentials(
+        tenant=link.tenant,
+        role="seat",
+        subject=seat,
+        key=SigningKey(link.sign_seed),
+        server_key=link.server_key,
+    )
