@@ -102,6 +102,9 @@ class Seat:
         clock = SystemClock()
         flow_list = load_all(settings.flows)
         self.store = SeatStore(folder, lambda state: post(partial(self._storage_changed, state)))
+        published = {flow.key: flow for flow in map(flows.load, self.store.sync.documents())}
+        local = {flow.key: flow for flow in flow_list}
+        flow_list = list((local | published).values())  # what was signed and published wins over a file
         seat = self.store.seat()
         self.io = IoThread()
         self.vault = Vault(clock.mono)

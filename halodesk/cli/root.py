@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 import halodesk
-from halodesk.cli import demo, doctor, flow, phone, sandbox_gateway, session
+from halodesk.cli import demo, doctor, flow, keys, phone, publish, sandbox_gateway, server, session
+from halodesk.cli import seat as seat_commands
 from halodesk.cli.output import failing
 
 app = typer.Typer(
@@ -20,6 +21,11 @@ app = typer.Typer(
 )
 app.add_typer(session.app, name="session")
 app.add_typer(flow.app, name="flow")
+app.add_typer(server.app, name="server")
+app.add_typer(seat_commands.app, name="seat")
+app.add_typer(keys.app, name="keys")
+flow.app.command("publish")(publish.publish)
+flow.app.command("rollback")(publish.rollback)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("phone")(phone.phone)

@@ -15,6 +15,7 @@ from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.ports import StorageState
 from halodesk.store import search, sessions
 from halodesk.store.database import open_database
+from halodesk.store.sync_store import SyncStore
 from halodesk.store.writer import Writer
 
 FILE = "seat.db"
@@ -34,6 +35,7 @@ class SeatStore:
         self._writer = Writer(self._engine, on_state)
         self.sessions = sessions.Sessions(self._engine)
         self.search = search.Search(self._engine)
+        self.sync = SyncStore(self._engine, self._writer)
 
     def seat(self) -> str:
         """The id of this seat, made on first use."""

@@ -1,7 +1,7 @@
 """The words of each session, to be searched.
 
 Revision ID: 0003
-Revises: 0001
+Revises: 0002
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 # What was indexed holds no longer once something was added or erased: the row goes at once, so that
 # an erased answer cannot be found by its words; the index is made anew from what is left.
