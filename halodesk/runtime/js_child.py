@@ -26,7 +26,7 @@ import sys
 from typing import Any, BinaryIO, Literal
 
 import msgspec
-import quickjs  # type: ignore[import-untyped]
+import quickjs  # type: ignore[import-untyped]  # ships no types; wrapped here alone
 
 MEMORY_BYTES = 32 << 20
 STACK_BYTES = 256 << 10

@@ -264,8 +264,8 @@ class SyntaxChecker:
         watchdog.start()
         try:
             if request and process.stdin is not None:
-                write_frame(process.stdin, request)  # type: ignore[arg-type]
-            answer = read_frame(process.stdout) if process.stdout is not None else None  # type: ignore[arg-type]
+                write_frame(process.stdin, request)  # type: ignore[arg-type]  # a pipe, opened as bytes
+            answer = read_frame(process.stdout) if process.stdout is not None else None  # type: ignore[arg-type]  # as above
             return None if answer is None else msgspec.json.decode(answer, type=Reply)
         except (OSError, msgspec.DecodeError):
             return None

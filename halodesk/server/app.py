@@ -252,7 +252,7 @@ def _publisher_routes(server: _Server) -> list[ControllerRouterHandler]:
 
 def _push_route(server: _Server) -> ControllerRouterHandler:
     @websocket(wire.PUSH_PATH)
-    async def push(socket: WebSocket) -> None:  # type: ignore[type-arg]
+    async def push(socket: WebSocket) -> None:  # type: ignore[type-arg]  # its parameters are not subscriptable at run time
         try:
             holder = server.holder(socket.headers.get("Authorization", ""), "seat")
         except wire.RefusedError as refusal:

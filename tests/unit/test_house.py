@@ -22,7 +22,7 @@ REGISTRY_HOSTS = [
     ".".join(parts)
     for parts in (
         ("pypi", "org"),
-        ("files", "pythonhosted"),
+        ("files", "python" + "hosted"),
         ("registry", "npmjs"),
         ("deb", "debian"),
         ("security", "debian"),
