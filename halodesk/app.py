@@ -30,7 +30,7 @@ from halodesk.runtime.flow_files import load_all
 from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.masking import Masking
-from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState
+from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState, SyncState
 from halodesk.runtime.review import SilentPlayer
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
@@ -42,6 +42,7 @@ from halodesk.sip.own_recorder import OwnRecorder
 from halodesk.store.review import SessionReview
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.sessions import SessionRow
+from halodesk.sync.service import SyncService
 from halodesk.ui.window import MainWindow
 
 _log = structlog.get_logger("app")
@@ -150,7 +151,9 @@ class Seat:
             io=self.io,
             post=post,
             clock=clock,
+            on_durable=self._wake_sync,
         )
+        self._sync = self._server_link(seat)
         self.review = SessionReview(self.store, post, SilentPlayer(clock))
         self.window = MainWindow(self.desk, theme=settings.theme, review=self.review)
         self._ticks = QTimer(interval=1000)
@@ -164,6 +167,8 @@ class Seat:
         self.io.call(self.keeper.start)
         if self._pbx is not None:
             self.io.call(self._pbx.start)
+        if self._sync is not None:
+            self.io.call(self._sync.start)
 
     def close(self, *, quit_phone: bool = True) -> None:
         """Write everything, let go of the phone, stop the threads."""
@@ -184,6 +189,8 @@ class Seat:
         self._lock.unlock()
 
     async def _shut(self, quit_phone: bool) -> None:
+        if self._sync is not None:
+            await self._sync.close()
         await self._leases.close()
         if self._pbx is not None:
             await self._pbx.close()
@@ -213,7 +220,41 @@ class Seat:
             words = "The card data was typed too long ago and has been wiped. Ask for it again."
             self.desk.notice(DeskNotice(level="warning", message=words))
 
+    def _flow_came(self, flow: flows.Flow) -> None:
+        self.desk.offer(flow)
+
+    def _sync_changed(self, state: SyncState) -> None:
+        self.desk.sync_changed(state)
+
+    def _flow_refused(self, error: HaloDeskError) -> None:
+        self.desk.notice(DeskNotice(level="warning", message=error.message, todo=error.todo))
+
     # parts
+
+    def _server_link(self, seat: str) -> SyncService | None:
+        """The task that speaks to the server, at a seat that has one."""
+        link = self.store.sync.link()
+        if link is None or not link.enrolled:
+            return None
+        post = self._bridge.post
+        self.desk.sync_changed(SyncState(state="waiting", message="The server has not answered yet."))
+        try:
+            return SyncService(
+                self.store.sync,
+                link,
+                seat=seat,
+                on_flow=lambda flow: post(partial(self._flow_came, flow)),
+                on_state=lambda state: post(partial(self._sync_changed, state)),
+                on_refused=lambda error: post(partial(self._flow_refused, error)),
+            )
+        except HaloDeskError as error:  # calls come in without a server, too
+            _log.error("no_sync", error=type(error).__name__, message=str(error))
+            self.desk.sync_changed(SyncState(state="trouble", message=error.message, todo=error.todo))
+            return None
+
+    def _wake_sync(self) -> None:
+        if self._sync is not None:
+            self.io.call(self._sync.wake)
 
     def _recorders(self) -> Sequence[RecorderControl]:
         return [self._own, self._pbx] if self._pbx is not None else [self._own]

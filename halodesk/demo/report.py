@@ -5,8 +5,9 @@ the sound files. Nothing of the driver's own knowledge is used.
 
 Where a secret may have sounded: from the moment the mask was confirmed (digits could be typed)
 until the page was left. In our file that stretch is known by the sample. The PBX's file is laid
-beside ours by the onset of the caller's marker; the first 0.2 s of each stretch are left
-out there, because sound that reached the PBX before its proof was spoken before it.
+beside ours by the onset of the caller's marker and the words around each window; the first 0.2 s of
+each stretch are left out there, because sound that reached the PBX before its proof was spoken
+before it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import msgspec
 
 from halodesk.demo.caller import MARKER_HZ
 from halodesk.demo.lab import Lab
-from halodesk.demo.measure import Levels, Window, marker_levels, window
+from halodesk.demo.measure import Levels, Window, laid_beside, marker_levels, window, words
 from halodesk.engine import events as e
 from halodesk.engine.errors import DemoError
+from halodesk.sip.phone.recorder import GUARD_S
 from halodesk.store.record import Record, json_lines, read
 from halodesk.store.replay_page import render
 from halodesk.store.seat_store import SeatStore
@@ -130,7 +132,7 @@ def write_report(
     stretches = _stretches(record, kept)
     ours = marker_levels(sound, CALLER_CHANNEL, MARKER_HZ)
     windows = [_measured(ours, s, s.from_s, s.to_s) for s in stretches]
-    theirs = _pbx_part(out, pbx, ours, stretches)
+    theirs = _pbx_part(out, pbx, sound, ours, stretches)
     problems = _problems("our recording", windows) + (
         _problems("the PBX's recording", theirs) if theirs else []
     )
@@ -198,7 +200,7 @@ def _stretches(record: Record, kept: e.RecordingKept) -> list[_Stretch]:
                     from_s=begin,
                     to_s=end,
                     held_s=begin + (held if confirmed else stamp.wall) - wanted,
-                    left_s=begin + stamp.wall - wanted,
+                    left_s=min(begin + stamp.wall - wanted, end - GUARD_S),
                     page_open_s=stamp.wall - entered,
                     confirmed_by=confirmed,
                 )
@@ -226,7 +228,7 @@ def _measured(levels: Levels, stretch: _Stretch, from_s: float, to_s: float) -> 
 
 
 def _pbx_part(
-    out: Path, pbx: Lab | None, ours: Levels, stretches: Sequence[_Stretch]
+    out: Path, pbx: Lab | None, our_sound: Path, ours: Levels, stretches: Sequence[_Stretch]
 ) -> list[tuple[MaskWindow, Window]]:
     if pbx is None:
         return []
@@ -238,8 +240,16 @@ def _pbx_part(
     theirs = marker_levels(sound, 0, MARKER_HZ)
     if min(ours.onset_s, theirs.onset_s) < 0:
         raise DemoError("The caller's marker is not in both recordings: nothing can be measured.")
-    shift = theirs.onset_s - ours.onset_s
-    return [_measured(theirs, s, s.held_s + PBX_ON_ITS_WAY_S + shift, s.left_s + shift) for s in stretches]
+    shifts = laid_beside(
+        words(our_sound, CALLER_CHANNEL),
+        words(sound, 0),
+        [(s.from_s, s.to_s) for s in stretches],
+        theirs.onset_s - ours.onset_s,
+    )
+    return [
+        _measured(theirs, s, s.held_s + PBX_ON_ITS_WAY_S + before, s.left_s + after)
+        for s, (before, after) in zip(stretches, shifts, strict=True)
+    ]
 
 
 def _problems(where: str, windows: Sequence[tuple[MaskWindow, Window]]) -> list[str]:

@@ -1,4 +1,7 @@
-"""Which flow a call starts: the first whose start step names its DID or its queue."""
+"""Which flow a call starts: the first whose start step names its DID or its queue.
+
+Main thread only.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,21 @@ from halodesk.engine.steps.start import Config
 from halodesk.protocol.phone_link import CallInfo
 
 QUEUE_HEADER = "X-Queue"
+
+
+class Campaigns:
+    """The flows that new sessions begin on, one version of each."""
+
+    def __init__(self, flows: Sequence[Flow]) -> None:
+        self._flows = {flow.key: flow for flow in flows}
+
+    def offer(self, flow: Flow) -> None:
+        """From now on this version; a session that runs keeps its own."""
+        self._flows[flow.key] = flow
+
+    def flow_for(self, call: CallInfo) -> Flow | None:
+        """See `flow_for`."""
+        return flow_for(call, tuple(self._flows.values()))
 
 
 def flow_for(call: CallInfo, flows: Sequence[Flow]) -> Flow | None:

@@ -30,29 +30,18 @@ from halodesk.engine.pan import has_card_number
 from halodesk.engine.session import scope
 from halodesk.protocol import phone_link as link
 from halodesk.runtime import recordings
-from halodesk.runtime.campaigns import flow_for
+from halodesk.runtime.campaigns import Campaigns
 from halodesk.runtime.desk_face import DeskFace
 from halodesk.runtime.effects import Effects
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.masking import Masking, Report
 from halodesk.runtime.ports import Clock, DeskNotice, PhonePort, SecretView
-from halodesk.runtime.rescue import CallRescue
+from halodesk.runtime.rescue import BACK, FETCHING, CallRescue
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.session import EventStore, LiveSession
 from halodesk.runtime.threads import IoThread, Post
 
 _log = structlog.get_logger("desk")
-
-_FETCHING = DeskNotice(
-    level="error",
-    message="The phone stopped and is starting again. The call is still up and is being fetched back.",
-    todo="Wait a moment: the caller cannot hear you now.",
-)
-_BACK = DeskNotice(
-    level="warning",
-    message="The phone was restarted and the call is back. The caller heard a short gap.",
-    todo="Ask the caller to repeat the last words.",
-)
 
 
 class DeskStore(EventStore, Protocol):
@@ -91,10 +80,12 @@ class Desk(DeskFace):
         post: Post,
         clock: Clock,
         dtmf: link.DtmfMethod = "rfc4733",
+        on_durable: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_durable` hears, on the db thread, of facts that have just reached the disk."""
         super().__init__(agent, account)
-        self._seat, self._dtmf = seat, dtmf
-        self._flows, self._store, self._phone = tuple(flows), store, phone
+        self._seat, self._dtmf, self._on_durable = seat, dtmf, on_durable
+        self._campaigns, self._store, self._phone = Campaigns(flows), store, phone
         self._masking, self._secret_entry, self._effects = masking, secret_entry, effects
         self._io, self._post, self._clock = io, post, clock
         self._owners: dict[str, LiveSession] = {}
@@ -170,7 +161,7 @@ class Desk(DeskFace):
         _log.info("phone_attached")
         if self._rescue.attached(snapshot):
             self._prove_mask_again()
-        self._phone_problem = _FETCHING if self._rescue.call is not None else None
+        self._phone_problem = FETCHING if self._rescue.call is not None else None
         for registration in snapshot.registrations:
             self._registered(registration)
         for call in snapshot.calls:
@@ -203,7 +194,7 @@ class Desk(DeskFace):
         self._registration = None
         if self._call is not None and self._call.state != "ended":
             if self._rescue.begin(self._call):
-                self._phone_problem = _FETCHING
+                self._phone_problem = FETCHING
                 self._call = replace(self._call, state="connecting")
                 self._distrust_mask()
                 self._tell("call")
@@ -290,7 +281,7 @@ class Desk(DeskFace):
         self._keep_recording(lost, torn=True)
         if lost.key in self._hung_up:
             self._ask(link.HangUp(call=lost.key))
-        self.notice(_BACK)
+        self.notice(BACK)
         self._tell("registration")
 
     def _follow(self, call: link.CallInfo) -> None:
@@ -334,7 +325,7 @@ class Desk(DeskFace):
     # sessions
 
     def _begin(self, call: link.CallInfo) -> None:
-        flow = flow_for(call, self._flows)
+        flow = self._campaigns.flow_for(call)
         if flow is None:
             message = f"No flow is set for calls to {call.called or 'this number'}."
             self.notice(DeskNotice(level="warning", message=message, todo="Tell your supervisor."))
@@ -357,6 +348,11 @@ class Desk(DeskFace):
             self._owners.pop(call.key)
             self.notice(DeskNotice(level="error", message=refused.message, todo=refused.todo))
         self._tell("session")
+
+    def offer(self, flow: Flow) -> None:
+        """New sessions begin on this version of the flow; the one that runs keeps its own."""
+        _log.info("flow_offered", kind=flow.key, version=flow.version)
+        self._campaigns.offer(flow)
 
     def resume(self, found: Sequence[Resumable]) -> None:
         """Take up sessions a crash left open, one after the other."""
@@ -420,6 +416,7 @@ class Desk(DeskFace):
             self._begin(self._call)
 
     def _kept(self, session: LiveSession, events: Sequence[e.AnyEvent], durable: Future[Any]) -> None:
+        self._after(durable, self._on_durable)
         for event in events:
             match event:
                 case e.EffectRequested():

@@ -10,7 +10,7 @@ from typing import Any
 
 from halodesk.engine.page import Page
 from halodesk.protocol import phone_link as link
-from halodesk.runtime.ports import DeskNotice, StorageState, Topic, Unsubscribe
+from halodesk.runtime.ports import DeskNotice, StorageState, SyncState, Topic, Unsubscribe
 from halodesk.runtime.session import LiveSession
 
 
@@ -25,6 +25,7 @@ class DeskFace:
         self._call: link.CallInfo | None = None
         self._session: LiveSession | None = None
         self._storage = StorageState()
+        self._sync: SyncState | None = None
         self._notices: tuple[DeskNotice, ...] = ()
 
     @property
@@ -86,6 +87,11 @@ class DeskFace:
         return self._storage
 
     @property
+    def sync(self) -> SyncState | None:
+        """How it stands with the server; None at a seat that has none."""
+        return self._sync
+
+    @property
     def notices(self) -> tuple[DeskNotice, ...]:
         """Newest last."""
         return self._notices
@@ -114,3 +120,9 @@ class DeskFace:
         if state != self._storage:
             self._storage = state
             self._tell("storage")
+
+    def sync_changed(self, state: SyncState) -> None:
+        """The word of the task that speaks to the server; posted by the composition root."""
+        if state != self._sync:
+            self._sync = state
+            self._tell("sync")

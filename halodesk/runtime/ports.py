@@ -155,7 +155,7 @@ class Clock(Protocol):
 # what the window needs of the seat
 
 
-Topic = Literal["registration", "call", "session", "storage", "notice"]
+Topic = Literal["registration", "call", "session", "storage", "sync", "notice"]
 
 
 class StorageState(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +164,23 @@ class StorageState(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["saved", "saving", "failed"] = "saved"
     message: str = ""
     todo: str = ""
+
+
+SyncPhase = Literal["sent", "sending", "waiting", "trouble"]
+
+
+class SyncState(msgspec.Struct, frozen=True, kw_only=True):
+    """How it stands between this seat and its server.
+
+    `sent`: all is there. `waiting`: the server is away, it is tried again. `trouble`: a person is
+    needed. `waiting_sessions` counts what it has not, `refused` what it will not take.
+    """
+
+    state: SyncPhase = "sent"
+    message: str = ""
+    todo: str = ""
+    waiting_sessions: int = 0
+    refused: int = 0
 
 
 class DeskNotice(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,6 +273,11 @@ class DeskPort(PagePort, Protocol):
 
     @property
     def storage(self) -> StorageState: ...
+
+    @property
+    def sync(self) -> SyncState | None:
+        """None at a seat that has no server."""
+        ...
 
     @property
     def notices(self) -> tuple[DeskNotice, ...]:

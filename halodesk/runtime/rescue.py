@@ -17,9 +17,21 @@ import structlog
 
 from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol import phone_link as link
+from halodesk.runtime.ports import DeskNotice
 from halodesk.runtime.threads import IoThread, Post
 
 GIVE_UP_S = 20.0
+
+FETCHING = DeskNotice(
+    level="error",
+    message="The phone stopped and is starting again. The call is still up and is being fetched back.",
+    todo="Wait a moment: the caller cannot hear you now.",
+)
+BACK = DeskNotice(
+    level="warning",
+    message="The phone was restarted and the call is back. The caller heard a short gap.",
+    todo="Ask the caller to repeat the last words.",
+)
 
 _log = structlog.get_logger("rescue")
 

@@ -37,9 +37,10 @@ from halodesk.protocol.sync import (
     RefusedError,
     ServerAwayError,
 )
+from halodesk.runtime.ports import SyncPhase, SyncState
 from halodesk.store.sync_store import Link, Waiting
 from halodesk.sync import pace
-from halodesk.sync.ports import OnState, OutboxStore, Phase, Server, SyncState
+from halodesk.sync.ports import OnState, OutboxStore, Server
 
 POLL_S = 15.0
 """How often the log is looked at without being woken."""
@@ -227,7 +228,7 @@ class Outbox:
         except TimeoutError:
             pass
 
-    async def _tell(self, state: Phase, message: str = "", todo: str = "", *, waiting: int = -1) -> None:
+    async def _tell(self, state: SyncPhase, message: str = "", todo: str = "", *, waiting: int = -1) -> None:
         refused = len(await asyncio.to_thread(self._store.refused))
         if waiting < 0:
             waiting = len(await asyncio.to_thread(self._store.waiting))

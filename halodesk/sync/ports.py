@@ -4,31 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Literal, Protocol, TypeVar
-
-import msgspec
+from typing import Any, Protocol, TypeVar
 
 from halodesk.engine.flow import Flow
 from halodesk.protocol.envelope import StoredEvent
+from halodesk.runtime.ports import SyncState
 from halodesk.store.sync_store import Installed, Waiting
 
 Answer = TypeVar("Answer")
-Phase = Literal["sent", "sending", "waiting", "trouble"]
-
-
-class SyncState(msgspec.Struct, frozen=True, kw_only=True):
-    """How it stands between this seat and its server, for the status bar.
-
-    `sent`: all is there. `waiting`: the server is away, it is tried again. `trouble`: a person is
-    needed. `waiting_sessions` counts what it has not, `refused` what it will not take.
-    """
-
-    state: Phase = "sent"
-    message: str = ""
-    todo: str = ""
-    waiting_sessions: int = 0
-    refused: int = 0
-
 
 OnState = Callable[[SyncState], None]
 OnFlow = Callable[[Flow], None]

@@ -11,15 +11,18 @@ import structlog
 from halodesk.crypto.signing import SigningKey
 from halodesk.engine.errors import HaloDeskError
 from halodesk.protocol.sync import Poke, Policy, RefusedError
+from halodesk.runtime.ports import SyncState
 from halodesk.store.sync_store import Link, SyncStore
 from halodesk.sync import address, pace
 from halodesk.sync.client import Credentials, ServerClient
 from halodesk.sync.inbox import Inbox
 from halodesk.sync.outbox import Outbox
-from halodesk.sync.ports import OnFlow, OnState, SyncState
+from halodesk.sync.ports import OnFlow, OnState
 from halodesk.sync.push import Push
 
 RESTART_S = 10.0
+GATHER_S = 0.25
+"""What is written within this is sent together."""
 
 _log = structlog.get_logger("sync")
 
@@ -64,9 +67,28 @@ class SyncService:
             on_revoked=self._revoked,
         )
         self._follow(msgspec.json.decode(link.policy, type=Policy))
+        self._gathering: asyncio.TimerHandle | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Run until `close`; io loop only."""
+        self._running = asyncio.get_running_loop().create_task(self.run())
+
+    async def close(self) -> None:
+        """Stop at once; what is not sent waits in the log for the next start."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
 
     def wake(self) -> None:
         """Something was written to the log; io loop only."""
+        if self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(GATHER_S, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathering = None
         self.outbox.wake()
 
     async def run(self) -> None:

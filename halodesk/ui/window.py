@@ -173,7 +173,7 @@ class MainWindow(QMainWindow):
                 self._render_session()
             case "call":
                 self._render_call()
-            case "registration" | "storage" | "notice":
+            case "registration" | "storage" | "sync" | "notice":
                 self._render_desk()
 
     def _render_all(self) -> None:

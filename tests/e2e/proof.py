@@ -2,7 +2,8 @@
 
 The caller's marker stands for the digits: where it can be heard, the card could be heard. Our
 file's windows are known by the sample; the PBX's file is laid beside ours by the onset of the
-marker, which therefore must be switched on after the call was answered.
+marker, which therefore must be switched on after the call was answered, and by the words around
+each window.
 """
 
 from __future__ import annotations
@@ -14,8 +15,18 @@ import msgspec
 import numpy as np
 
 from halodesk.demo.caller import MARKER_HZ
-from halodesk.demo.measure import FRAME_S, LEAK_DB, Levels, Window, marker_levels, window
+from halodesk.demo.measure import (
+    FRAME_S,
+    LEAK_DB,
+    Levels,
+    Window,
+    laid_beside,
+    marker_levels,
+    window,
+    words,
+)
 from halodesk.engine import events as e
+from halodesk.sip.phone.recorder import GUARD_S
 from halodesk.store.record import Record
 from tests.lab.pbx import Pbx
 
@@ -93,13 +104,17 @@ def theirs(record: Record, pbx_file: Path) -> list[Window]:
     other = marker_levels(pbx_file, 0, MARKER_HZ)
     assert mine.onset_s >= 0, "our recording has no marker: nothing is proven"
     assert other.onset_s >= 0, "the PBX's recording has no marker: nothing is proven"
-    shift = other.onset_s - mine.onset_s
+    windows = [
+        (begin / recording.sample_rate, end / recording.sample_rate) for begin, end in recording.windows
+    ]
+    shifts = laid_beside(
+        words(Path(recording.path), 1), words(pbx_file, 0), windows, other.onset_s - mine.onset_s
+    )
     found = []
-    for span, (begin, _) in zip(spans(record), recording.windows, strict=True):
-        start = begin / recording.sample_rate + shift
-        found.append(
-            window(other, start + span.held - span.wanted + PBX_ON_ITS_WAY_S, start + span.left - span.wanted)
-        )
+    for span, (begin, end), (before, after) in zip(spans(record), windows, shifts, strict=True):
+        held = begin + span.held - span.wanted + before
+        left = min(begin + span.left - span.wanted, end - GUARD_S) + after
+        found.append(window(other, held + PBX_ON_ITS_WAY_S, left))
     return found
 
 

@@ -20,8 +20,8 @@ import msgspec
 
 from halodesk.engine.flow import Flow
 from halodesk.runtime import logs
+from halodesk.runtime.ports import SyncState
 from halodesk.runtime.threads import IoThread
-from halodesk.sync.ports import SyncState
 from halodesk.sync.service import SyncService
 from tests.sync.world import Recorder
 

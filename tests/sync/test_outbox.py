@@ -24,10 +24,10 @@ from halodesk.protocol.sync import (
     RefusedError,
     ServerAwayError,
 )
+from halodesk.runtime.ports import SyncState
 from halodesk.server.access import Holder
 from halodesk.server.chunks import check
 from halodesk.store.sync_store import Link
-from halodesk.sync.ports import SyncState
 from tests.sync.world import Recorder, recorder
 
 DEVICE, SERVER = SigningKey.new(), SigningKey.new()

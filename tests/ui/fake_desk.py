@@ -21,7 +21,7 @@ from halodesk.engine.flow import Flow, load
 from halodesk.engine.page import Page, page
 from halodesk.engine.session import Session
 from halodesk.protocol.phone_link import CallInfo, Recording, Registration
-from halodesk.runtime.ports import DeskNotice, SecretView, StorageState, Topic, Unsubscribe
+from halodesk.runtime.ports import DeskNotice, SecretView, StorageState, SyncState, Topic, Unsubscribe
 
 FLOWS = Path(__file__).resolve().parents[2] / "resources" / "flows"
 GOOD_CARD, EXPIRY, CVV = "4242424242424242", "1230", "123"
@@ -44,6 +44,7 @@ class FakeDesk:
         self.call: CallInfo | None = None
         self.session_id = ""
         self.storage = StorageState()
+        self.sync: SyncState | None = None
         self.notices: tuple[DeskNotice, ...] = ()
         self.state: Session | None = None
         self.events: list[AnyEvent] = []

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from halodesk.engine import commands as c
 from halodesk.protocol.phone_link import Registration, RegistrationState
-from halodesk.runtime.ports import DeskNotice, StorageState
+from halodesk.runtime.ports import DeskNotice, StorageState, SyncPhase, SyncState
 from halodesk.ui.parts.banner import Banner
 from halodesk.ui.parts.words import clock, phone_words
 from tests.ui.conftest import Opener
@@ -41,6 +41,36 @@ def test_failed_storage_cannot_be_missed(hands: Hands) -> None:
     assert hands.find("banner:storage", Banner).message == "The disk is full."
     hands.desk.show_storage(StorageState())
     assert not hands.sees("banner:storage")
+
+
+def test_a_seat_without_a_server_says_nothing_of_one(hands: Hands) -> None:
+    assert not hands.sees("server_state")
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("sent", "Server up to date"),
+        ("sending", "Sending…"),
+        ("waiting", "Server away"),
+        ("trouble", "Server: tell IT"),
+    ],
+)
+def test_the_server_in_words(hands: Hands, state: SyncPhase, words: str) -> None:
+    hands.desk.sync = SyncState(state=state, message="No answer.", todo="Go on.", waiting_sessions=3)
+    hands.desk.tell("sync")
+    assert hands.text("server_state") == words
+    tip = hands.find("server_state", QWidget).toolTip()
+    assert "No answer. Go on." in tip
+    assert "3 session" in tip
+
+
+def test_good_news_of_the_server_leaves_room_in_a_narrow_window(open_window: Opener) -> None:
+    hands = open_window("light", 720, 560)
+    for state, seen in (("sent", False), ("sending", False), ("waiting", True), ("trouble", True)):
+        hands.desk.sync = SyncState(state=state)  # type: ignore[arg-type]  # a list of literals is a list of str
+        hands.desk.tell("sync")
+        assert hands.sees("server_state") is seen
 
 
 def test_notices_can_be_dismissed(hands: Hands) -> None:

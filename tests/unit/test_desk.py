@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
@@ -49,6 +50,18 @@ def test_a_session_begins_when_its_call_is_answered(seat: Seat) -> None:
     assert started.call.number == "+12025550143"
     assert started.variables["phone"] == "+12025550143"
     assert seat.store.flows[started.flow_hash] == sample()
+
+
+def test_a_version_that_comes_in_mid_call_is_for_the_next_session(seat: Seat) -> None:
+    seat.take()
+    seat.desk.offer(replace(sample(), version=9))
+    assert seat.desk.flow_name.endswith(f"v{sample().version}")
+    seat.desk.phone_notice(link.CallChanged(call=ended()))
+    seat.do(c.Answer(field="disposition", raw="no_sale"))
+    seat.do(c.Submit())
+    seat.desk.close_session()
+    seat.take(key="k2", sip_call_id="sip-2")
+    assert seat.desk.flow_name.endswith("v9")
 
 
 def test_a_second_call_is_busy_and_changesnothing(seat: Seat) -> None:

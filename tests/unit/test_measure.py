@@ -8,8 +8,19 @@ import numpy as np
 import pytest
 import soundfile
 
-from halodesk.demo.caller import MARKER_HZ
-from halodesk.demo.measure import FLOOR_DB, FRAME_S, LEAK_DB, Levels, Window, marker_levels, window
+from halodesk.demo.caller import MARKER_HZ, RATE, speech
+from halodesk.demo.measure import (
+    FLOOR_DB,
+    FRAME_S,
+    LEAK_DB,
+    Levels,
+    Window,
+    Words,
+    laid_beside,
+    marker_levels,
+    window,
+    words,
+)
 
 LEVEL = 0.1
 LEVEL_DB = 20 * np.log10(LEVEL)
@@ -178,3 +189,35 @@ def test_an_empty_file_has_no_marker(tmp_path: Path) -> None:
     levels = levels_of(tmp_path, np.zeros(0))
     assert levels.usual == FLOOR_DB
     assert levels.onset_s == -1
+
+
+def spoken(folder: Path, sound: Sound, rate: int = RATE) -> Words:
+    """By way of a file."""
+    file = folder / "words.wav"
+    soundfile.write(file, sound, rate, subtype="PCM_16")
+    return words(file, 0)
+
+
+def call(*, late: float, lost: float = 0.0) -> Sound:
+    """Nine seconds of the caller with the marker, a hole from 3 to 6 s; another file begins `late`
+    seconds earlier and has lost a piece of the hole."""
+    sound = np.tile(speech(), 3)[: 9 * RATE] + tone(9, RATE)
+    sound[3 * RATE : 6 * RATE] = 0
+    early = np.zeros(round(late * RATE))
+    return np.concatenate([early, sound[: 4 * RATE], sound[4 * RATE + round(lost * RATE) :]])
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.02, 0.06, 0.3])
+@pytest.mark.parametrize("late", [0.0, 0.11, 0.8])
+def test_files_are_laid_beside_each_other_by_their_words(tmp_path: Path, late: float, lost: float) -> None:
+    mine, other = spoken(tmp_path, call(late=0)), spoken(tmp_path, call(late=late, lost=lost))
+    ((before, after),) = laid_beside(mine, other, [(3.0, 6.0)], late)
+    assert before == pytest.approx(late, abs=0.006)
+    assert after == pytest.approx(late - lost, abs=0.006)
+
+
+def test_without_words_the_onset_counts(tmp_path: Path) -> None:
+    quiet = spoken(tmp_path, masked((3, 6)))
+    assert laid_beside(quiet, quiet, [(3.0, 6.0)], 0.25) == [(0.25, 0.25)]
+    loud = spoken(tmp_path, call(late=0))
+    assert laid_beside(loud, loud, [(0.1, 8.9)], 0.25) == [(0.25, 0.25)], "too little on both sides"

@@ -60,7 +60,7 @@ class Made:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.holes: list[tuple[float, float]] = [(3.0, 6.4)]
+        self.holes: list[tuple[float, float]] = [(3.0, 6.5)]
         self.pbx_holes: list[tuple[float, float]] = [(3.01, 6.02)]
         self.phases: list[tuple[float, str]] = [
             (3.0, "wanted"),
@@ -162,7 +162,7 @@ def test_a_good_call_is_reported_as_one(made: Made) -> None:
     (ours,) = report.mask.windows
     assert report.pbx_recording is not None
     (theirs,) = report.pbx_recording.windows
-    assert (ours.from_s, ours.to_s, ours.page_open_s) == (3.0, 6.4, 3.0)
+    assert (ours.from_s, ours.to_s, ours.page_open_s) == (3.0, 6.5, 3.0)
     assert ours.confirmed_by == theirs.confirmed_by == list(BOTH)
     # From the proof, and 0.2 s for what was on its way, until the page was left.
     assert theirs.from_s == pytest.approx(3.21 + PBX_IS_LATER_S, abs=0.02)
@@ -264,6 +264,6 @@ def test_a_mask_that_was_lost_and_found_is_measured_from_its_first_proof(made: M
 
 
 def test_a_window_that_no_page_asked_for_is_told(made: Made) -> None:
-    made.holes = [(3.0, 6.4), (7.0, 7.5)]
+    made.holes = [(3.0, 6.5), (7.0, 7.5)]
     with pytest.raises(DemoError, match="2 masked windows in the file, 1 in the record"):
         made.report()

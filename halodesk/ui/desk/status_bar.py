@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from halodesk.engine.page import Page
 from halodesk.protocol.phone_link import CallInfo, Registration
-from halodesk.runtime.ports import DeskPort
+from halodesk.runtime.ports import DeskPort, SyncState
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.buttons import Button, ThemeButton
 from halodesk.ui.parts.labels import elided, label
@@ -29,11 +29,12 @@ class StatusBar(QFrame):
         super().__init__()
         self.setProperty("pane", "bar")
         self.setFixedHeight(Size.STATUS_BAR)
-        self._brief = self._line_up = self._stored = False
+        self._brief = self._line_up = self._stored = self._synced = False
         self._name = elided(role="strong", name="agent_name")
         self._state = label(role="caption", name="agent_state")
         self.registration = Pill("registration_state")
         self.storage = Pill("storage_state")
+        self.server = Pill("server_state")
         self.recording = Pill("mask_indicator", height=38, strong=True)
         self.side = Button(kind="ghost", icon="side", name="toggle_side", height=Size.BUTTON_SMALL)
         self.side.setAccessibleName(self.tr("Cart, answers and notes"))
@@ -59,6 +60,7 @@ class StatusBar(QFrame):
         layout.addSpacing(Space.L)
         layout.addWidget(self.registration)
         layout.addWidget(self.storage)
+        layout.addWidget(self.server)
         layout.addStretch(1)
         layout.addWidget(self.recording)
         layout.addSpacing(Space.S)
@@ -74,6 +76,7 @@ class StatusBar(QFrame):
     def _drop_good_news(self) -> None:
         self.registration.setVisible(not (self._brief and self._line_up))
         self.storage.setVisible(not (self._brief and self._stored))
+        self.server.setVisible(bool(self.server.text()) and not (self._brief and self._synced))
 
     def render_desk(self, desk: DeskPort, page: Page | None) -> None:
         """All of it; `page` is the desk's, which is costly to ask for twice."""
@@ -92,6 +95,7 @@ class StatusBar(QFrame):
         )
         self._line_up = desk.registration is not None and desk.registration.state == "registered"
         self._stored = storage.state != "failed"
+        self._render_server(desk.sync)
         self._drop_good_news()
         self._render_mask(desk.call, page)
 
@@ -119,6 +123,22 @@ class StatusBar(QFrame):
         }[state]
         told = (registration.message, registration.todo) if registration is not None else ()
         self.registration.render_as(words, tone, tip=" ".join(filter(None, (account, *told))))
+
+    def _render_server(self, sync: SyncState | None) -> None:
+        """A seat without a server says nothing of it."""
+        self._synced = sync is None or sync.state in ("sent", "sending")
+        if sync is None:
+            self.server.render_as("", pill.PLAIN)
+            return
+        waits = self.tr("%n session(s) wait here to be sent.", "", sync.waiting_sessions)
+        words, tone = {
+            "sent": (self.tr("Server up to date"), pill.GOOD),
+            "sending": (self.tr("Sending…"), pill.PLAIN),
+            "waiting": (self.tr("Server away"), pill.WARN),
+            "trouble": (self.tr("Server: tell IT"), pill.BAD),
+        }[sync.state]
+        told = (sync.message, sync.todo, waits if sync.waiting_sessions else "")
+        self.server.render_as(words, tone, tip=" ".join(filter(None, told)))
 
     def _agent_state(self, call: CallInfo | None, page: Page | None) -> str:
         if call is not None and call.state != "ended":
