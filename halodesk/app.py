@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -365,6 +366,8 @@ def run(settings: Settings, folder: Path) -> int:
     app = QApplication.instance() or QApplication(sys.argv[:1])
     seat = Seat(settings, folder)
     seat.start()
+    # Python hears of a signal when it next runs: with the seat's tick, within a second.
+    signal.signal(signal.SIGTERM, lambda number, frame: app.quit())
     try:
         return app.exec()
     finally:

@@ -57,6 +57,11 @@ def demo(
             f"({', '.join(report.charge.outcomes)}), "
             f"{len(report.mask.windows)} masked windows, {leaked} leaked frames."
         )
+        say(
+            f"The server holds {report.server.events} events, "
+            f"{'the same' if report.server.head_equal else 'OTHERS'}; in mid-call version "
+            f"{report.server.version} was at the second seat after {report.server.arrived_ms:.0f} ms."
+        )
         for problem in report.problems:
             say(f"PROBLEM {problem}")
         say(f"See {out}/replay.html and {out}/report.json")

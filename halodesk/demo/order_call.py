@@ -24,8 +24,8 @@ CALLER = {
 ADDRESS = {"line1": "12 Ocean View Road", "city": "Santa Cruz", "region": "CA", "postal_code": "95060"}
 
 
-def order_call(hands: Hands, marker: Callable[[], None]) -> Script:
-    """Answer, work all sixteen steps, hang up, finish."""
+def order_call(hands: Hands, marker: Callable[[], None], in_mid_call: Callable[[], Script]) -> Script:
+    """Answer, work all sixteen steps, hang up, finish; `in_mid_call` is played before the upsell."""
     desk = hands.desk
 
     def at(step: str, visit: int | None = None) -> Until:
@@ -62,6 +62,7 @@ def order_call(hands: Hands, marker: Callable[[], None]) -> Script:
     yield at("main_offer", 5)
     hands.click("choice:offer_response=yes")
     yield at("upsell")
+    yield from in_mid_call()
     yield from hands.picture("upsell")
     hands.click("choice:journal=true")
     yield at("billing")

@@ -13,12 +13,13 @@ before it.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from halodesk.demo.caller import MARKER_HZ
+from halodesk.demo.central import ServerPart
 from halodesk.demo.lab import Lab
 from halodesk.demo.measure import Levels, Window, laid_beside, marker_levels, window, words
 from halodesk.engine import events as e
@@ -98,6 +99,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     mask: MaskPart
     pbx_recording: PbxRecording | None
     recording: RecordingPart
+    server: ServerPart
     screenshots: list[str]
 
 
@@ -114,7 +116,14 @@ class _Stretch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_report(
-    out: Path, seat_folder: Path, *, call: Call, pbx: Lab | None, pbx_name: str, pictures: Sequence[str]
+    out: Path,
+    seat_folder: Path,
+    *,
+    call: Call,
+    pbx: Lab | None,
+    pbx_name: str,
+    pictures: Sequence[str],
+    server: Callable[[Record], ServerPart],
 ) -> Report:
     """Write `session.jsonl`, `replay.html`, `recording.flac` and `report.json` into `out`."""
     store = SeatStore(seat_folder)
@@ -136,6 +145,8 @@ def write_report(
     problems = _problems("our recording", windows) + (
         _problems("the PBX's recording", theirs) if theirs else []
     )
+    there = server(record)
+    problems += _server_problems(there, len(record.events))
     charges = [
         event for event in record.events if isinstance(event, e.EffectResolved) and ".charge." in event.id
     ]
@@ -169,6 +180,7 @@ def write_report(
         if theirs
         else None,
         recording=RecordingPart(path=sound.name, duration_s=round(kept.samples / kept.sample_rate, 3)),
+        server=there,
         screenshots=[str(Path(picture).relative_to(out)) for picture in pictures],
     )
     (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
@@ -250,6 +262,15 @@ def _pbx_part(
         _measured(theirs, s, s.held_s + PBX_ON_ITS_WAY_S + before, s.left_s + after)
         for s, (before, after) in zip(stretches, shifts, strict=True)
     ]
+
+
+def _server_problems(there: ServerPart, events: int) -> list[str]:
+    problems = []
+    if not there.head_equal:
+        problems.append(f"server: it holds {there.events} of {events} events, or others than the seat's.")
+    if there.second_seat_version != there.version:
+        problems.append(f"server: the second seat has version {there.second_seat_version}.")
+    return problems
 
 
 def _problems(where: str, windows: Sequence[tuple[MaskWindow, Window]]) -> list[str]:

@@ -1,8 +1,9 @@
 """`halodesk demo`: gateway, PBX, seat and caller, wired together; a person or the driver works it.
 
-Order: sandbox gateway (its own process), Asterisk lab where it runs, the seat with its real
-window, the synthetic caller (its own phone process) who dials the recorded queue, or, without
-a PBX, the seat directly. Everything lies in one folder and is stopped by its own handle.
+Order: sandbox gateway (its own process), Asterisk lab where it runs, the central server and a
+second seat (processes of their own), the seat with its real window, the synthetic caller (its own
+phone process) who dials the recorded queue, or, without a PBX, the seat directly. Everything lies
+in one folder and is stopped by its own handle.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from PySide6.QtWidgets import QApplication
 
 from halodesk.app import Seat, has_screen
 from halodesk.demo import order_call
+from halodesk.demo.central import Central, central, second_seat
 from halodesk.demo.driver import Driver, Hands, Script, Until
 from halodesk.demo.gateway.app import SANDBOX_API_KEY
 from halodesk.demo.gateway.child import gateway_child
@@ -40,6 +42,7 @@ from halodesk.protocol.phone_link import (
     RegistrationState,
 )
 from halodesk.runtime import settings as s
+from halodesk.runtime.flow_files import load_file
 from halodesk.runtime.paths import resources_dir
 from halodesk.runtime.threads import IoThread
 from halodesk.sip.client import PhoneClient
@@ -49,7 +52,8 @@ Theme = Literal["light", "dark", "system"]
 _log = structlog.get_logger("demo")
 
 GATEWAY_SCRIPT = ("decline:insufficient_funds", "decline:do_not_honor", "approve")
-AGENT, CALLER = "1001", "1002"
+AGENT, CALLER, SECOND_AGENT = "1001", "1002", "1003"
+SAMPLE = resources_dir() / "flows" / "supplement-order.flow.json"
 LOOPBACK = "127.0.0.1"
 REGISTER_S = 20.0
 
@@ -76,6 +80,12 @@ def run(
         seat_folder.mkdir(mode=0o700)
         found = _settings(gateway.base_url, pbx, theme)
         s.save(seat_folder / "settings.json", found)
+        server = stack.enter_context(central(work))
+        server.let_in(seat_folder, "Demo seat")
+        say(f"Server: {server.url}")
+        second = stack.enter_context(
+            second_seat(work, server, _account(pbx, SECOND_AGENT) if pbx else None, LOOPBACK)
+        )
         seat = Seat(found, seat_folder)
         failed: list[HaloDeskError] = []
         try:
@@ -89,15 +99,22 @@ def run(
                     failed.extend([error] if error is not None else [])
                     app.quit()
 
-                driver = Driver(order_call.order_call(hands, caller.marker), done)
+                news = load_file(SAMPLE)
+                driver = Driver(
+                    order_call.order_call(
+                        hands, caller.marker, lambda: server.publish(news, seat.io, second)
+                    ),
+                    done,
+                )
             else:
                 say("The caller rings. The desk is yours: F2 answers. Card 4242 4242 4242 4242, 12/30, 123.")
+                say(f"Publish: halodesk flow publish FILE --server {server.url} --as anna --keys {work}/keys")
                 caller.marker()
             app.exec()
             if headless:
                 del driver
                 if not failed:
-                    _settle(app, seat)
+                    _settle(app, seat, server)
         finally:
             seat.close()
         if failed:
@@ -107,7 +124,13 @@ def run(
             return None
         pbx_name = pbx.version() if pbx else "direct"
         return write_report(
-            out, seat_folder, call=_call(seat), pbx=pbx, pbx_name=pbx_name, pictures=hands.taken
+            out,
+            seat_folder,
+            call=_call(seat),
+            pbx=pbx,
+            pbx_name=pbx_name,
+            pictures=hands.taken,
+            server=lambda record: server.part(record, second),
         )
 
 
@@ -131,16 +154,21 @@ def _call(seat: Seat) -> Call:
     )
 
 
-def _settle(app: QCoreApplication, seat: Seat) -> None:
-    """Let the recording close and its facts reach the record."""
+def _settle(app: QCoreApplication, seat: Seat, server: Central) -> None:
+    """Let the recording close and its facts reach the record, here and at the server."""
 
     def kept() -> bool:
         return any(row.recording for row in seat.store.sessions.rows(limit=1))
+
+    def sent() -> bool:
+        row = seat.store.sessions.rows(limit=1)[0]
+        return server.holds(row.id).last == seat.store.sessions.events(row.id)[-1].seq
 
     finished: list[DemoError | None] = []
 
     def script() -> Script:
         yield Until(kept, "the recording to be kept", 15)
+        yield Until(sent, "every event to be at the server", 30)
 
     def done(error: DemoError | None) -> None:
         finished.append(error)
@@ -174,23 +202,27 @@ def _settings(gateway: str, pbx: Lab | None, theme: Theme) -> s.Settings:
     account = s.SipAccount(uri=f"sip:agent@{LOOPBACK}", allowed_peers=(LOOPBACK,))
     ami = None
     if pbx is not None:
-        account = s.SipAccount(
-            uri=f"sip:{AGENT}@{LOOPBACK}:{pbx.sip_port}",
-            registrar=f"sip:{LOOPBACK}:{pbx.sip_port}",
-            username=AGENT,
-            password=SECRET,
-        )
+        account = _account(pbx, AGENT)
         ami = s.Ami(host=LOOPBACK, port=pbx.ami_port, username="lab", secret=SECRET)
     return s.Settings(
         agent="Kim Larsen",
         account=account,
-        flows=(str(resources_dir() / "flows" / "supplement-order.flow.json"),),
+        flows=(str(SAMPLE),),
         gateways=(s.Gateway(provider="sandbox", url=gateway, api_key=SANDBOX_API_KEY),),
         ami=ami,
         theme=theme,
         sip_bind=LOOPBACK,
         sip_port=free_port() if pbx is None else 0,
         orphan_after_s=20.0,
+    )
+
+
+def _account(pbx: Lab, user: str) -> s.SipAccount:
+    return s.SipAccount(
+        uri=f"sip:{user}@{LOOPBACK}:{pbx.sip_port}",
+        registrar=f"sip:{LOOPBACK}:{pbx.sip_port}",
+        username=user,
+        password=SECRET,
     )
 
 

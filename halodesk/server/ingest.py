@@ -110,6 +110,15 @@ def behind(connection: Connection, holder: Holder, have: Have) -> HaveAnswer:
     return HaveAnswer(behind=lacking, epoch="")
 
 
+def held(connection: Connection, tenant: str, session: str) -> Held:
+    """How far a session is here; event 0 with an empty head when nothing of it is."""
+    query = select(t.session.c.last_seq, t.session.c.head).where(
+        t.session.c.tenant == tenant, t.session.c.id == session
+    )
+    row = connection.execute(query).first()
+    return Held(row.last_seq, bytes(row.head)) if row else Held(0, b"")
+
+
 def _values(holder: Holder, piece: Checked) -> dict[str, Any]:
     return {
         "tenant": holder.tenant,

@@ -23,6 +23,8 @@ import pytest
 import soundfile
 
 from halodesk.demo import order_call
+from halodesk.demo.run import SAMPLE
+from halodesk.runtime.flow_files import load_file
 from tests.e2e import leak_scan
 from tests.e2e.ledger import LEDGER, charges
 from tests.e2e.xseat import x_server
@@ -139,13 +141,13 @@ def _without_lab(folder: Path) -> Run:
 
 
 def test_the_report_has_the_keys_of_the_contract(run: Run) -> None:
-    """`server` comes with the server; `ok` and `problems` say what the exit code says, in words."""
+    """`ok` and `problems` say what the exit code says, in words."""
     report = run.report
     assert run.code == 0
     assert json.loads(run.said) == report
     assert list(report) == [
         *("ok", "problems", "pbx", "call", "session", "charge"),
-        *("mask", "pbx_recording", "recording", "screenshots"),
+        *("mask", "pbx_recording", "recording", "server", "screenshots"),
     ]
     assert (report["ok"], report["problems"]) == (True, [])
     assert report["pbx"].startswith("Asterisk ")
@@ -159,6 +161,7 @@ def test_the_report_has_the_keys_of_the_contract(run: Run) -> None:
     assert {"from_s", "to_s", "confirmed_by"} <= set(report["mask"]["windows"][0])
     assert "leaked_frames" in report["pbx_recording"]
     assert set(report["recording"]) == {"path", "duration_s"}
+    assert {"events", "head_equal"} <= set(report["server"])
 
 
 def test_the_call_was_real(run: Run) -> None:
@@ -169,6 +172,29 @@ def test_the_call_was_real(run: Run) -> None:
     recordings = [run.out / call_file for call_file in (run.report["recording"]["path"], "pbx-recording.wav")]
     ours, theirs = (soundfile.info(file).duration for file in recordings)
     assert abs(ours - theirs) < 2, "the PBX's whole call is there beside ours"
+
+
+def test_the_server_holds_what_the_seat_recorded(run: Run, phoneless: Run) -> None:
+    for one in (run, phoneless):
+        lines = (one.out / "session.jsonl").read_text(encoding="utf-8").splitlines()
+        database = sqlite3.connect(one.out / "work" / "server" / "server.db")
+        try:
+            ((last, head),) = database.execute("select last_seq, head from session").fetchall()
+        finally:
+            database.close()
+        assert (last, head.hex()) == (len(lines), json.loads(lines[-1])["head"])
+        assert (one.report["server"]["events"], one.report["server"]["head_equal"]) == (last, True)
+
+
+def test_a_new_version_reached_the_second_seat_in_mid_call(run: Run) -> None:
+    server, session = run.report["server"], run.report["session"]
+    assert server["seats"] == 2
+    assert server["version"] == server["second_seat_version"] == 1
+    assert 0 < server["arrived_ms"] < 5000
+    events = [json.loads(line)["event"] for line in run.log.splitlines()]
+    at_the_first = events.index("flow_offered")
+    assert events.index("mask") > at_the_first > events.index("page_painted"), "in mid-call"
+    assert session["version"] == load_file(SAMPLE).version, "it ran on"
 
 
 def test_three_charges_by_the_gateway_s_own_ledger(run: Run) -> None:

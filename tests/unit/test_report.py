@@ -11,8 +11,10 @@ import msgspec
 import numpy as np
 import pytest
 import soundfile
+from msgspec.structs import replace
 
 from halodesk.demo.caller import MARKER_HZ
+from halodesk.demo.central import ServerPart
 from halodesk.demo.lab import Lab
 from halodesk.demo.report import Call, Report, write_report
 from halodesk.engine import events as e
@@ -61,6 +63,9 @@ class Made:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.holes: list[tuple[float, float]] = [(3.0, 6.5)]
+        self.server = ServerPart(
+            events=5, head_equal=True, seats=2, version=3, second_seat_version=3, arrived_ms=80.0
+        )
         self.pbx_holes: list[tuple[float, float]] = [(3.01, 6.02)]
         self.phases: list[tuple[float, str]] = [
             (3.0, "wanted"),
@@ -93,6 +98,7 @@ class Made:
             pbx=lab if pbx else None,
             pbx_name="Asterisk 22" if pbx else "direct",
             pictures=[str(out / "screenshots" / "01-start.png")],
+            server=lambda record: self.server,
         )
 
     def _sound(self, rate: int, holes: Sequence[tuple[float, float]], leaks: Sequence[float]) -> np.ndarray:
@@ -267,3 +273,11 @@ def test_a_window_that_no_page_asked_for_is_told(made: Made) -> None:
     made.holes = [(3.0, 6.5), (7.0, 7.5)]
     with pytest.raises(DemoError, match="2 masked windows in the file, 1 in the record"):
         made.report()
+
+
+def test_a_server_that_holds_something_else_is_a_problem(made: Made) -> None:
+    made.server = replace(made.server, head_equal=False, second_seat_version=2)
+    report = made.report()
+    assert not report.ok
+    assert any("it holds 5 of" in problem for problem in report.problems)
+    assert any("second seat has version 2" in problem for problem in report.problems)
