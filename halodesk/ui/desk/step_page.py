@@ -155,12 +155,18 @@ class StepPage(QFrame):
             self._show_problem()
 
     def focus_first(self) -> None:
-        """To the first empty field, or to the button that Enter presses."""
-        for widget in self.fields.widgets.values():
+        """To what was left half-typed, to the first empty field, or to the button that Enter presses."""
+        drafts, empty = self._desk.drafts, None
+        for name, widget in self.fields.widgets.items():
             inputs = [found for found in widget.inputs() if found.isEnabled()]
-            if inputs and widget.is_empty():
-                inputs[0].setFocus(Qt.FocusReason.OtherFocusReason)
-                return
+            if inputs and name in drafts:
+                empty = inputs[0]
+                break
+            if inputs and widget.is_empty() and empty is None:
+                empty = inputs[0]
+        if empty is not None:
+            empty.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
         primary = self.choices.primary()
         (primary or self).setFocus(Qt.FocusReason.OtherFocusReason)
 
