@@ -94,8 +94,16 @@ class Announced:
 class World:
     """A server with a publisher in a folder. `start` it; seats enrol and record."""
 
-    def __init__(self, folder: Path, *, database_url: str = "", arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        database_url: str = "",
+        arguments: Sequence[str] = (),
+        command: Sequence[str] = COMMAND,
+    ) -> None:
         self.folder, self.database_url = folder, database_url
+        self._command = command
         self.server_folder = folder / "server"
         self.keys = PersonalKeys(_made(folder / "keys"))
         self.publisher = self.keys.new("anna")
@@ -116,7 +124,7 @@ class World:
         database = ["--database", self.database_url] if self.database_url else []
         place = ["--data", str(self.server_folder), "--port", str(self.port)]
         self._server = Announced(
-            [*COMMAND, "server", *place, *database, *self._arguments], log=self.folder / "server.log"
+            [*self._command, "server", *place, *database, *self._arguments], log=self.folder / "server.log"
         )
         self.port = self._server.start()["port"]
 
@@ -149,12 +157,12 @@ class World:
             )
         )
 
-    def enrol(self, name: str, **how: Any) -> Path:
-        """The folder of a new seat that has enrolled."""
+    def enrol(self, name: str, *, url: str = "", hours: float = 1.0, **how: Any) -> Path:
+        """The folder of a new seat that has enrolled; `url`: by another way than straight."""
         seat = _made(self.folder / name)
         store = SeatStore(seat)
         try:
-            asyncio.run(enrol(store.sync, self.url, self.token(), name=name, **how))
+            asyncio.run(enrol(store.sync, url or self.url, self.token(hours=hours), name=name, **how))
         finally:
             store.close()
         return seat
