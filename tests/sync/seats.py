@@ -27,12 +27,15 @@ class Seat:
         self.folder = folder
         self.child: Announced = world.seat_process(folder, sessions=sessions, events=events, pause_s=pause_s)
         self.said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.listener = threading.Thread()
+        """Ends when all it said has been heard."""
 
     def start(self) -> None:
         """Start it and listen to it."""
         self.child.start()
         assert self.child.process is not None
-        threading.Thread(target=self._listen, args=(self.child.process,), daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, args=(self.child.process,), daemon=True)
+        self.listener.start()
 
     def wait_for(self, key: str, value: Any = None, timeout_s: float = 30.0) -> dict[str, Any]:
         """The next thing it says with that key."""
