@@ -1,7 +1,7 @@
 """Everything between two seats and their server dies at random moments, and nothing may be lost.
 
 Two seat processes append events through the real writer and send them, each through a proxy of its own,
-to a real server process (SQLite or PostgreSQL). Each round does one of these, chosen by the seed:
+to a real server process (SQLite or PostgreSQL). Again and again one of these happens, chosen by the seed:
 SIGKILL of a seat, of the server, of PostgreSQL; a partition (connections cut, or frozen); answers
 thrown away after the request went through. Then whatever is left is sent, and three accounts are
 compared: what the seats' processes said was on disk, what their databases hold, what the server holds.
@@ -72,17 +72,22 @@ class Storm:
             for number, proxy in enumerate(self._proxies)
         ]
 
-    def rage(self, rounds: int) -> Toll:
-        """That many acts, then calm, then the account."""
+    @property
+    def kills(self) -> int:
+        """How many processes have been killed so far."""
+        return sum(number for act, number in self._acts.items() if act.endswith("killed"))
+
+    def rage(self, kills: int) -> Toll:
+        """Until that many processes were killed, then calm, then the account."""
         try:
-            for _ in range(rounds):
+            while self.kills < kills:
                 self._begin_seats()
                 time.sleep(self._chance.uniform(0.0, LONGEST_ROUND_S))
                 self._act()
             self._calm()
         finally:
             for seat in self._seats.values():
-                seat.child.kill()
+                seat.kill()
             for proxy in self._proxies:
                 proxy.close()
         return self._account()
@@ -119,7 +124,7 @@ class Storm:
 
     def _kill_seat(self) -> None:
         self._acts["seat killed"] += 1
-        self._seats.pop(self._chance.choice(sorted(self._seats))).child.kill()
+        self._seats.pop(self._chance.choice(sorted(self._seats))).kill()
 
     def _kill_server(self) -> None:
         self._acts["server killed"] += 1
@@ -148,7 +153,7 @@ class Storm:
     def _calm(self) -> None:
         self._mend()
         for seat in self._seats.values():
-            seat.child.kill()
+            seat.kill()
         self._seats.clear()
         for folder in self._folders:
             sync_by_command(folder)
@@ -173,7 +178,6 @@ class Storm:
         )
 
     def _hear(self, seat: Seat) -> None:
-        seat.listener.join(10)
         with suppress(queue.Empty):
             while True:
                 said = seat.said.get_nowait()
@@ -203,11 +207,11 @@ def _pieces(connection: Any) -> tuple[int, int, tuple[str, ...]]:
     return gaps, doubles, tuple(broken)
 
 
-def run(folder: Path, rounds: int, seed: int) -> Toll:
+def run(folder: Path, kills: int, seed: int) -> Toll:
     """A storm over a server of its own, with SQLite."""
     world = World(folder)
     world.start()
     try:
-        return Storm(world, seed=seed).rage(rounds)
+        return Storm(world, seed=seed).rage(kills)
     finally:
         world.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -120,8 +121,33 @@ def test_a_wait_that_fails_is_not_swallowed() -> None:
         asyncio.run(pace.Patience(broken, pace.chance).wait(1.0))
 
 
+class Heard:
+    """The states a sync tells, and a wait for one to come."""
+
+    def __init__(self) -> None:
+        self.states: list[SyncState] = []
+        self._changed = threading.Condition()
+
+    def told(self, state: SyncState) -> None:
+        with self._changed:
+            self.states.append(state)
+            self._changed.notify_all()
+
+    def wait(self, wanted: str, after: int = 0, timeout_s: float = 20.0) -> SyncState:
+        """The first such state after that many."""
+
+        def found() -> SyncState | None:
+            return next((state for state in self.states[after:] if state.state == wanted), None)
+
+        with self._changed:
+            assert self._changed.wait_for(lambda: found() is not None, timeout_s), self.states
+        state = found()
+        assert state is not None
+        return state
+
+
 @contextmanager
-def syncing(folder: Path, states: list[SyncState]) -> Iterator[tuple[IoThread, SyncService]]:
+def syncing(folder: Path, heard: Heard) -> Iterator[tuple[IoThread, SyncService]]:
     """The seat's sync as the window runs it."""
     with recorder(folder) as made:
         io = IoThread()
@@ -130,7 +156,7 @@ def syncing(folder: Path, states: list[SyncState]) -> Iterator[tuple[IoThread, S
             made.link,
             seat=made.seat,
             on_flow=lambda flow: None,
-            on_state=states.append,
+            on_state=heard.told,
         )
         running = io.submit(service.run())
         try:
@@ -140,16 +166,6 @@ def syncing(folder: Path, states: list[SyncState]) -> Iterator[tuple[IoThread, S
             with suppress(CancelledError, TimeoutError):
                 running.result(5)
             io.close()
-
-
-def until(condition: object, timeout_s: float) -> float:
-    """Seconds until it holds; the states of a sync announce themselves to a list."""
-    begun = time.monotonic()
-    assert callable(condition)
-    while not condition():
-        assert time.monotonic() - begun < timeout_s
-        time.sleep(0.01)
-    return time.monotonic() - begun
 
 
 @pytest.fixture
@@ -173,14 +189,16 @@ def test_a_server_that_is_back_gets_everything_at_once(
     with recorder(folder) as made:
         made.session(150)
     proxy.cut()
-    states: list[SyncState] = []
-    with syncing(folder, states) as (io, service):
-        until(lambda: any(state.state == "waiting" for state in states), 20)
-        assert states[-1].message
-        assert states[-1].waiting_sessions == 1
+    heard = Heard()
+    with syncing(folder, heard) as (io, service):
+        waiting = heard.wait("waiting")
+        assert waiting.message
+        assert waiting.waiting_sessions == 1
         proxy.mend()
+        before, begun = len(heard.states), time.monotonic()
         io.call(service.retry if told == "by the network" else service.push.retry)
-        spent = until(lambda: states[-1].state == "sent" and not states[-1].waiting_sessions, 20)
+        heard.wait("sent", before)
+        spent = time.monotonic() - begun
     expected, held = expected_and_held(world, folder)
     assert held == expected
     assert spent < 8
