@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -36,7 +38,7 @@ def _found() -> Devices:
         application.shutdown()
 
 
-def _names(listed: object, default: object) -> tuple[str, ...]:
-    found = [device.description() for device in listed]  # type: ignore[attr-defined]  # Qt's, known by name only
-    first = default.description()  # type: ignore[attr-defined]  # as above
+def _names(listed: Iterable[Any], default: Any) -> tuple[str, ...]:
+    found = [str(device.description()) for device in listed]
+    first = default.description()
     return tuple(sorted(found, key=lambda name: name != first))

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -258,10 +258,11 @@ async def _manager(ami: s.Ami) -> Check:
     client.start()
     try:
         async with asyncio.timeout(AMI_S):
-            while not ears.up.is_set():
-                if client.problem.startswith(_REFUSED):
-                    break  # another try would only count against this user
-                await asyncio.wait([asyncio.ensure_future(ears.up.wait())], timeout=0.1)
+            # A refused login is not tried again: it would only count against this user.
+            while not ears.up.is_set() and not client.problem.startswith(_REFUSED):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S):
+                        await ears.up.wait()
         if not ears.up.is_set():
             raise TimeoutError
         return _rights(ami, await client.ask("ListCommands", timeout_s=AMI_S))
@@ -275,6 +276,7 @@ async def _manager(ami: s.Ami) -> Check:
         await client.close()
 
 
+_LOOK_S = 0.1
 _REFUSED = ("The PBX refuses the manager user", "The PBX offers no challenge login")
 
 
