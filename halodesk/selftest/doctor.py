@@ -16,6 +16,7 @@ import msgspec
 
 from halodesk.connectors.payments import providers
 from halodesk.engine.errors import HaloDeskError
+from halodesk.recording import control_type, peer
 from halodesk.runtime import settings as s
 from halodesk.runtime.flow_files import load_all
 from halodesk.runtime.sandbox import JsSandbox
@@ -186,14 +187,25 @@ def _pbx(settings: s.Settings) -> Check:
 
 
 def _recorders(settings: s.Settings) -> Check:
-    if settings.ami is None:
+    if not settings.controls:
         return Check(
             name="recorders",
             state="warning",
             message="Only our own recorder is masked.",
-            todo="Set `ami` if the PBX records calls.",
+            todo="Name in `recorders` whatever else records calls.",
         )
-    return _reach("recorders", settings.ami.host, settings.ami.port, "the PBX's manager (AMI)")
+    said = []
+    for wanted in settings.controls:
+        key = control_type(wanted).key
+        where = peer(wanted)
+        if where is None:
+            said.append(f"{key}: whether the server can be asked shows in the window")
+            continue
+        check = _reach("recorders", *where, f"the recorder {key}")
+        if check.state == "failed":
+            return check
+        said.append(check.message)
+    return Check(name="recorders", state="ok", message="; ".join(said))
 
 
 def _gateways(settings: s.Settings) -> Check:

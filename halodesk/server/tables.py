@@ -43,6 +43,16 @@ seat = Table(
     Column("revoked_at", Float),
 )
 
+seat_account = Table(
+    "seat_account",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("pbx", String, primary_key=True),
+    Column("account", String, primary_key=True),
+    Column("seat", String, nullable=False),
+)
+"""Whose calls a seat may have masked: the accounts of a PBX that IT gave it."""
+
 enroll_token = Table(
     "enroll_token",
     metadata,

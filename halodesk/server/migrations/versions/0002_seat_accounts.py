@@ -1,0 +1,24 @@
+"""Which accounts of a PBX belong to which seat.
+
+Revision ID: 0002
+Revises: 0001
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """One table."""
+    op.create_table(
+        "seat_account",
+        sa.Column("tenant", sa.String, primary_key=True),
+        sa.Column("pbx", sa.String, primary_key=True),
+        sa.Column("account", sa.String, primary_key=True),
+        sa.Column("seat", sa.String, nullable=False),
+    )
