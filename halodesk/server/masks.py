@@ -45,6 +45,8 @@ LONGEST_LEASE = 200
 OUTSTANDING = 16
 """Questions of one line under way at once."""
 
+MANY = 10_000
+
 _log = structlog.get_logger("mask")
 
 
@@ -103,6 +105,10 @@ class Masks:
         self._lines: dict[tuple[str, str], Line] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._entries: set[asyncio.Task[None]] = set()
+        """On their way into the audit."""
+        self._refused: set[tuple[str, str, str]] = set()
+        """Tenant, seat and call of refusals in the audit: a seat that asks again must not fill it."""
 
     def start(self) -> None:
         """Connect the recorders and watch over what is held."""
@@ -116,7 +122,13 @@ class Masks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self.written()
         await asyncio.gather(*(control.close() for control in self._controls()))
+
+    async def written(self) -> None:
+        """Wait until the audit holds all that was done so far."""
+        if self._entries:
+            await asyncio.wait(self._entries)
 
     # --- lines --------------------------------------------------------------------------------
 
@@ -281,6 +293,12 @@ class Masks:
         return [control for controls in self._pbxs.values() for control in controls]
 
     def _refusal(self, holder: Holder, call: str, why: str) -> None:
+        said = holder.tenant, holder.subject, call
+        if said in self._refused:
+            return
+        if len(self._refused) >= MANY:
+            self._refused.clear()
+        self._refused.add(said)
         self._write(
             holder.tenant,
             partial(audit.once, actor=holder.subject, action="mask_refused", subject=call, detail=why),
@@ -298,12 +316,13 @@ class Masks:
             except HaloDeskError as error:
                 _log.error("audit_not_written", error=type(error).__name__)
 
-        self._spawn(write())
+        self._spawn(write(), self._entries)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]] | None = None) -> None:
+        tasks = self._tasks if among is None else among
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
 
 _ORDER: tuple[Verdict, ...] = ("failed", "unconfirmed", "confirmed")
