@@ -65,6 +65,8 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     state: str
     masked: tuple[Scalar, ...]
     recording: tuple[Scalar, ...]
+    over: tuple[Scalar, ...] = ()
+    """What a recording is called that has ended: it counts neither way."""
     expects_recording: bool = True
     timeout_s: float = 0.0
     """Seconds for one mask; 0: as long as the seat's lease waits."""
@@ -203,6 +205,7 @@ class WebhookControl:
         answer = await self._send(self._set.read, call.values)
         call.open = False
         found = json_path.find(answer, self._set.state, lambda text: web.filled(text, call.values))
+        found = [value for value in found if not _is_one_of(value, self._set.over)]
         if not found:
             return "nothing"
         if all(_is_one_of(value, self._set.masked) for value in found):
@@ -290,8 +293,9 @@ def _check(settings: WebhookSettings) -> None:
         json_path.checked(path)
     if settings.account and settings.account not in known - secrets - {CALL}:
         raise SettingsError(f"`account` names “{settings.account}”, which no `find` finds.")
-    both = [word for word in settings.masked if _is_one_of(word, settings.recording)]
-    if not settings.masked or not settings.recording or both:
+    words = (*settings.masked, *settings.recording, *settings.over)
+    twice = any(_is_one_of(word, words[:number]) for number, word in enumerate(words))
+    if not settings.masked or not settings.recording or twice:
         raise SettingsError(
             "`masked` and `recording` must name the platform's words for both, and no word twice.",
             "Look them up in the platform's reference.",

@@ -159,7 +159,7 @@ class Masks:
     async def ask(self, line: Line, asked: MaskAsk) -> MaskAnswer:
         """Do as the seat asks, with proof. Never raises for what may happen; a refusal is an answer."""
         try:
-            if not 0 < len(asked.call) <= LONGEST_CALL_ID or len(asked.lease) > LONGEST_LEASE:
+            if not _may_be(asked.call, LONGEST_CALL_ID) or not _may_be(asked.lease or "-", LONGEST_LEASE):
                 raise refused(400, "malformed", "This is no SIP Call-ID.")
             if line.waiting > OUTSTANDING:
                 raise refused(429, "slow_down", "Too many questions at once.")
@@ -323,6 +323,11 @@ class Masks:
         task = asyncio.get_running_loop().create_task(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+
+
+def _may_be(text: str, longest: int) -> bool:
+    """Whether it is a name that may also stand in the audit."""
+    return 0 < len(text) <= longest and text.isprintable()
 
 
 _ORDER: tuple[Verdict, ...] = ("failed", "unconfirmed", "confirmed")

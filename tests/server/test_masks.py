@@ -3,134 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
-from sqlalchemy import Connection, insert
 
-from halodesk.engine.errors import SettingsError
-from halodesk.protocol.mask import FromMaskServer, MaskAnswer, MaskAsk, MaskNews
-from halodesk.protocol.sync import SyncError
-from halodesk.server import accounts, audit, recorders, tenants
-from halodesk.server import tables as t
-from halodesk.server.access import Holder
-from halodesk.server.database import Database
-from halodesk.server.masks import SILENT_S, Line, Masks
-from tests.fakes.ami import FakeAmi, fake_ami, until
-from tests.fakes.ami_control import AGENT, CALL, CALLER, queue_call
+from halodesk.protocol.mask import MaskNews
+from halodesk.server import accounts
+from halodesk.server.database import Database, open_database
+from halodesk.server.masks import SILENT_S
+from tests.fakes.ami import until
+from tests.fakes.ami_control import AGENT, CALL, CALLER
 from tests.fakes.hosted import SIP_CALL, hosted
+from tests.server.mask_site import Site, cloud, scene, site
 
 OTHER, OTHER_CALL = "PJSIP/1002-00000009", "call-2@other"
-
-
-class Site:
-    """A PBX, the masks in front of it, and a clock that a test turns."""
-
-    def __init__(self, database: Database, pbx: FakeAmi, *more: dict[str, Any]) -> None:
-        self.database, self.pbx, self.more = database, pbx, more
-        self.now = 1000.0
-        self.masks = self._made()
-
-    def _made(self) -> Masks:
-        ami = {"control": "ami", "host": "127.0.0.1", "port": self.pbx.port}
-        ami |= {"username": "lab", "secret": "fake-secret"}
-        return Masks(self.database, [ami, *self.more], mono=lambda: self.now)
-
-    async def restart(self) -> None:
-        """Another process of the server."""
-        await self.masks.close()
-        self.masks = self._made()
-        await self.up()
-
-    async def up(self) -> None:
-        logins = self.pbx.logins
-        self.masks.start()
-        await until(lambda: self.pbx.logins > logins)
-
-    def line(self, seat: str = "one", tenant: str = "main") -> Desk:
-        return Desk(self, Holder(tenant=tenant, role="seat", subject=seat))
-
-    async def audit(self) -> list[tuple[str, str, str]]:
-        """Actor, action and subject of what is in the audit; what is on its way there comes first."""
-        await self.masks.written()
-        rows = await self.database.read(lambda c: audit.entries(c, "main"))
-        return [(row.actor, row.action, row.subject) for row in rows if row.actor != "console"]
-
-
-class Desk:
-    """A seat's line."""
-
-    def __init__(self, site: Site, holder: Holder) -> None:
-        self.site, self.said, self.closed = site, list[FromMaskServer](), False
-        self.line = Line(holder, self._send, self._close)
-        site.masks.join(self.line)
-
-    async def _send(self, data: bytes) -> None:
-        self.said.append(msgspec.json.decode(data, type=FromMaskServer))
-
-    async def _close(self) -> None:
-        self.closed = True
-
-    async def ask(self, act: str, call: str = CALL, was: str = "") -> MaskAnswer:
-        """One question; a PBX that is just being read is asked again."""
-        asked = msgspec.convert({"id": 7, "act": act, "call": call, "lease": "l", "was": was}, MaskAsk)
-        async with asyncio.timeout(10):
-            while True:
-                answer = await self.site.masks.ask(self.line, asked)
-                if "not connected" not in answer.detail:
-                    return answer
-                await asyncio.sleep(0.01)
-
-    async def mask(self, call: str = CALL, was: str = "") -> MaskAnswer:
-        return await self.ask("mask", call, was)
-
-    async def unmask(self, call: str = CALL) -> MaskAnswer:
-        return await self.ask("unmask", call)
-
-
-def _seats(connection: Connection) -> None:
-    for tenant in ("main", "far"):
-        tenants.ensure_tenant(connection, tenant)
-        for seat in ("one", "two"):
-            values = {"tenant": tenant, "id": seat, "team": "red", "name": seat, "enrolled_at": 0.0}
-            keys = {"sign_key": seat.encode() * 8, "seal_key": b"x"}
-            connection.execute(insert(t.seat).values(**values, **keys))
-    accounts.bind(connection, "main", seat="one", account="1001")
-    accounts.bind(connection, "main", seat="two", account="1002")
-    accounts.bind(connection, "far", seat="one", account="1001")
-
-
-@asynccontextmanager
-async def site(database: Database, *more: dict[str, Any]) -> AsyncIterator[Site]:
-    await database.write(_seats)
-    async with fake_ami() as pbx:
-        queue_call(pbx)
-        made = Site(database, pbx, *more)
-        await made.up()
-        try:
-            yield made
-        finally:
-            await made.masks.close()
-
-
-Play = Callable[[Site], Coroutine[Any, Any, None]]
-
-
-def scene(database: Database, play: Play) -> None:
-    async def run() -> None:
-        async with site(database) as made:
-            await play(made)
-
-    asyncio.run(run())
 
 
 def test_a_seat_masks_its_call_with_proof_and_lets_it_go(database: Database) -> None:
@@ -166,7 +53,7 @@ def test_a_foreign_call_is_refused_and_in_the_audit_once(database: Database) -> 
     scene(database, play)
 
 
-def test_the_callers_leg_is_not_the_seats(database: Database) -> None:
+def test_the_callers_leg_is_not_theseats(database: Database) -> None:
     """The trunk's leg belongs to no seat, though the call is the seat's."""
 
     async def play(made: Site) -> None:
@@ -376,16 +263,13 @@ def test_an_account_given_to_another_seat_takes_the_right_along(database: Databa
 
 
 def test_all_recorders_of_a_pbx_must_confirm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from halodesk.server.database import open_database
-
     monkeypatch.setenv("HALODESK_TEST_TOKEN", "secret-word")
 
     async def run() -> None:
         async with hosted() as platform:
             platform.calls = {CALL: platform.calls[SIP_CALL]}
-            cloud = _cloud(platform.url)
             database = open_database(tmp_path)
-            async with site(database, cloud) as made:
+            async with site(database, cloud(platform.url)) as made:
                 platform.obeys = False
                 answer = await made.line().mask()
                 assert answer.verdict == "failed"
@@ -400,103 +284,3 @@ def test_all_recorders_of_a_pbx_must_confirm(tmp_path: Path, monkeypatch: pytest
             database.close()
 
     asyncio.run(run())
-
-
-def _cloud(url: str) -> dict[str, Any]:
-    place = f"{url}/v2/calls/{{id}}"
-    here = "/calls/[sip.callId={call}]"
-    return {
-        "control": "webhook",
-        "name": "Cloud",
-        "headers": {"Authorization": "Bearer {secret.token}"},
-        "secrets": {"token": "env:HALODESK_TEST_TOKEN"},
-        "find": [{"url": f"{url}/v2/live", "values": {"id": f"{here}/id", "who": f"{here}/extension"}}],
-        "account": "who",
-        "mask": {"method": "PATCH", "url": place, "json": {"recording": {"state": "paused"}}},
-        "unmask": {"method": "PATCH", "url": place, "json": {"recording": {"state": "recording"}}},
-        "read": {"url": place},
-        "state": "/recordings/*/state",
-        "masked": ["paused"],
-        "recording": ["recording"],
-    }
-
-
-# accounts and the file
-
-
-def test_accounts_are_bound_by_it_alone_and_to_one_seat(database: Database) -> None:
-    async def run() -> None:
-        await database.write(_seats)
-        await database.write(lambda c: accounts.bind(c, "main", seat="two", account="1001"))
-        found = await database.read(lambda c: accounts.of_seat(c, "main", "two"))
-        assert found == {"main": frozenset({"1001", "1002"})}
-        assert await database.read(lambda c: accounts.of_seat(c, "main", "one")) == {}
-        await database.write(lambda c: accounts.bind(c, "main", seat="two", account="1001", pbx="far"))
-        listed = await database.read(lambda c: accounts.listed(c, "main"))
-        assert [(x.pbx, x.account, x.seat) for x in listed] == [
-            ("far", "1001", "two"),
-            ("main", "1001", "two"),
-            ("main", "1002", "two"),
-        ]
-        for wrong in ("", "x" * 81, "a\nb", " 1"):
-            with pytest.raises(SyncError):
-                await database.write(partial(accounts.bind, tenant="main", seat="one", account=wrong))
-        with pytest.raises(SyncError, match="no seat"):
-            await database.write(lambda c: accounts.bind(c, "main", seat="none", account="1009"))
-        with pytest.raises(SyncError, match="no seat"):
-            await database.write(lambda c: accounts.unbind(c, "main", account="1009"))
-        await database.write(lambda c: tenants.revoke(c, "main", "two"))
-        assert await database.read(lambda c: accounts.of_seat(c, "main", "two")) == {}
-
-    asyncio.run(run())
-
-
-def _write(folder: Path, text: str, mode: int = 0o600) -> None:
-    file = folder / recorders.FILE
-    file.write_text(text, encoding="utf-8")
-    file.chmod(mode)
-
-
-def test_no_file_is_no_recorder(tmp_path: Path) -> None:
-    assert recorders.load(tmp_path) == ()
-    _write(tmp_path, "{}")
-    assert recorders.load(tmp_path) == ()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
-def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
-    _write(tmp_path, "{}", mode)
-    assert os.stat(tmp_path / recorders.FILE).st_mode & 0o077
-    with pytest.raises(SettingsError, match="can be read by others"):
-        recorders.load(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("entries", "said"),
-    [
-        ([{"control": "amy"}], "no recorder control"),
-        ([{"control": "central"}], "no server"),
-        ([{"control": "ami"}], "host"),
-        ([{"control": "ami", "host": "x", "tenant": 7}], "are names"),
-        ([{"control": "ami", "host": "x"}, {"control": "ami", "host": "x"}], "same name"),
-    ],
-)
-def test_recorders_that_cannot_be_used_stop_the_start(entries: list[Any], said: str, tmp_path: Path) -> None:
-    _write(tmp_path, json.dumps({"recorders": entries}))
-    with pytest.raises(SettingsError, match=said):
-        recorders.build(recorders.load(tmp_path), lambda pbx, call, answer: None)
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"recorder": []}', '{"recorders": [1]}', "\xff"])
-def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
-    _write(tmp_path, text)
-    with pytest.raises(SettingsError, match=recorders.FILE):
-        recorders.load(tmp_path)
-
-
-def test_a_pbx_of_which_nobody_can_tell_whose_call_it_is_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HALODESK_TEST_TOKEN", "secret-word")
-    blind = _cloud("https://pbx.example.com") | {"account": ""}
-    with pytest.raises(SettingsError, match="whose call is whose"):
-        recorders.build((blind,), lambda pbx, call, answer: None)

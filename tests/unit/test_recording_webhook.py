@@ -288,6 +288,17 @@ def test_nothing_to_mask_is_a_failure_unless_policy_says_otherwise() -> None:
     scene(other, expects_recording=False)
 
 
+def test_a_recording_that_has_ended_counts_neither_way() -> None:
+    async def play(made: One) -> None:
+        made.platform.answers = {f"/v2/calls/{ID}": (200, '{"recordings": [{"state": "done"}]}')}
+        assert (await made.mask()).detail == "No recording found to mask."
+        both = '{"recordings": [{"state": "done"}, {"state": "paused"}]}'
+        made.platform.answers = {f"/v2/calls/{ID}": (200, both)}
+        assert (await made.mask()).verdict == "confirmed"
+
+    scene(play, over=["done"])
+
+
 def test_it_tells_whose_call_it_is() -> None:
     async def play(made: One) -> None:
         assert made.control.tells_holders
@@ -370,6 +381,7 @@ def test_no_secret_is_ever_told(capsys: pytest.CaptureFixture[str]) -> None:
         ({"state": "/recordings/[x]/y"}, "no condition"),
         ({"masked": []}, "must name"),
         ({"masked": ["paused"], "recording": ["paused"]}, "no word twice"),
+        ({"over": ["paused"]}, "no word twice"),
         ({"account": "token"}, "no `find` finds"),
         ({"secrets": {"token": "env:HALODESK_NO_SUCH"}}, "empty or missing"),
         ({"secrets": {"token": "secret-word"}}, "is not here"),
