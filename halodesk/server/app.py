@@ -41,8 +41,10 @@ from halodesk.server.web import WebRequest, answer, body, decode, failed
 UPLOADS = 8
 """How many uploads are unpacked and checked at once: bounds the memory they take."""
 SEAT_RATE, SEAT_BURST = 50.0, 100.0
+MASK_RATE, MASK_BURST = 20.0, 100.0
 STRANGER_RATE, STRANGER_BURST = 50.0, 300.0
-"""Requests a second of one seat, and of one address that has not signed in (a whole site may share it)."""
+"""Requests a second of one seat, of its questions for masks (which renew once a second), and of one
+address that has not signed in (a whole site may share it)."""
 
 _log = structlog.get_logger("server")
 
@@ -85,22 +87,28 @@ class _Server:
         self.hub = Hub(database)
         self.seats = Flood(SEAT_RATE, SEAT_BURST)
         self.strangers = Flood(STRANGER_RATE, STRANGER_BURST)
+        self.masking = Flood(MASK_RATE, MASK_BURST)
         self.uploads = asyncio.Semaphore(UPLOADS)
 
     def routes(self) -> list[ControllerRouterHandler]:
-        mask = mask_route(self.masks, partial(self.holder, role="seat"), self.allow)
+        mask = mask_route(self.masks, partial(self.access.holder, role="seat"), self.may_mask)
         return [*_open_routes(self), *_seat_routes(self), *_publisher_routes(self), _push_route(self), mask]
 
     def holder(self, authorization: str, role: wire.Role) -> Holder:
         holder = self.access.holder(authorization, role)
-        self.allow(holder)
+        self.let_in(holder)
+        self.seats.check(f"{holder.tenant}/{holder.subject}")
         return holder
 
-    def allow(self, holder: Holder) -> None:
-        """Raises `RefusedError` for one that was shut out or asks too often."""
+    def let_in(self, holder: Holder) -> None:
+        """Raises `RefusedError` for one that was shut out."""
         if (holder.tenant, holder.subject) in self.hub.revoked:
             raise refused(403, "seat_revoked", "This seat has been shut out.", "Tell IT.")
-        self.seats.check(f"{holder.tenant}/{holder.subject}")
+
+    def may_mask(self, holder: Holder) -> None:
+        """As `let_in`, and not too often. Uploads are counted apart: they must not lock a page."""
+        self.let_in(holder)
+        self.masking.check(f"{holder.tenant}/{holder.subject}")
 
     def stranger(self, request: WebRequest) -> None:
         self.strangers.check(request.client.host if request.client else "")

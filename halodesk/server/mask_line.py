@@ -13,7 +13,8 @@ from litestar.types import ControllerRouterHandler
 from halodesk.protocol.mask import MASK_PATH, MaskAnswer, MaskAsk
 from halodesk.protocol.sync import RefusedError
 from halodesk.server.access import Holder
-from halodesk.server.masks import Line, Masks
+from halodesk.server.mask_seat import Line
+from halodesk.server.masks import Masks
 
 
 def mask_route(
@@ -28,6 +29,7 @@ def mask_route(
     async def mask(socket: WebSocket) -> None:  # type: ignore[type-arg]  # its parameters are not subscriptable at run time
         try:
             holder = sign_in(socket.headers.get("Authorization", ""))
+            allowed(holder)
         except RefusedError as refusal:
             await socket.close(4401, refusal.problem.code)
             return

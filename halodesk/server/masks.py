@@ -10,7 +10,7 @@ Rules:
 - **Nobody is unmasked here by time, by a lost line or by our own start or end.** A seat that falls silent
   leaves its mask; it is asked of the PBX again and again until the call is over, so that a recorder that
   starts meanwhile is caught. The seat may come back and let it go.
-- What is held is in memory: after a restart the PBX still masks, a seat that asks again is proven again.
+- What is held outlives a restart (`mask_leases`): it is taken up again as if its seat had just been heard.
 - One question at a time for a call, and only over the seat's newest line.
 
 All of it belongs to one event loop.
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -33,9 +33,11 @@ from halodesk.protocol.mask import LONGEST_CALL_ID, MaskAnswer, MaskAsk, MaskNew
 from halodesk.protocol.sync import RefusedError, ServerAwayError
 from halodesk.recording.control import Control
 from halodesk.runtime.ports import RecorderAnswer
-from halodesk.server import accounts, audit
+from halodesk.server import accounts, audit, mask_leases
 from halodesk.server.access import Holder, refused
 from halodesk.server.database import Database
+from halodesk.server.mask_leases import MaskLease
+from halodesk.server.mask_seat import Line
 from halodesk.server.recorders import Pbx, build
 
 SILENT_S = 5.0
@@ -50,41 +52,14 @@ MANY = 10_000
 _log = structlog.get_logger("mask")
 
 
-class Line:
-    """One connected seat. `send` sends bytes, `close` ends the connection."""
-
-    def __init__(
-        self, holder: Holder, send: Callable[[bytes], Awaitable[None]], close: Callable[[], Awaitable[None]]
-    ) -> None:
-        self.holder, self._send, self._close = holder, send, close
-        self.waiting = 0
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Tenant and seat."""
-        return self.holder.tenant, self.holder.subject
-
-    async def say(self, message: MaskAnswer | MaskNews) -> None:
-        """Send it; a seat that cannot be reached asks again."""
-        try:
-            await self._send(msgspec.json.encode(message))
-        except Exception as error:  # of the socket, whatever it is
-            _log.info("answer_not_sent", seat=self.holder.subject, error=type(error).__name__)
-
-    async def end(self) -> None:
-        """Hang up."""
-        try:
-            await self._close()
-        except Exception as error:  # of the socket, whatever it is: it has gone already
-            _log.info("line_gone", seat=self.holder.subject, error=type(error).__name__)
-
-
 class _Held(msgspec.Struct, kw_only=True):
     """A call that a seat had masked. `masking`: it has not asked to let it go."""
 
     seat: str
     heard: float
     masking: bool = True
+    kept_by: str = ""
+    """The seat of whom it is written down."""
     noted: bool = False
     kept: bool = False
 
@@ -115,6 +90,14 @@ class Masks:
         for control in self._controls():
             control.start()
         self._spawn(self._watch())
+
+    async def _take_up(self) -> None:
+        """What was held before this process began. Raises `ServerAwayError`."""
+        for lease in await self._database.read(mask_leases.listed):
+            pbx = lease.tenant, lease.pbx
+            if pbx in self._pbxs:
+                held = _Held(seat=lease.seat, heard=self._mono(), noted=True, kept_by=lease.seat)
+                self._held.setdefault((pbx, lease.call), held)
 
     async def close(self) -> None:
         """Stop. What is masked stays masked."""
@@ -189,10 +172,13 @@ class Masks:
         held.masking = asked.act == "mask"
         controls = self._pbxs[pbx]
         act = [c.mask if held.masking else c.unmask for c in controls]
+        written = self._spawn(self._write_down(key, held)) if held.masking else None
         answers = list(await asyncio.gather(*(do(asked.call, asked.lease) for do in act)))
+        if written is not None:
+            await asyncio.wait([written])
         if all(answer.verdict == "confirmed" for answer in answers):
             if not held.masking:
-                self._held.pop(key, None)
+                await self._drop(key, held)
             if not held.masking or not held.noted:
                 self._note(holder.tenant, held.seat, asked.act, asked.call, f"{pbx[1]} {asked.lease}".strip())
             held.noted = held.masking
@@ -247,6 +233,23 @@ class Masks:
             for control in self._pbxs[pbx]:
                 control.moved(old, new)
             self._held[pbx, new] = held
+            job = partial(mask_leases.moved, old=_row((pbx, old), held), new=_row((pbx, new), held))
+            await self._database.write(job)
+
+    async def _write_down(self, key: tuple[Pbx, str], held: _Held) -> None:
+        """So that a restart knows of it; a database that is away must not keep a call from being masked."""
+        if held.kept_by == held.seat:
+            return
+        try:
+            await self._database.write(partial(mask_leases.begin, lease=_row(key, held)))
+            held.kept_by = held.seat
+        except HaloDeskError as error:
+            _log.error("lease_not_written", error=type(error).__name__)
+
+    async def _drop(self, key: tuple[Pbx, str], held: _Held) -> None:
+        """The call is let go, or over. Raises `ServerAwayError`."""
+        await self._database.write(partial(mask_leases.end, lease=_row(key, held)))
+        self._held.pop(key, None)
 
     # --- between questions --------------------------------------------------------------------
 
@@ -259,12 +262,22 @@ class Masks:
             self._spawn(line.say(news))
 
     async def _watch(self) -> None:
+        taken_up = False
         while True:
+            try:
+                if not taken_up:
+                    await self._take_up()
+                    taken_up = True
+                await self.look()
+            except ServerAwayError:
+                _log.warning("database_away")
             await asyncio.sleep(LOOK_S)
-            await self.look()
 
     async def look(self) -> None:
-        """Once of the watch: ask again for the masks of seats that have gone, drop calls that are over."""
+        """Once of the watch: ask again for the masks of seats that have gone, drop calls that are over.
+
+        Raises `ServerAwayError`.
+        """
         silent = [key for key, held in self._held.items() if self._mono() - held.heard > SILENT_S]
         await asyncio.gather(*(self._keep(*key) for key in silent))
 
@@ -278,8 +291,12 @@ class Masks:
                 over = not await self._holders(pbx, call)
             except RecorderError:
                 return
+            row = _row((pbx, call), held)
+            if held.kept_by and not await self._database.read(partial(mask_leases.stands, lease=row)):
+                self._held.pop((pbx, call), None)  # another process has let it go
+                return
             if over or not held.masking:
-                del self._held[pbx, call]
+                await self._drop((pbx, call), held)
                 return
             if not held.kept:
                 held.kept = True
@@ -318,11 +335,19 @@ class Masks:
 
         self._spawn(write(), self._entries)
 
-    def _spawn(self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]] | None = None) -> None:
+    def _spawn(
+        self, work: Coroutine[None, None, None], among: set[asyncio.Task[None]] | None = None
+    ) -> asyncio.Task[None]:
         tasks = self._tasks if among is None else among
         task = asyncio.get_running_loop().create_task(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        return task
+
+
+def _row(key: tuple[Pbx, str], held: _Held) -> MaskLease:
+    (tenant, pbx), call = key
+    return MaskLease(tenant=tenant, pbx=pbx, call=call, seat=held.seat)
 
 
 def _may_be(text: str, longest: int) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,7 +15,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from halodesk.app import Seat
+from halodesk.demo.caller import MARKER_HZ
 from halodesk.demo.gateway.child import GatewayChild
+from halodesk.demo.measure import marker_levels
 from halodesk.engine import events as e
 from halodesk.engine.errors import SettingsError
 from halodesk.runtime.settings import Settings
@@ -23,6 +27,7 @@ from tests.e2e.caller import Caller
 from tests.e2e.conftest import FLOW, seat_settings
 from tests.e2e.desk_seat import DeskSeat, desk_seat, short_flow
 from tests.e2e.ledger import LEDGER, approved
+from tests.e2e.records import phone_pids
 from tests.lab.pbx import HOST, Pbx
 from tests.sync.world import World, recorder
 
@@ -109,6 +114,36 @@ def test_the_inputs_blank_when_the_server_dies_or_freezes_and_the_pbx_stays_mask
         assert found.frames > 100
         assert found.leaked_frames == 0
         assert found.present_around
+
+
+def test_a_phone_that_dies_at_the_card_has_its_call_masked_under_its_new_name(
+    pbx: Pbx, world: World, caller: Caller, gateway: Callable[..., GatewayChild], qtbot: QtBot, tmp_path: Path
+) -> None:
+    before = proof.recordings(pbx)
+    flow = short_flow(FLOW, tmp_path / "short.flow.json")
+    with desk_seat(qtbot, central(pbx, gateway().base_url, flow), tmp_path / "seat") as desk:
+        desk.registered()
+        caller.ring(pbx, NUMBER)
+        desk.answer()
+        caller.marker()
+        end = time.monotonic() + proof.TALK_S
+        desk.until("the talk to end", lambda: time.monotonic() >= end)
+        desk.hands.click("choice:call_type=order")
+        desk.at("payment")
+        desk.until("the mask", desk.unlocked)
+        os.kill(phone_pids(desk.folder)[-1], signal.SIGKILL)
+        desk.until("the call back", lambda: "the call is back" in desk.words())
+        desk.until("the mask", desk.unlocked)
+        desk.card(CARD)
+        desk.hands.click("choice:")
+        desk.at("confirmation")
+        desk.until("no mask", lambda: desk.page.mask.phase == "none" and not desk.seat.keeper.leases)
+        end = time.monotonic() + proof.TALK_S
+        desk.until("the talk to end", lambda: time.monotonic() >= end)
+        desk.hands.click("hang_up")
+        desk.at("end")
+    gaps = proof.gaps(marker_levels(proof.newest(pbx, before), 0, MARKER_HZ))
+    assert len(gaps) == 1, "the PBX stayed masked while the call went over to the new phone"
 
 
 def test_policy_keeps_credentials_off_the_desk(pbx: Pbx, world: World, qtbot: QtBot, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from halodesk.server import accounts, audit, tenants
 from halodesk.server import tables as t
 from halodesk.server.access import Holder
 from halodesk.server.database import Database
-from halodesk.server.masks import Line, Masks
+from halodesk.server.mask_seat import Line
+from halodesk.server.masks import Masks
 from tests.fakes.ami import FakeAmi, fake_ami, until
 from tests.fakes.ami_control import CALL, queue_call
 

@@ -197,6 +197,44 @@ def test_a_restart_unmasks_nothing_and_the_seat_is_proven_again(database: Databa
     scene(database, play)
 
 
+def test_a_mask_whose_seat_and_server_both_died_is_taken_up_again(database: Database) -> None:
+    async def play(made: Site) -> None:
+        await made.line().mask()
+        await made.restart()
+        await until(lambda: len(made.masks._held) == 1)
+        made.now += SILENT_S + 1
+        made.pbx.record(AGENT)
+        await until(lambda: made.pbx.is_masked(AGENT))
+        assert made.pbx.is_masked(CALLER)
+        assert ("one", "mask_kept", CALL) in await made.audit()
+        assert (await made.line().unmask()).verdict == "confirmed"
+        await made.restart()
+        await made.masks.look()
+        assert made.masks._held == {}, "what was let go stays so"
+
+    scene(database, play)
+
+
+def test_what_one_process_lets_go_another_does_not_mask_again(database: Database) -> None:
+    async def play(made: Site) -> None:
+        desk = made.line()
+        await desk.mask()
+        first, second = made.masks, made._made()
+        made.masks = second
+        await made.up()
+        await until(lambda: len(second._held) == 1)
+        made.masks = first
+        assert (await desk.unmask()).verdict == "confirmed"
+        made.now += SILENT_S + 1
+        async with asyncio.timeout(10):
+            while second._held:
+                await second.look()
+        await second.close()
+        assert not made.pbx.is_masked(CALLER)
+
+    scene(database, play)
+
+
 def test_a_call_that_was_handed_on_is_still_let_go_by_who_masked_it(database: Database) -> None:
     async def play(made: Site) -> None:
         made.pbx.enter(AGENT, "b1")
@@ -278,8 +316,8 @@ def test_all_recorders_of_a_pbx_must_confirm(tmp_path: Path, monkeypatch: pytest
                 assert (await made.line().mask()).verdict == "confirmed"
                 assert made.pbx.is_masked(CALLER)
                 assert platform.states == ["paused"]
+                assert (await made.line().unmask()).verdict == "confirmed"
                 platform.extension = "1002"  # the recorders disagree about whose call it is
-                await made.restart()
                 assert (await made.line().mask()).code == "not_yours"
             database.close()
 

@@ -1,4 +1,4 @@
-"""Which accounts of a PBX belong to which seat.
+"""Which accounts of a PBX belong to which seat, and which calls seats have masked.
 
 Revision ID: 0002
 Revises: 0001
@@ -14,11 +14,18 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """One table."""
+    """Two tables."""
     op.create_table(
         "seat_account",
         sa.Column("tenant", sa.String, primary_key=True),
         sa.Column("pbx", sa.String, primary_key=True),
         sa.Column("account", sa.String, primary_key=True),
+        sa.Column("seat", sa.String, nullable=False),
+    )
+    op.create_table(
+        "mask_lease",
+        sa.Column("tenant", sa.String, primary_key=True),
+        sa.Column("pbx", sa.String, primary_key=True),
+        sa.Column("call", sa.String, primary_key=True),
         sa.Column("seat", sa.String, nullable=False),
     )
