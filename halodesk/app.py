@@ -11,6 +11,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import structlog
 from PySide6.QtCore import QCoreApplication, QEvent, QLockFile, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication, QMessageBox
@@ -23,8 +24,9 @@ from halodesk.engine.commands import Resolve
 from halodesk.engine.errors import HaloDeskError, PhoneError, SettingsError, StoreError
 from halodesk.engine.events import AnyEvent
 from halodesk.protocol.phone_link import Account, Capabilities, Notice, Snapshot
-from halodesk.recording.ami import AmiAccess
-from halodesk.recording.asterisk import AmiRecorderControl
+from halodesk.protocol.sync import Policy
+from halodesk.recording import control_type, open_control
+from halodesk.recording.control import Control, MaskServer, Surroundings, no_server
 from halodesk.runtime.desk import Desk, Resumable
 from halodesk.runtime.effects import Effects
 from halodesk.runtime.flow_files import load_all
@@ -43,7 +45,8 @@ from halodesk.sip.own_recorder import OwnRecorder
 from halodesk.store.review import SessionReview
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.sessions import SessionRow
-from halodesk.sync.service import SyncService
+from halodesk.sync.mask_line import MaskLine
+from halodesk.sync.service import SyncService, credentials_of
 from halodesk.ui.window import MainWindow
 
 _log = structlog.get_logger("app")
@@ -123,7 +126,7 @@ class Seat:
         )
         self._own = OwnRecorder(lambda: self.keeper.client)
         self._leases = MaskLeases(clock, max_seconds=settings.mask_longest_s)
-        self._pbx = self._pbx_control()
+        self._controls = self._open_controls()
         self._masking = Masking(leases=self._leases, recorders=self._recorders, vault=self.vault, io=self.io)
         self._secret_entry = SecretEntry(self.vault, date.today)
         effects = Effects(
@@ -166,8 +169,8 @@ class Seat:
         self.window.show()
         self._ticks.start()
         self.io.call(self.keeper.start)
-        if self._pbx is not None:
-            self.io.call(self._pbx.start)
+        for control in self._controls:
+            self.io.call(control.start)
         if self._sync is not None:
             self.io.call(self._sync.start)
 
@@ -193,8 +196,8 @@ class Seat:
         if self._sync is not None:
             await self._sync.close()
         await self._leases.close()
-        if self._pbx is not None:
-            await self._pbx.close()
+        for control in self._controls:
+            await control.close()
         await self.keeper.close(quit_phone=quit_phone)
         await self._sandbox.close()
 
@@ -258,17 +261,26 @@ class Seat:
             self.io.call(self._sync.wake)
 
     def _recorders(self) -> Sequence[RecorderControl]:
-        return [self._own, self._pbx] if self._pbx is not None else [self._own]
+        return [self._own, *self._controls]
 
-    def _pbx_control(self) -> AmiRecorderControl | None:
-        ami = self.settings.ami
-        if ami is None:
-            return None
-        return AmiRecorderControl(
-            AmiAccess(host=ami.host, port=ami.port, username=ami.username, secret=ami.secret),
-            expects_recording=ami.expects_recording,
-            on_changed=self._recorder_changed,
-        )
+    def _open_controls(self) -> list[Control]:
+        """Every recorder control of the settings. Raises `SettingsError`, also where policy forbids one."""
+        link = self.store.sync.link()
+        policy = msgspec.json.decode(link.policy, type=Policy) if link is not None else Policy()
+        around = Surroundings(on_changed=self._recorder_changed, line=self._mask_line)
+        for wanted in self.settings.controls:
+            if not policy.seat_recorders and control_type(wanted).has_credentials:
+                raise SettingsError(
+                    "Policy keeps the credentials of recorders off this desk.",
+                    'Use the recorder {"control": "central"}: the server masks for this seat.',
+                )
+        return [open_control(wanted, around) for wanted in self.settings.controls]
+
+    def _mask_line(self) -> MaskServer:
+        link = self.store.sync.link()
+        if link is None or not link.enrolled:
+            return no_server()
+        return MaskLine(link, credentials_of(link, self.store.seat()))
 
     def _recorder_changed(self, sip_call_id: str, answer: RecorderAnswer) -> None:
         self._leases.recorder_changed(answer.recorder, sip_call_id, answer)

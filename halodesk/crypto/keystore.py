@@ -32,6 +32,7 @@ from halodesk.engine.errors import StoreKeyError
 
 KEY_BYTES = 32
 _SERVICE = "HaloDesk seat"
+_SECRETS = "HaloDesk secrets"
 _SAFE_BACKENDS = (
     "keyring.backends.Windows",
     "keyring.backends.macOS",
@@ -92,6 +93,38 @@ def look(folder: Path) -> Look:
         passphrase=bool(os.environ.get(_VARIABLE)),
         modes={file.name: file.stat().st_mode & 0o777 for file in files if file.exists()},
     )
+
+
+def kept_secret(entry: str) -> str:
+    """A secret of another system that was put into the keyring under that name; "" where there is none.
+
+    Raises `StoreKeyError`: no keyring that encrypts, or it does not open.
+    """
+    try:
+        return _keyring().get_password(_SECRETS, entry) or ""
+    except KeyringError:
+        raise _locked() from None
+
+
+def keep_secret(entry: str, value: str) -> None:
+    """Put a secret of another system into the keyring. Raises `StoreKeyError`."""
+    try:
+        _keyring().set_password(_SECRETS, entry, value)
+    except KeyringError:
+        raise _locked() from None
+
+
+def _keyring() -> KeyringBackend:
+    backend = _safe_backend()
+    if backend is None:
+        raise StoreKeyError(
+            "There is no keyring here that encrypts.", "Give the secret in an environment variable."
+        )
+    return backend
+
+
+def _locked() -> StoreKeyError:
+    return StoreKeyError("The keyring of this computer does not open.", "Unlock it and try again.")
 
 
 def _safe_backend() -> KeyringBackend | None:

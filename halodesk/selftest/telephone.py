@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 
 from halodesk.connectors.payments import providers
 from halodesk.engine.errors import RecorderError
+from halodesk.recording import control_type, peer
 from halodesk.recording.ami import AmiAccess, AmiClient
 from halodesk.recording.ami_wire import AmiMessage
+from halodesk.recording.asterisk_ami import AmiSettings
+from halodesk.recording.control import parsed
 from halodesk.runtime import settings as s
 from halodesk.selftest import sip_ping
 from halodesk.selftest.checks import Check, not_checked, ok, problem, warning
@@ -129,12 +133,28 @@ def pbx(given: s.Settings, probe: Probe) -> Check:
 
 
 def recorders(given: s.Settings) -> Check:
-    """The PBX's manager lets the seat in and may do what masking needs."""
-    ami = given.ami
-    if ami is None:
-        return warning("recorders", "Only our own recorder is masked.", "Set `ami` if the PBX records calls.")
-    reached = reach("recorders", ami.host, ami.port, "The PBX's manager (AMI)")
-    return reached if reached.state != "ok" else asyncio.run(_manager(ami))
+    """Every recorder of the settings can be reached; a PBX's manager may do what masking needs."""
+    if not given.controls:
+        todo = "Name in `recorders` whatever else records calls."
+        return warning("recorders", "Only our own recorder is masked.", todo)
+    said = []
+    for wanted in given.controls:
+        check = _recorder(wanted)
+        if check.state not in ("ok", "not_checked"):
+            return check
+        said.append(check.message)
+    return ok("recorders", " ".join(said))
+
+
+def _recorder(wanted: Mapping[str, Any]) -> Check:
+    key, where = control_type(wanted).key, peer(wanted)
+    if where is None:
+        return not_checked("recorders", f"The recorder {key} is asked through the server, see its line.")
+    reached = reach("recorders", *where, "The PBX's manager (AMI)" if key == "ami" else f"The recorder {key}")
+    if reached.state != "ok" or key != "ami":
+        return reached
+    own = {name: value for name, value in wanted.items() if name in AmiSettings.__struct_fields__}
+    return asyncio.run(_manager(parsed(key, own, AmiSettings)))
 
 
 def gateways(given: s.Settings) -> Check:
@@ -251,7 +271,7 @@ class _Ears:
         """Nothing is followed here."""
 
 
-async def _manager(ami: s.Ami) -> Check:
+async def _manager(ami: AmiSettings) -> Check:
     ears = _Ears()
     access = AmiAccess(host=ami.host, port=ami.port, username=ami.username, secret=ami.secret)
     client = AmiClient(access, ears, chance=lambda: 1.0)
@@ -280,7 +300,7 @@ _LOOK_S = 0.1
 _REFUSED = ("The PBX refuses the manager user", "The PBX offers no challenge login")
 
 
-def _rights(ami: s.Ami, said: AmiMessage) -> Check:
+def _rights(ami: AmiSettings, said: AmiMessage) -> Check:
     user = f"{ami.username} at {ami.host}:{ami.port}"
     if not said.success:
         return ok("recorders", f"The manager user {user} is let in. What it may do was not told.")

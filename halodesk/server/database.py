@@ -40,7 +40,7 @@ from halodesk.engine.errors import StoreError
 from halodesk.protocol.sync import ServerAwayError
 from halodesk.server import tables as t
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration."""
 GROUP = 16
 THREADS = 8
@@ -283,4 +283,5 @@ def _migrate(connection: Connection) -> None:
         config.set_main_option("script_location", "halodesk.server:migrations")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+    if not current:
         connection.execute(insert(t.server).values(one=1, id=secrets.token_hex(8)))

@@ -48,7 +48,7 @@ class SyncService:
     ) -> None:
         self._store, self._link, self._on_state = store, link, on_state
         tls = address.trusting(link.authority)
-        self._client = ServerClient(link.url, tls, _credentials(link, seat), on_policy=self._policy_given)
+        self._client = ServerClient(link.url, tls, credentials_of(link, seat), on_policy=self._policy_given)
         self.outbox = Outbox(store, self._client, link, seat=seat, on_state=on_state, on_back=self.retry)
         self.inbox = Inbox(
             store,
@@ -142,7 +142,8 @@ class SyncService:
         self._on_state(SyncState(state="trouble", message=refusal.message, todo=refusal.todo))
 
 
-def _credentials(link: Link, seat: str) -> Credentials:
+def credentials_of(link: Link, seat: str) -> Credentials:
+    """What an enrolled seat signs in with."""
     return Credentials(
         tenant=link.tenant,
         role="seat",

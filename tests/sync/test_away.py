@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from halodesk.protocol.sync import Chunk, ServerAwayError
+from halodesk.runtime.ports import SyncState
 from halodesk.runtime.threads import IoThread
 from halodesk.sync import pace
-from halodesk.sync.ports import SyncState
 from halodesk.sync.service import SyncService
 from tests.e2e.tcp_proxy import TcpProxy
 from tests.sync.seats import expected_and_held

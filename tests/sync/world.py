@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -140,6 +141,19 @@ class World:
         """Kill the server."""
         if self._server is not None:
             self._server.kill()
+
+    def freeze(self) -> None:
+        """Stop the server from running; its connections stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it run on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._server is not None
+        assert self._server.process is not None
+        self._server.process.send_signal(number)
 
     def stop(self) -> None:
         """Stop the server."""

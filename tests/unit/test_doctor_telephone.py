@@ -248,7 +248,7 @@ def manager(fake: FakeAmi, secret: str = "") -> s.Settings:
 
 
 def test_no_manager_is_set() -> None:
-    said(telephone.recorders(settings()), "warning", "Set `ami`")
+    said(telephone.recorders(settings()), "warning", "Name in `recorders`")
 
 
 def test_a_manager_that_lets_us_in() -> None:
