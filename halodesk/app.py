@@ -236,6 +236,10 @@ class Seat:
         argv += ["--orphan-after", str(self.settings.orphan_after_s)]
         argv += ["--bind", self.settings.sip_bind] if self.settings.sip_bind else []
         argv += ["--sip-port", str(self.settings.sip_port)]
+        sound = self.settings.sound
+        argv += ["--no-sound"] if sound.devices == "none" else []
+        argv += ["--microphone-device", sound.microphone] if sound.microphone else []
+        argv += ["--speaker-device", sound.speaker] if sound.speaker else []
         argv += ["--start-masked"] if start_masked else []
         return argv
 
