@@ -35,6 +35,7 @@ from halodesk.runtime.review import SilentPlayer
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.settings import Settings
+from halodesk.runtime.sound import SoundDesk
 from halodesk.runtime.threads import IoThread, SystemClock
 from halodesk.runtime.vault import SecretHandle, Vault, WipeReason, disable_core_dumps
 from halodesk.sip.keeper import PhoneKeeper
@@ -152,7 +153,8 @@ class Seat:
             clock=clock,
         )
         self.review = SessionReview(self.store, post, SilentPlayer(clock))
-        self.window = MainWindow(self.desk, theme=settings.theme, review=self.review)
+        self.sound = SoundDesk(self.desk, self.keeper, post)
+        self.window = MainWindow(self.desk, theme=settings.theme, review=self.review, sound=self.sound)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._resume(seat)
@@ -194,9 +196,11 @@ class Seat:
 
     def _attached(self, snapshot: Snapshot, found: Capabilities) -> None:
         self.desk.phone_attached(snapshot)
+        self.sound.take(snapshot.sound)
 
     def _noticed(self, notice: Notice) -> None:
         self.desk.phone_notice(notice)
+        self.sound.phone_notice(notice)
 
     def _away(self, error: PhoneError) -> None:
         self.desk.phone_away(error)

@@ -148,9 +148,7 @@ def test_the_only_microphone_pulled_out_in_mid_call(call: tuple[Seat, Seat, str]
     card.plug_microphone("builtin_mic", "Built-in microphone")
     back = ("builtin_mic", True)
     with card.speaking(AGENT_HZ):
-        agent.sound(
-            "a microphone", lambda now: now.microphone.device == "builtin_mic" and now.microphone.open
-        )
+        agent.sound("a microphone", lambda now: (now.microphone.device, now.microphone.open) == back)
         talk(3.0)
         assert agent.client.snapshot.calls[0].state == "active"
     agent.hang_up(key)
