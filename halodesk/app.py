@@ -31,7 +31,6 @@ from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.masking import Masking
 from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState
-from halodesk.runtime.review import SilentPlayer
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.settings import Settings
@@ -43,6 +42,7 @@ from halodesk.sip.own_recorder import OwnRecorder
 from halodesk.store.review import SessionReview
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.sessions import SessionRow
+from halodesk.ui.sessions.player import RecordingPlayer
 from halodesk.ui.window import MainWindow
 
 _log = structlog.get_logger("app")
@@ -152,8 +152,9 @@ class Seat:
             post=post,
             clock=clock,
         )
-        self.review = SessionReview(self.store, post, SilentPlayer(clock))
         self.sound = SoundDesk(self.desk, self.keeper, post)
+        self._player = RecordingPlayer(clock, lambda: self.sound.state.speaker.device)
+        self.review = SessionReview(self.store, post, self._player)
         self.window = MainWindow(self.desk, theme=settings.theme, review=self.review, sound=self.sound)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
@@ -181,6 +182,7 @@ class Seat:
         self._bridge.deliver()
         self._bridge.close()
         self.review.close()
+        self._player.load("")
         self.store.close()  # before the loop: facts that become durable still speak to it
         self.io.close()
         self._lock.unlock()

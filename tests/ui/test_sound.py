@@ -32,7 +32,7 @@ def test_devices_are_chosen_by_keyboard_alone(hands: Hands, sound: FakeSound) ->
     combo = shown.microphone.combo
     assert combo.hasFocus()
     assert entries(combo) == [
-        "As the system says (Jabra Evolve2 65)",
+        "System: Jabra Evolve2 65",
         "Jabra Evolve2 65",
         "Built-in microphone",
     ]

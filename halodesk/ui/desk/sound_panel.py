@@ -14,7 +14,7 @@ from halodesk.ui.parts.combo import Combo
 from halodesk.ui.parts.labels import label, set_text
 from halodesk.ui.theme.tokens import Size, Space
 
-_WIDTH = 380
+_WIDTH = 400
 
 
 class SoundButton(Button):
@@ -118,8 +118,8 @@ class _Choice(QWidget):
     def render_use(self, state: SoundState, side: SoundSide, use: SoundUse) -> None:
         """The devices of this side; the list is left alone while it says the same."""
         default = next((found.name for found in state.devices if found.side == side and found.default), "")
-        follow = self.tr("As the system says ({name})").format(name=default) if default else ""
-        entries = [("", follow or self.tr("As the system says"))]
+        follow = self.tr("System: {name}").format(name=default) if default else ""
+        entries = [("", follow or self.tr("As the system chooses"))]
         entries += [(found.id, found.name) for found in state.devices if found.side == side]
         if use.preferred and use.preferred not in dict(entries):
             away = self.tr("{name} (not connected)").format(name=use.preferred_name or use.preferred)
