@@ -28,7 +28,6 @@ from halodesk.ui.desk.rail import DESK, SESSIONS, Rail
 from halodesk.ui.desk.ready_page import ReadyPage
 from halodesk.ui.desk.ring_band import RingBand
 from halodesk.ui.desk.shortcuts import Shortcuts
-from halodesk.ui.desk.sound_panel import SoundPanel
 from halodesk.ui.desk.status_bar import MaskBand, StatusBar
 from halodesk.ui.desk.step_page import StepPage
 from halodesk.ui.parts.labels import pane
@@ -66,9 +65,6 @@ class MainWindow(QMainWindow):
         self.resize(1440, 900)
         self._desk = desk
         self._review = review
-        self._sound = sound
-        self._sound_panel: SoundPanel | None = None
-        self._leave_sound: Unsubscribe | None = None
         self._sessions: SessionsPage | None = None
         self._entered: tuple[str, str, int] | None = None
         self._awaiting_paint: tuple[float, str, int] | None = None
@@ -79,6 +75,7 @@ class MainWindow(QMainWindow):
         self._ringing = False
         self._shortcuts: Shortcuts | None = None
         self.status = StatusBar()
+        self.status.sound.attach(sound)
         self.band = MaskBand()
         self.rail = Rail(sessions=review is not None)
         self.ring_band = RingBand()
@@ -149,11 +146,6 @@ class MainWindow(QMainWindow):
         self.status.theme_wanted.connect(self.toggle_theme)
         self.status.shortcuts_wanted.connect(self.show_shortcuts)
         self.status.side_wanted.connect(self._toggle_side)
-        self.status.sound_wanted.connect(self.open_sound)
-        self.status.sound.setVisible(self._sound is not None)
-        if self._sound is not None:
-            self._leave_sound = self._sound.subscribe(self._render_sound)
-            self._render_sound()
         keys = {
             "F1": self.show_shortcuts,
             "F2": self._answer,
@@ -161,7 +153,7 @@ class MainWindow(QMainWindow):
             "F6": self.call_panel.controls.toggle_hold,
             "F7": self.call_panel.controls.toggle_microphone,
             "F8": self.call_panel.controls.open_keypad,
-            "F9": self.open_sound,
+            "F9": self.status.sound.open_panel,
             "Alt+Left": self._go_back,
             "Ctrl+1": partial(self.show_page, DESK),
             "Ctrl+2": partial(self.show_page, SESSIONS),
@@ -365,20 +357,6 @@ class MainWindow(QMainWindow):
             self._shortcuts = Shortcuts(self)
         self._shortcuts.open()
 
-    # sound
-
-    def open_sound(self) -> None:
-        """Shows the choice of devices."""
-        if self._sound is None:
-            return
-        if self._sound_panel is None:
-            self._sound_panel = SoundPanel(self, self._sound)
-        self._sound_panel.open_below(self.status.sound)
-
-    def _render_sound(self) -> None:
-        if self._sound is not None:
-            self.status.sound.render_sound(self._sound.state)
-
     # theme and size
 
     def toggle_theme(self) -> None:
@@ -436,10 +414,7 @@ class MainWindow(QMainWindow):
             self.context.notes.keep()
             self._leave()
             self._leave = None
-            if self._leave_sound is not None:
-                self._leave_sound()
-            if self._sound_panel is not None:
-                self._sound_panel.close_for_good()
+            self.status.sound.detach()
             if self._unfollow is not None:
                 self._unfollow()
         super().closeEvent(event)

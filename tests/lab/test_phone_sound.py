@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -188,3 +190,44 @@ def test_without_any_sound_server_the_phone_says_so(seats: OpenSeat) -> None:
     assert reply.sound.silent
     with pytest.raises(PhoneRefusedError, match="without sound devices"):
         silent.ask(ChooseDevice(side="microphone", device=""))
+
+
+@pytest.fixture
+def burning_window() -> Iterator[None]:
+    """A process that does nothing but Python on a whole core, as a window does that hangs."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def talk_while_burning(call: tuple[Seat, Seat, str], card: SoundCard, seconds: float) -> SoundFigures:
+    """What the phone counted in that time, its devices in use."""
+    agent, _, key = call
+    with card.speaking(AGENT_HZ):
+        talk(2.5)  # the rings have settled
+        figures(agent, reset=True)
+        talk(seconds)
+        counted = figures(agent)
+    agent.hang_up(key)
+    print(f"burning window: {counted}")
+    assert counted.frames > seconds * 49
+    return counted
+
+
+@pytest.mark.usefixtures("burning_window")
+def test_a_busy_window_hardly_touches_the_sound(call: tuple[Seat, Seat, str], card: SoundCard) -> None:
+    counted = talk_while_burning(call, card, 10)
+    # Other tests run at the same time: a break is no wonder then, many are a fault.
+    assert counted.speaker.under_runs <= 3
+    assert counted.microphone.under_runs <= 3
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("burning_window")
+def test_a_minute_with_a_busy_window_and_no_under_run(call: tuple[Seat, Seat, str], card: SoundCard) -> None:
+    counted = talk_while_burning(call, card, 60)
+    assert counted.speaker.under_runs == 0
+    assert counted.microphone.under_runs == 0
+    assert counted.gap_p99_ms < 40

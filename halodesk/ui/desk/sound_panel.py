@@ -18,14 +18,42 @@ _WIDTH = 400
 
 
 class SoundButton(Button):
-    """In the bar; red as long as somebody cannot hear or be heard as wanted."""
+    """In the bar; red as long as somebody cannot hear or be heard as wanted. Opens the panel."""
 
     def __init__(self) -> None:
         super().__init__(kind="ghost", icon="sound", name="open_sound", height=Size.BUTTON_SMALL)
-        self.render_sound(SoundState())
+        self._sound: SoundPort | None = None
+        self._panel: SoundPanel | None = None
+        self._leave: Unsubscribe | None = None
+        self.clicked.connect(self.open_panel)
 
-    def render_sound(self, state: SoundState) -> None:
-        """The sign, and what it means."""
+    def attach(self, sound: SoundPort | None) -> None:
+        """Shows the sound of this seat; without any there is no button."""
+        self._sound = sound
+        self.setVisible(sound is not None)
+        if sound is not None:
+            self._leave = sound.subscribe(self._render)
+            self._render()
+
+    def detach(self) -> None:
+        """The window closes."""
+        if self._leave is not None:
+            self._leave()
+            self._leave = None
+        if self._panel is not None:
+            self._panel.detach()
+
+    def open_panel(self) -> None:
+        """Shows the choice of devices."""
+        if self._sound is not None:
+            if self._panel is None:
+                self._panel = SoundPanel(self, self._sound)
+            self._panel.open_below(self)
+
+    def _render(self) -> None:
+        if self._sound is None:
+            return
+        state = self._sound.state
         troubled = next((use for use in (state.microphone, state.speaker) if use.message), None)
         meaning = self.tr("Sound: microphone and speaker")
         if state.silent:
@@ -78,7 +106,7 @@ class SoundPanel(QFrame):
         self.show()
         self.microphone.combo.setFocus(Qt.FocusReason.PopupFocusReason)
 
-    def close_for_good(self) -> None:
+    def detach(self) -> None:
         """The window closes."""
         self._leave()
         self.close()

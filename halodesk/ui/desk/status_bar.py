@@ -25,7 +25,6 @@ class StatusBar(QFrame):
     theme_wanted = Signal()
     shortcuts_wanted = Signal()
     side_wanted = Signal()
-    sound_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +46,6 @@ class StatusBar(QFrame):
         keys.setToolTip(self.tr("Keyboard shortcuts (F1)"))
         keys.clicked.connect(self.shortcuts_wanted)
         self.sound = SoundButton()
-        self.sound.clicked.connect(self.sound_wanted)
         self.theme = ThemeButton()
         self.theme.clicked.connect(self.theme_wanted)
         who = QVBoxLayout()

@@ -24,8 +24,9 @@ _TYPES: dict[Kind, tuple[str, float, float]] = {
     "int32": ("<i4", 2_147_483_648.0, 0.0),
     "float32": ("<f4", 1.0, 0.0),
 }
-_QUALITY = "MQ"
-"""Good for 16 bits; its delay is below 3 ms."""
+_QUALITY = "LQ"
+"""Good for 16 bits, and adds the least delay: 20 ms at 48 and 44.1 kHz, 61 ms at 8 kHz (better ones
+up to twice that)."""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):

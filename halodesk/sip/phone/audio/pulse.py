@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 RETRY_S = 2.0
-LISTEN_S = 0.5
+LISTEN_S = 0.2
 """At most this long it hears nothing of being asked to stop."""
 
 
