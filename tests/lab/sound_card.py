@@ -35,6 +35,12 @@ class SoundCard:
         self.folder = folder
         self.server = f"unix:{folder / 'native'}"
         self._modules: dict[str, str] = {}
+        self.start_daemon()
+
+    def start_daemon(self) -> None:
+        """Starts the server, with nothing but the mouth plugged in."""
+        folder = self.folder
+        self._modules.clear()
         script = folder / "start.pa"
         script.write_text(
             f"load-module module-native-protocol-unix auth-anonymous=1 socket={folder / 'native'}\n"
@@ -125,10 +131,15 @@ class SoundCard:
             finally:
                 process.send_signal(signal.SIGTERM)
 
-    def close(self) -> None:
-        """Ends the daemon."""
+    def stop_daemon(self) -> None:
+        """The server ends, and its devices with it."""
         self._daemon.terminate()
         self._daemon.wait(10)
+
+    def close(self) -> None:
+        """Ends what is running."""
+        if self._daemon.poll() is None:
+            self.stop_daemon()
 
 
 def read_raw(path: Path) -> Sound:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -231,3 +233,38 @@ def test_a_minute_with_a_busy_window_and_no_under_run(call: tuple[Seat, Seat, st
     assert counted.speaker.under_runs == 0
     assert counted.microphone.under_runs == 0
     assert counted.gap_p99_ms < 40
+
+
+def test_the_sound_server_dies_in_mid_call(
+    pbx: Pbx, seats: OpenSeat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Path(tempfile.mkdtemp(prefix="halodesk-sound-"))
+    mine = SoundCard(home)
+    try:
+        mine.plug_speaker("headset", "Headset")
+        mine.plug_microphone("headset_mic", "Headset microphone")
+        mine.prefer(speaker="headset", microphone="headset_mic")
+        monkeypatch.setenv("PULSE_SERVER", mine.server)
+        agent, far = seats("agent", "--sound", "auto"), seats("far")
+        agent.sound("devices", lambda state: bool(state.microphone.device))
+        for seat, user in ((agent, "1003"), (far, "1004")):
+            seat.register(pbx, user)
+        far.dial("1003", key="far", account="1004")
+        key = agent.answer().key
+        agent.sound("open devices", uses("headset_mic", "headset"))
+        mine.stop_daemon()
+        said = agent.sound("words", lambda state: bool(state.microphone.message and state.speaker.message))
+        assert not said.microphone.open
+        assert not said.devices
+        talk(1.0)
+        mine.start_daemon()
+        mine.plug_speaker("headset", "Headset")
+        mine.plug_microphone("headset_mic", "Headset microphone")
+        agent.sound("the headset again", lambda state: state.microphone.open and state.speaker.open)
+        ended = agent.hang_up(key)
+        assert ended.reason == "Ended here."
+        assert ended.recording is not None
+        assert ended.recording.lost_frames == 0
+    finally:
+        mine.close()
+        shutil.rmtree(home, ignore_errors=True)

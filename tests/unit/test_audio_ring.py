@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halodesk.sip.phone.audio.ring import FRAME, MOST, RATE, TOLERANCE, ElasticRing, Samples
+from halodesk.sip.phone.audio.ring import FRAME, MEMORY_S, MOST, RATE, TOLERANCE, ElasticRing, Samples
 
 
 def tone(begin: int, count: int, hertz: float = 440.0) -> Samples:
@@ -139,7 +139,7 @@ def test_a_late_thread_costs_one_under_run_and_then_the_ring_knows() -> None:
     beat(50, gap=4)
     assert ring.figures().under_runs == after_first
     assert ring.figures().target >= 5 * 320
-    beat(1000)  # twice its memory
+    beat(int(2.5 * MEMORY_S * RATE / FRAME))
     assert ring.figures().target == 640
     assert ring.figures().level < 640 + 2 * TOLERANCE
 
@@ -159,7 +159,7 @@ def test_a_break_longer_than_the_ring_is_no_reason_for_delay() -> None:
 def test_a_first_burst_does_not_stay_as_delay() -> None:
     ring = ElasticRing()
     ring.push(tone(0, 3000))
-    for number in range(1500):
+    for number in range(int(2.5 * MEMORY_S * RATE / FRAME)):
         ring.push(tone(3000 + 320 * number, 320))
         ring.pull(320)
     figures = ring.figures()

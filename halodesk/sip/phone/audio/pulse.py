@@ -1,6 +1,9 @@
 """Watches a PulseAudio server for devices that go, where there is one (PipeWire speaks the same).
 
 See rule 3 of `qt_backend`. A thread of its own, since the client library blocks.
+
+A server that ends takes all its devices along, at once: Qt keeps them in its list, and opening one
+then aborts the process. One that comes back is trusted after `TRUST_S`, when Qt has found it, too.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 RETRY_S = 2.0
+TRUST_S = 3.0
 LISTEN_S = 0.2
 """At most this long it hears nothing of being asked to stop."""
 
@@ -53,11 +57,10 @@ class PulseWatch:
         import pulsectl
 
         while not self._leaving.is_set():
-            # No server here, or it has ended: Qt tells of that in its own way.
-            with contextlib.suppress(pulsectl.PulseError):
+            with contextlib.suppress(pulsectl.PulseError, pulsectl.PulseDisconnected):
                 self._watch(pulsectl)
-            with self._lock:
-                self._here = None
+            if self._here is not None:
+                self._note(frozenset())
             self._leaving.wait(RETRY_S)
 
     def _watch(self, library: Any) -> None:
@@ -66,6 +69,8 @@ class PulseWatch:
 
         with library.Pulse("halodesk-watch", connect=False) as pulse:
             pulse.connect(autospawn=False)
+            if self._here is not None:
+                self._leaving.wait(TRUST_S)
             pulse.event_mask_set("sink", "source", "server")
             pulse.event_callback_set(stop)
             while not self._leaving.is_set():
@@ -73,7 +78,9 @@ class PulseWatch:
                 pulse.event_listen(timeout=LISTEN_S)
 
     def _look(self, pulse: Any) -> None:
-        here = frozenset(found.name for found in (*pulse.source_list(), *pulse.sink_list()))
+        self._note(frozenset(found.name for found in (*pulse.source_list(), *pulse.sink_list())))
+
+    def _note(self, here: frozenset[str]) -> None:
         with self._lock:
             changed = here != self._here
             self._here = here

@@ -37,7 +37,7 @@ FRAME = 320
 TOLERANCE = 0.4 * FRAME
 MOST = 3_840
 """240 ms. The guard time of the recorder relies on it (`recorder.GUARD_S`)."""
-MEMORY_S = 8.0
+MEMORY_S = 20.0
 SETTLE_S = 2.0
 CUT = 2 * FRAME
 _SMOOTH = 1.0 * RATE
