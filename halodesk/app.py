@@ -34,10 +34,10 @@ from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.masking import Masking
 from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState, SyncState
-from halodesk.runtime.review import SilentPlayer
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.settings import Settings
+from halodesk.runtime.sound import SoundDesk
 from halodesk.runtime.threads import IoThread, SystemClock
 from halodesk.runtime.vault import SecretHandle, Vault, WipeReason, disable_core_dumps
 from halodesk.sip.keeper import PhoneKeeper
@@ -47,6 +47,7 @@ from halodesk.store.seat_store import SeatStore
 from halodesk.store.sessions import SessionRow
 from halodesk.sync.mask_line import MaskLine
 from halodesk.sync.service import SyncService, credentials_of
+from halodesk.ui.sessions.player import RecordingPlayer
 from halodesk.ui.window import MainWindow
 
 _log = structlog.get_logger("app")
@@ -158,8 +159,10 @@ class Seat:
             on_durable=self._wake_sync,
         )
         self._sync = self._server_link(seat)
-        self.review = SessionReview(self.store, post, SilentPlayer(clock))
-        self.window = MainWindow(self.desk, theme=settings.theme, review=self.review)
+        self.sound = SoundDesk(self.desk, self.keeper, post)
+        self._player = RecordingPlayer(clock, lambda: self.sound.state.speaker.device)
+        self.review = SessionReview(self.store, post, self._player)
+        self.window = MainWindow(self.desk, theme=settings.theme, review=self.review, sound=self.sound)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._resume(seat)
@@ -188,6 +191,7 @@ class Seat:
         self._bridge.deliver()
         self._bridge.close()
         self.review.close()
+        self._player.load("")
         self.store.close()  # before the loop: facts that become durable still speak to it
         self.io.close()
         self._lock.unlock()
@@ -205,9 +209,11 @@ class Seat:
 
     def _attached(self, snapshot: Snapshot, found: Capabilities) -> None:
         self.desk.phone_attached(snapshot)
+        self.sound.take(snapshot.sound)
 
     def _noticed(self, notice: Notice) -> None:
         self.desk.phone_notice(notice)
+        self.sound.phone_notice(notice)
 
     def _away(self, error: PhoneError) -> None:
         self.desk.phone_away(error)
@@ -290,6 +296,10 @@ class Seat:
         argv += ["--orphan-after", str(self.settings.orphan_after_s)]
         argv += ["--bind", self.settings.sip_bind] if self.settings.sip_bind else []
         argv += ["--sip-port", str(self.settings.sip_port)]
+        sound = self.settings.sound
+        argv += ["--no-sound"] if sound.devices == "none" else []
+        argv += ["--microphone-device", sound.microphone] if sound.microphone else []
+        argv += ["--speaker-device", sound.speaker] if sound.speaker else []
         argv += ["--start-masked"] if start_masked else []
         return argv
 

@@ -46,6 +46,15 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     timeout_s: float = 15.0
 
 
+class Sound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sound devices by the system's ids; they count until the agent chooses others in the window."""
+
+    devices: Literal["auto", "none"] = "auto"
+    """`none`: the phone is silent and says so; for machines that only test."""
+    microphone: str = ""
+    speaker: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a seat needs to know. `flows`: files or folders of `*.flow.json`."""
 
@@ -64,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     orphan_after_s: float = 60.0
     """How long a phone without a window keeps its calls."""
     mask_longest_s: float = 900.0
+    sound: Sound = Sound()
 
     @property
     def controls(self) -> tuple[dict[str, Any], ...]:

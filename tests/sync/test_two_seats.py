@@ -17,6 +17,9 @@ from halodesk.runtime.threads import SystemClock
 from tests.sync.seats import Seat, expected_and_held, sync_by_command
 from tests.sync.world import COMMAND, SAMPLE, Announced, World, recorder
 
+PUSHED_S = 10.0
+"""By far less than the next look at the catalogue; `make bench` measures how long it takes."""
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
@@ -26,7 +29,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.stop()
 
 
-def test_a_version_is_on_both_seats_within_a_second(world: World) -> None:
+def test_a_version_is_pushed_to_both_seats(world: World) -> None:
     seats = [Seat(world, world.enrol(name), sessions=1, events=3) for name in ("one", "two")]
     try:
         for seat in seats:
@@ -37,7 +40,7 @@ def test_a_version_is_on_both_seats_within_a_second(world: World) -> None:
             outcome = world.publish()
             assert (outcome.version, outcome.seats) == (version, 2)
             for seat in seats:
-                assert seat.wait_for("version", version)["at"] - begun < 1.0
+                assert seat.wait_for("version", version)["at"] - begun < PUSHED_S
     finally:
         for seat in seats:
             seat.child.kill()

@@ -48,6 +48,7 @@ _NAMES = {
     "sessions": "ph.clock-counter-clockwise-bold",
     "side": "ph.columns-fill",
     "silent": "ph.speaker-slash-fill",
+    "sound": "ph.speaker-high-fill",
     "warning": "ph.warning-fill",
 }
 
