@@ -25,6 +25,10 @@ MANY = 64
 """Calls remembered at most: one that ends while it is masked is never unmasked."""
 
 
+LONGEST_ANSWER_S = 0.7
+"""A frozen server is noticed a renewal (1 s) and this later, and the page is blank within 2 s."""
+
+
 class CentralSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`name`: how the agent reads it."""
 
@@ -121,7 +125,7 @@ def _build(settings: Mapping[str, Any], surroundings: Surroundings) -> CentralCo
         surroundings.line(),
         name=found.name,
         on_changed=surroundings.on_changed,
-        timeout_s=surroundings.timeout_s,
+        timeout_s=min(surroundings.timeout_s, LONGEST_ANSWER_S),
     )
 
 

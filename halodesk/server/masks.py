@@ -81,7 +81,8 @@ class Masks:
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._entries: set[asyncio.Task[None]] = set()
-        """On their way into the audit."""
+        """On their way into the audit, one after the other: it tells what came first."""
+        self._order = asyncio.Lock()
         self._refused: set[tuple[str, str, str]] = set()
         """Tenant, seat and call of refusals in the audit: a seat that asks again must not fill it."""
 
@@ -329,7 +330,8 @@ class Masks:
 
         async def write() -> None:
             try:
-                await self._database.write(lambda connection: entry(connection, tenant))
+                async with self._order:
+                    await self._database.write(lambda connection: entry(connection, tenant))
             except HaloDeskError as error:
                 _log.error("audit_not_written", error=type(error).__name__)
 

@@ -23,8 +23,8 @@ from halodesk.recording.control import Control, Surroundings, no_server
 from halodesk.runtime.ports import RecorderAnswer
 
 FILE = "recorders.json"
-CONTROL_SECONDS = 0.7
-"""Within this a control answers here: the seat waits 0.8 s, the way included."""
+CONTROL_SECONDS = 0.6
+"""Within this a control answers here: the seat waits 0.7 s, the way included."""
 
 Pbx = tuple[str, str]
 """Tenant and the PBX's name there."""

@@ -195,7 +195,7 @@ async def _proofs(folder: Path, lab: Lab, sip_call_id: str) -> tuple[list[float]
     around = Surroundings(on_changed=lambda call, answer: None, line=no_server)
     direct = open_control(ami, around)
     world, line = await asyncio.to_thread(_server, folder / "masks", ami)
-    through = CentralControl(line, name="server", on_changed=lambda call, answer: None, timeout_s=0.8)
+    through = CentralControl(line, name="server", on_changed=lambda call, answer: None, timeout_s=0.7)
     spent: tuple[list[float], list[float]] = ([], [])
     controls = (direct, through)
     try:

@@ -65,7 +65,7 @@ class Desk:
         self.said: list[tuple[float, LeaseState]] = []
         self._news = asyncio.Event()
         self.leases = MaskLeases(SystemClock())
-        self.control = CentralControl(site.lines[name](), name="PBX", on_changed=self._changed, timeout_s=0.8)
+        self.control = CentralControl(site.lines[name](), name="PBX", on_changed=self._changed, timeout_s=0.7)
         self.other = Somebody(
             AmiAccess(host=HOST, port=site.pbx.ami_port, username="lab", secret=site.pbx.secret)
         )

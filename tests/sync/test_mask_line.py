@@ -57,7 +57,7 @@ class Seats:
         return MaskLine(link, credentials_of(link, seat))
 
     def control(self, name: str, on_changed: Callable[[str, RecorderAnswer], None]) -> CentralControl:
-        return CentralControl(self.line(name), name="PBX", on_changed=on_changed, timeout_s=0.8)
+        return CentralControl(self.line(name), name="PBX", on_changed=on_changed, timeout_s=0.7)
 
 
 class Desk:
@@ -236,13 +236,13 @@ def test_the_line_needs_a_seats_token_and_a_seat_that_was_not_shut_out(world: Wo
             link, name = leaver.link, leaver.seat
         wrong = msgspec.structs.replace(link, sign_seed=SigningKey.new().seed)
         control = CentralControl(
-            MaskLine(wrong, credentials_of(wrong, name)), name="PBX", on_changed=_nothing, timeout_s=0.8
+            MaskLine(wrong, credentials_of(wrong, name)), name="PBX", on_changed=_nothing, timeout_s=0.7
         )
         control.start()
         await failing(control, "does not fit")
         await control.close()
         right = CentralControl(
-            MaskLine(link, credentials_of(link, name)), name="PBX", on_changed=_nothing, timeout_s=0.8
+            MaskLine(link, credentials_of(link, name)), name="PBX", on_changed=_nothing, timeout_s=0.7
         )
         right.start()
         await failing(right, "no account")
