@@ -139,7 +139,7 @@ async def _register(place: Path, settings: s.Settings) -> Probe:
         if isinstance(notice, RegistrationChanged):
             told.put_nowait(notice.registration)
 
-    argv = [*command(), "phone", "--data", str(place), "--no-record"]
+    argv = [*command(), "phone", "--data", str(place), "--no-record", "--no-sound"]
     argv += ["--bind", settings.sip_bind] if settings.sip_bind else []
     client = await PhoneClient.attach_or_start(
         place, argv=argv, on_notice=heard, on_away=lambda error: told.put_nowait(_died(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,11 @@ def phone(probe: Probe) -> Check:
     return ok("phone", words)
 
 
-def devices(found: Devices) -> Check:
-    """A microphone and a speaker."""
+def devices(given: s.Settings, look: Callable[[], Devices]) -> Check:
+    """A microphone and a speaker; `look` lists what there is."""
+    if given.sound.devices == "none":
+        return not_checked("devices", "The settings say that this seat has no sound devices.")
+    found = look()
     if found.missing:
         return problem(
             "devices", f"{found.missing} Calls are without sound.", "Install HaloDesk with its sound part."

@@ -104,21 +104,21 @@ def test_sound_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, media: str, state: str, words: str
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", fake_qt(tmp_path, media))
-    said(telephone.devices(children.devices()), state, words)
+    said(telephone.devices(settings(), children.devices), state, words)
 
 
 def test_a_sound_system_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hang = "import threading; threading.Event().wait()"
     monkeypatch.setenv("PYTHONPATH", fake_qt(tmp_path, hang))
     monkeypatch.setattr(children, "DEVICES_S", 3.0)
-    said(telephone.devices(children.devices()), "problem", "did not come in time")
+    said(telephone.devices(settings(), children.devices), "problem", "did not come in time")
 
 
 def test_the_sound_devices_of_this_computer() -> None:
     """Whatever there is here, it is a line in words."""
     found = children.devices()
     assert found == Devices(missing=found.missing) or not found.missing
-    assert telephone.devices(found).message.endswith(".")
+    assert telephone.devices(settings(), lambda: found).message.endswith(".")
 
 
 # --- ports --------------------------------------------------------------------------------------
@@ -291,3 +291,9 @@ def test_gateways() -> None:
     said(telephone.gateways(settings(gateways=(good,))), "problem", "refused")
     away = s.Gateway(provider="sandbox", url="https://pay.invalid")
     said(telephone.gateways(settings(gateways=(away,))), "problem", "pay.invalid", "DNS")
+
+
+def test_a_seat_that_wants_no_sound_is_not_looked_at() -> None:
+    given = s.Settings(sound=s.Sound(devices="none"))
+    check = telephone.devices(given, lambda: pytest.fail("it looked"))
+    said(check, "not_checked", "no sound devices")
