@@ -226,7 +226,10 @@ class _Decision(Settling):
             return target
         step = self.flow.step(target)
         own = {field.name for field in step.fields} if step is not None else set()
-        typed = {name: self.state.values[name] for name in own if name in self.state.values}
+        path = self.state.path
+        index = max(i for i, visit in enumerate(path[:-1]) if visit.step == target)
+        left_with = path[index + 1].values  # as it was left: what came later may have had values of its own
+        typed = {name: left_with[name] for name in own if name in left_with}
         self.enter(target, "back")
         for name, value in sorted(typed.items()):
             if self.state.values.get(name) != value:
