@@ -224,7 +224,7 @@ TYPES = ("script", "decision", "payment_form", "api_call", "billing_shipping", "
 def newer(draw: st.DrawFn, kind: str, key: str, target: st.SearchStrategy[str]) -> dict[str, Any]:
     """Config and routes of a step of the newer types."""
     condition = [{"variable": f"{key}_text", "op": "is_not_empty"}]
-    config: dict[str, Any] = {
+    configs: dict[str, dict[str, Any]] = {
         "switch": {
             "expression": draw(st.sampled_from(["n", "n + 1"])),
             "cases": [{"value": "1", "route": "a"}],
@@ -255,7 +255,8 @@ def newer(draw: st.DrawFn, kind: str, key: str, target: st.SearchStrategy[str]) 
             "button": draw(st.booleans()),
             "condition": condition if draw(st.booleans()) else [],
         },
-    }[kind]
+    }
+    config = configs[kind]
     step: dict[str, Any] = {"config": config}
     if kind == "sub_script" and draw(st.booleans()):
         config |= {"in": {"n": "n"}, "out": {"n": "n"}}

@@ -39,8 +39,9 @@ def test_a_lost_mask_locks_them_again() -> None:
 
 
 def test_a_recorder_that_must_confirm_is_waited_for() -> None:
-    run = masked(targets=("pbx", "platform")).mask()  # "own" and "pbx" confirm
+    run = masked((PLAIN, secret()), targets=("pbx", "platform")).mask()  # "own" and "pbx" confirm
     assert "platform" in run.page.fields[0].why
+    assert run.refuse(c.EnterSecret(field="ssn", handle="m:ssn")).code == "locked"
     assert run.refuse(c.Submit()).code == "not_masked"
     run.do(c.ReportMask(lease=run.state.mask.lease, phase="held", confirmed_by=("own", "pbx", "platform")))
     assert run.submit().at == "after"
