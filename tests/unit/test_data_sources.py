@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
 from halodesk.connectors.data_sources import DataSources, kinds
 from halodesk.connectors.data_sources.provider import LARGEST_FILE, DataAnswer, DataConnection
 from halodesk.engine.errors import SettingsError
+from tests.server.postgres import Postgres, binaries
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,3 +229,54 @@ def test_two_connections_of_one_name_are_refused(tmp_path: Path) -> None:
     source = csv_file(tmp_path, STORES)
     with pytest.raises(SettingsError, match="same name"):
         DataSources([source, source])
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """The address of a database with one table, on a PostgreSQL of our own."""
+    found = binaries()
+    if found is None:
+        pytest.skip("no PostgreSQL here")
+    cluster = Postgres(found)
+    try:
+        url = cluster.database("shop")
+        with psycopg.connect(url, autocommit=True) as made:
+            made.execute("CREATE TABLE store (id uuid, price numeric(8, 2), opened date, tags jsonb)")
+            made.execute(
+                "INSERT INTO store VALUES (%s, 12.50, '2026-01-02', '[1, \"a\"]')", (uuid.UUID(int=7),)
+            )
+        yield url
+    finally:
+        cluster.close()
+
+
+def test_postgresql_gives_json_values(postgres: str) -> None:
+    source = DataConnection(name="list", kind="sql", url=postgres)
+    assert rows(source, query="SELECT * FROM store WHERE price > :least", parameters={"least": 10}) == [
+        {"id": str(uuid.UUID(int=7)), "price": "12.50", "opened": "2026-01-02", "tags": [1, "a"]}
+    ]
+
+
+def test_postgresql_is_never_written(postgres: str) -> None:
+    source = DataConnection(name="list", kind="sql", url=postgres)
+    for attack in (
+        "WITH gone AS (DELETE FROM store RETURNING *) SELECT * FROM gone",
+        "SELECT 1 AS one INTO copy",
+        "SELECT set_config('transaction_read_only', 'off', false) AS c FROM store",
+    ):
+        ask(source, query=attack)
+    with psycopg.connect(postgres) as looked:
+        assert looked.execute("SELECT count(*) FROM store").fetchone() == (1,)
+        assert looked.execute("SELECT to_regclass('copy')").fetchone() == (None,)
+
+
+def test_postgresql_is_interrupted_over_there(postgres: str) -> None:
+    source = DataConnection(name="list", kind="sql", url=postgres, timeout_s=0.3)
+    begun = time.monotonic()
+    assert "longer than 0.3 seconds" in ask(source, query="SELECT pg_sleep(60)").reason
+    assert time.monotonic() - begun < 20
+    with psycopg.connect(postgres) as looked:
+        sleeping = (
+            "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND state = 'active'"
+        )
+        assert looked.execute(sleeping).fetchone() == (0,)

@@ -118,16 +118,16 @@ class Overlay:
     def _open(self) -> sqlite3.Connection | None:
         try:
             found = os.stat(self.file)
+            seen = (found.st_mtime_ns, found.st_size, found.st_ino)
+            if seen == self._seen:
+                return self._rows
+            content = self.file.read_bytes()
         except FileNotFoundError:
             self._seen = self._rows = None
             return None
-        seen = (found.st_mtime_ns, found.st_size, found.st_ino)
-        if seen == self._seen:
-            return self._rows
+        if not content.startswith(_MAGIC):
+            raise self._damaged()
         with self._lock:
-            content = self.file.read_bytes()
-            if not content.startswith(_MAGIC):
-                raise self._damaged()
             rows = sqlite3.connect(":memory:", check_same_thread=False)
             try:
                 rows.deserialize(content)
