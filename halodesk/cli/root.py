@@ -10,6 +10,7 @@ import typer
 import halodesk
 from halodesk.cli import demo, doctor, flow, keys, phone, publish, sandbox_gateway, server, session
 from halodesk.cli import seat as seat_commands
+from halodesk.cli import zip as zip_commands
 from halodesk.cli.output import failing
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app.add_typer(flow.app, name="flow")
 app.add_typer(server.app, name="server")
 app.add_typer(seat_commands.app, name="seat")
 app.add_typer(keys.app, name="keys")
+app.add_typer(zip_commands.app, name="zip")
 flow.app.command("publish")(publish.publish)
 flow.app.command("rollback")(publish.rollback)
 app.command("demo")(demo.demo)
