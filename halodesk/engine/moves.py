@@ -9,9 +9,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from halodesk.engine import cart as carts
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine import hidden
+from halodesk.engine.cart import CartRefusal
+from halodesk.engine.cart_actions.base import Moment
+from halodesk.engine.cart_changes import change, filled, reads_values
 from halodesk.engine.conditions import holds
 from halodesk.engine.evolve import evolve
 from halodesk.engine.flow import Flow, Step
@@ -28,15 +31,19 @@ MAX_HOPS = 100
 class Moves:
     """Collects events and folds each at once."""
 
-    def __init__(self, flow: Flow, state: Session) -> None:
+    def __init__(self, flow: Flow, state: Session, moment: Moment) -> None:
         self.flow = flow
         self.state = state
+        self.moment = moment
         self.events: list[e.AnyEvent] = []
 
     def emit(self, event: e.AnyEvent) -> None:
-        """One more fact."""
+        """One more fact, and what it makes of fields that hide."""
         self.events.append(event)
         self.state = evolve(self.state, event)
+        while (follows := hidden.due(self.flow, self.state)) is not None:
+            self.events.append(follows)
+            self.state = evolve(self.state, follows)
 
     def incident(self, code: str, message: str, step: str = "") -> None:
         """Something a team lead should see."""
@@ -71,10 +78,12 @@ class Moves:
                 )
             )
             return
-        values = scope(state)
         for action in step.cart_actions:
-            if holds(action.when, values):
-                self.change_cart(action.action, action.args)
+            if holds(action.when, scope(self.state)):
+                refused = self.change_cart(action.action, action.args)
+                if refused is not None and self._mendable(refused, action.args):
+                    self.send_back(refused.message)
+                    return
         work = self.kind.work(self.flow, step, self.state)
         if work.refused is not None:
             self.send_back(work.refused.message)
@@ -92,6 +101,8 @@ class Moves:
         """Keep what an answer brought."""
         if settled.freeze_cart:
             self.emit(e.CartChanged(action="freeze", cart=replace(self.state.cart, frozen=True)))
+        if settled.void_cart:
+            self.emit(e.CartChanged(action="void", cart=replace(self.state.cart, frozen=False)))
         for name, value in settled.values.items():
             self.emit(e.VariableSet(name=name, value=value, source=source))
 
@@ -109,13 +120,23 @@ class Moves:
             self.incident("work_refused", problem)
             self.to_wrap_up()
 
-    def change_cart(self, action: str, args: dict[str, Any]) -> None:
+    def change_cart(self, action: str, args: dict[str, Any]) -> CartRefusal | None:
         """One cart action; what the cart refuses is an incident and changes nothing."""
-        cart = carts.apply(self.state.cart, action, args, self.flow.catalogue)
-        if isinstance(cart, carts.CartRefusal):
-            self.incident("cart_refused", cart.message)
-        elif cart != self.state.cart:
-            self.emit(e.CartChanged(action=action, cart=cart))
+        args = filled(args, scope(self.state))
+        done = change(self.state.cart, action, args, self.flow.catalogue, self.moment)
+        if isinstance(done, CartRefusal):
+            self.incident("cart_refused", done.message)
+            return done
+        if done.cart != self.state.cart:
+            self.emit(e.CartChanged(action=action, cart=done.cart))
+        for words in done.dropped:
+            self.incident("coupon_dropped", words)
+        return None
+
+    def _mendable(self, refused: CartRefusal, args: dict[str, Any]) -> bool:
+        """Whether the agent can do something about it on this page."""
+        open_page = self.kind.shows_page and not self.state.call_left and not self.state.cart.frozen
+        return open_page and (refused.stop or reads_values(args))
 
     def ask(self, ask: Ask) -> None:
         """Request outside work under an id that no other request of the session has."""

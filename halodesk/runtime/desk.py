@@ -91,9 +91,10 @@ class Desk(DeskFace):
         post: Post,
         clock: Clock,
         dtmf: link.DtmfMethod = "rfc4733",
+        roles: Sequence[str] = (),
     ) -> None:
         super().__init__(agent, account)
-        self._seat, self._dtmf = seat, dtmf
+        self._seat, self._dtmf, self._roles = seat, dtmf, tuple(roles)
         self._flows, self._store, self._phone = tuple(flows), store, phone
         self._masking, self._secret_entry, self._effects = masking, secret_entry, effects
         self._io, self._post, self._clock = io, post, clock
@@ -341,7 +342,7 @@ class Desk(DeskFace):
             return
         log = SessionLog(session=secrets.token_hex(12), seat=self._seat, clock=self._clock)
         self._store.keep_flow(flow)
-        session = LiveSession(flow, log, self._store, self._kept)
+        session = LiveSession(flow, log, self._store, self._kept, self._roles)
         self._session = self._owners[call.key] = session
         facts = e.CallFacts(
             direction=call.direction,
@@ -368,7 +369,7 @@ class Desk(DeskFace):
         if not self._waiting:
             return
         found = self._waiting.popleft()
-        session = LiveSession(found.flow, found.log, self._store, self._kept)
+        session = LiveSession(found.flow, found.log, self._store, self._kept, self._roles)
         session.restore(found.events, found.drafts)
         self._session = session
         _log.info("session_resumed", session=session.id, step=session.state.step)
