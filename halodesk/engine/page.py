@@ -81,6 +81,8 @@ class CartLineView(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
     price: str
     total: str
+    gross: str = ""
+    """Before the line's own discount."""
     discount: str = ""
     """What comes off this line."""
     discount_label: str = ""
@@ -209,6 +211,7 @@ def cart_view(cart: Cart) -> CartView:
                 quantity=line.quantity,
                 price=money(line.price),
                 total=money(line.total),
+                gross=money(line.gross),
                 discount=money(line.off) if line.off else "",
                 discount_label=f"{line.discount_percent} %" if line.discount_percent else "",
                 overridden=line.override.reason if line.override else "",

@@ -6,7 +6,6 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 
-from halodesk.engine.flow import Field
 from halodesk.engine.registry import field_types
 from halodesk.ui.fields.text import TextField
 
@@ -21,8 +20,7 @@ class PhoneField(TextField):
 
     def words(self, value: Any) -> str:
         """National form at home, international abroad."""
-        config = self.view.config if self.view is not None else {}
-        return field_types()[KIND].show(Field(name="", type=KIND, config=config), value)
+        return field_types()[KIND].show(self.declared(), value)
 
 
 WIDGET = PhoneField
