@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from copy import copy
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,7 @@ from halodesk.engine.fields.number import limits, parse
 from halodesk.engine.flow import Field
 from halodesk.engine.money import LARGEST, digits, is_money, say_money
 
-_WORD = re.compile(r"[^\W\d_]+\.?|[$€£¥₹₩₽₺₴₪₫₦₱฿]|[A-Z]{1,3}\$")
+_WORD = re.compile(r"[A-Z]{1,3}\$|[^\W\d_]+\.?|[$€£¥₹₩₽₺₴₪₫₦₱฿]")
 
 
 class Currency(Plain):
@@ -71,8 +72,9 @@ class Currency(Plain):
             return str(value)
         places = digits(str(value["currency"]))
         locale = Locale.parse(locale_of(field))
-        pattern = locale.decimal_formats[None]
-        return str(pattern.apply(Decimal(value["amount"]), locale, force_frac=(places, places)))
+        pattern = copy(locale.decimal_formats[None])
+        pattern.frac_prec = (places, places)
+        return str(pattern.apply(Decimal(value["amount"]), locale))
 
     def stepped(self, field: Field, raw: Any, steps: int) -> str:
         """What stands in the input after so many steps up (or down)."""
