@@ -156,6 +156,10 @@ class DateTimeField(FieldWidget):
             tile.setEnabled(view is not None and not view.locked and not view.read_only)
             tile.setVisible(sides is not None)
         self._group.setExclusive(True)
+        if sides is not None:
+            before = self.zones if self.zones.count() > 1 else self.time
+            QWidget.setTabOrder(before, self._sides[0])
+            QWidget.setTabOrder(self._sides[0], self._sides[1])
 
     def _typed(self) -> None:
         self._offer()
