@@ -46,6 +46,8 @@ class Shortcuts(QDialog):
             ("1 – 9", self.tr("Choice with this number, outside of text")),
             ("Alt+1 – Alt+9", self.tr("Choice with this number, anywhere")),
             ("Alt+Left", self.tr("Back to the page before")),
+            ("Up, Down", self.tr("Number or date: one step; in a list of ticks: move, Space ticks")),
+            ("Alt+Down", self.tr("Open the calendar of a date")),
             ("Tab, Shift+Tab", self.tr("Next field, field before")),
             ("Ctrl+Backspace", self.tr("Clear a secure box")),
             ("Alt+N", self.tr("Write a note")),
