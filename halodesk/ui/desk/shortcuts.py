@@ -48,6 +48,7 @@ class Shortcuts(QDialog):
             ("Alt+Left", self.tr("Back to the page before")),
             ("Up, Down", self.tr("Number or date: one step; in a list of ticks: move, Space ticks")),
             ("Alt+Down", self.tr("Open the calendar of a date")),
+            ("Ctrl+D", self.tr("Dial the phone number that is typed")),
             ("Tab, Shift+Tab", self.tr("Next field, field before")),
             ("Ctrl+Backspace", self.tr("Clear a secure box")),
             ("Alt+N", self.tr("Write a note")),

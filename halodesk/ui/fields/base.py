@@ -31,6 +31,9 @@ _STAYS = (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReaso
 class FieldHost(Protocol):
     """What a field asks of its page."""
 
+    live: bool
+    """False: a record is shown, and nothing can be done with it."""
+
     def answer(self, field: str, raw: Any) -> str:
         """Commits; the words of the refusal, or nothing."""
         ...
@@ -45,6 +48,10 @@ class FieldHost(Protocol):
 
     def advance(self, field: str) -> None:
         """The field is complete: the focus may go on."""
+        ...
+
+    def dial_number(self, number: str) -> None:
+        """Place a call; the desk says why not where it cannot."""
         ...
 
 
