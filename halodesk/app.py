@@ -144,6 +144,7 @@ class Seat:
         )
         self.desk = Desk(
             agent=settings.agent,
+            roles=settings.roles,
             account=settings.account.uri if settings.account else "",
             dtmf=settings.account.dtmf if settings.account else "rfc4733",
             seat=seat,

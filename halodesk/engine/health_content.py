@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from halodesk.engine.cart import ACTIONS, Cart, CartRefusal, apply
+from halodesk.engine.cart_changes import tried
 from halodesk.engine.conditions import OPERATORS
 from halodesk.engine.errors import DocumentError, TemplateError
 from halodesk.engine.fields.encrypted import KINDS
 from halodesk.engine.findings import Finding, error, warning
 from halodesk.engine.flow import Condition, Field, Flow, Step
 from halodesk.engine.patterns import pattern_problem
-from halodesk.engine.registry import field_types, step_types
+from halodesk.engine.registry import cart_actions, field_types, step_types
 from halodesk.engine.session import SYSTEM_NAMES
 from halodesk.engine.template import names
 
@@ -50,10 +50,10 @@ def _sets(step: Step) -> set[str]:
 
 def contents(flow: Flow, step: Step, known: Names, js_problem: JsProblem | None) -> Iterator[Finding]:
     """Findings inside one step."""
-    yield from _fields(step)
+    yield from _fields(flow, step, known)
     yield from _conditions(step, known)
     yield from _texts(step, known)
-    yield from _cart(flow, step)
+    yield from _cart(flow, step, known)
     yield from _functions(step, known, js_problem)
 
 
@@ -102,8 +102,18 @@ def _functions(step: Step, known: Names, js_problem: JsProblem | None) -> Iterat
             )
 
 
-def _fields(step: Step) -> Iterator[Finding]:
+def _fields(flow: Flow, step: Step, known: Names) -> Iterator[Finding]:
     for field in step.fields:
+        kind = field_types().get(field.type)
+        for wrong in kind.check(field) if kind is not None else ():
+            yield error(
+                "field_config",
+                step,
+                f'"{field.label or field.name}" is not set up right: {wrong}.',
+                "Correct its config.",
+                field.name,
+            )
+        yield from _source(flow, step, field, known)
         if field.type not in field_types():
             yield error(
                 "unknown_field_type",
@@ -112,7 +122,7 @@ def _fields(step: Step) -> Iterator[Finding]:
                 "Update HaloDesk, or choose a known type.",
                 field.name,
             )
-        if field.type in ("dropdown", "radio_group") and not field.options:
+        if field.type in ("dropdown", "radio_group", "multi_select") and not (field.options or field.source):
             yield error(
                 "no_options",
                 step,
@@ -126,6 +136,21 @@ def _fields(step: Step) -> Iterator[Finding]:
             yield from _pattern(field.config["pattern"], step, field.name)
         if field.type == "encrypted":
             yield from _encrypted(step, field)
+
+
+def _source(flow: Flow, step: Step, field: Field, known: Names) -> Iterator[Finding]:
+    first = field.source.split(".")[0]
+    if not field.source or flow.data_source(field.source) is not None:
+        return
+    if first in known.secret or first not in known.declared:
+        yield error(
+            "unknown_source",
+            step,
+            f'"{field.label or field.name}" takes its options from "{field.source}", which is neither a data '
+            "source of the flow nor a variable.",
+            "Correct the name, or declare the data source.",
+            field.name,
+        )
 
 
 def _encrypted(step: Step, field: Field) -> Iterator[Finding]:
@@ -169,6 +194,7 @@ def _conditions(step: Step, known: Names) -> Iterator[Finding]:
     lists = [
         *(route.when for route in step.routes),
         *(field.show_when + field.required_when for field in step.fields),
+        *(check.must for field in step.fields for check in field.validate),
         *(action.when for action in step.cart_actions),
     ]
     for condition in _all(condition for conditions in lists for condition in conditions):
@@ -202,38 +228,44 @@ def _conditions(step: Step, known: Names) -> Iterator[Finding]:
 
 def _texts(step: Step, known: Names) -> Iterator[Finding]:
     for place in (step.title, str(step.config.get("body", ""))):
-        try:
-            used = names(place)
-        except TemplateError as problem:
-            yield error("template", step, f"The text does not parse. {problem.message}", problem.todo)
-            continue
-        for name in sorted(used & known.secret):
-            yield error("secret_in_text", step, f'The text shows the secret "{name}".', "Remove it.", name)
-        for name in sorted(used - known.declared):
-            yield warning(
-                "unknown_variable",
-                step,
-                f'The text reads "{name}", which nothing sets.',
-                "Correct the name.",
-                name,
-            )
+        yield from _text(step, place, known)
 
 
-def _cart(flow: Flow, step: Step) -> Iterator[Finding]:
+def _text(step: Step, text: str, known: Names) -> Iterator[Finding]:
+    try:
+        used = names(text)
+    except TemplateError as problem:
+        yield error("template", step, f"The text does not parse. {problem.message}", problem.todo)
+        return
+    for name in sorted(used & known.secret):
+        yield error("secret_in_text", step, f'The text shows the secret "{name}".', "Remove it.", name)
+    for name in sorted(used - known.declared):
+        yield warning(
+            "unknown_variable",
+            step,
+            f'The text reads "{name}", which nothing sets.',
+            "Correct the name.",
+            name,
+        )
+
+
+def _cart(flow: Flow, step: Step, known: Names) -> Iterator[Finding]:
     for action in step.cart_actions:
-        item = str(action.args.get("item", ""))
-        if action.action not in ACTIONS:
+        item = action.args.get("item")
+        literal = isinstance(item, str) and "{{" not in item
+        if action.action not in cart_actions():
             yield error(
                 "unknown_cart_action",
                 step,
                 f'This version does not know the cart action "{action.action}".',
-                f"Use one of {', '.join(ACTIONS)}.",
+                f"Use one of {', '.join(cart_actions())}.",
             )
-        elif "item" in action.args and flow.catalogue.product(item) is None:
+        elif literal and flow.catalogue.product(str(item)) is None:
             yield error(
                 "unknown_product", step, f'The catalogue has no product "{item}".', "Correct the key."
             )
-        else:
-            tried = apply(Cart(currency=flow.catalogue.currency), action.action, action.args, flow.catalogue)
-            if isinstance(tried, CartRefusal):
-                yield error("cart_action", step, tried.message, "Correct the values of the action.")
+        elif refused := tried(action.action, action.args, flow.catalogue):
+            yield error("cart_action", step, refused.message, "Correct the values of the action.")
+        for value in action.args.values():
+            if isinstance(value, str) and "{{" in value:
+                yield from _text(step, value, known)

@@ -59,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Everything a seat needs to know. `flows`: files or folders of `*.flow.json`."""
 
     agent: str = "Agent"
+    roles: tuple[str, ...] = ()
+    """What the agent may do beyond an agent's work: a cart override names the role it needs."""
     account: SipAccount | None = None
     flows: tuple[str, ...] = ()
     gateways: tuple[Gateway, ...] = ()

@@ -142,6 +142,7 @@ class MainWindow(QMainWindow):
         self.call_panel.controls.microphone.connect(lambda muted: desk.set_microphone(muted=muted))
         self.call_panel.controls.keys.connect(desk.send_dtmf)
         self.ready.dial.connect(desk.dial)
+        self.step.dial.connect(desk.dial)
         self.ended.closed.connect(desk.close_session)
         self.status.theme_wanted.connect(self.toggle_theme)
         self.status.shortcuts_wanted.connect(self.show_shortcuts)
