@@ -153,7 +153,7 @@ def test_a_break_longer_than_the_ring_is_no_reason_for_delay() -> None:
         ring.pull(320)
     figures = ring.figures()
     assert figures.under_runs == 1
-    assert figures.level < 640 + 2 * TOLERANCE
+    assert figures.level < 640 + FRAME + 2 * TOLERANCE
 
 
 def test_a_first_burst_does_not_stay_as_delay() -> None:

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
+import psutil
 import soundfile
 
 from halodesk.engine.errors import PhoneError
@@ -71,6 +72,8 @@ SoundMode = Literal["auto", "none"]
 """`auto`: the devices of the system, or silence where there are none. `none`: silence."""
 
 _JOIN_RECORDERS_S = 3.0
+_NICE = -11
+"""That of PulseAudio."""
 
 
 def run(
@@ -105,6 +108,7 @@ def run(
     os.umask(0o077)
     say_ready = _take_standard_output()
     _forbid_core_dumps()
+    _come_first()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = _lock(data_dir)
     if lock is None:
@@ -309,6 +313,18 @@ def _forbid_core_dumps() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _come_first() -> None:
+    """Sound before everything else on this machine, as sound servers have it; threads inherit it.
+
+    Many systems let only some people do so: then the phone competes like any other program.
+    """
+    with contextlib.suppress(psutil.AccessDenied):
+        if sys.platform == "win32":
+            psutil.Process().nice(psutil.HIGH_PRIORITY_CLASS)
+        else:
+            psutil.Process().nice(_NICE)
 
 
 def _lock(data_dir: Path) -> contextlib.AbstractContextManager[object] | None:

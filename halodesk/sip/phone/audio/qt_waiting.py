@@ -67,14 +67,6 @@ class QtWaiting(QObject):
             self._timer.stop()
         return self._flag.is_set()
 
-    def close(self) -> None:
-        """Gives the signals back."""
-        signal.set_wakeup_fd(-1)
-        self._notifier.setEnabled(False)
-        self._ear.close()
-        self._mouth.close()
-        qInstallMessageHandler(None)
-
     @Slot()
     def _signalled(self) -> None:
         """Python has run the handler by the time this is left."""
