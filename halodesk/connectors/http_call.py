@@ -17,13 +17,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import httpx
 import msgspec
 
 from halodesk.connectors.http import checked_base_url, open_client
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.effect_ports import HttpAnswer
 
 LARGEST_ANSWER = 1 << 20
 LARGEST_REQUEST = 1 << 20
@@ -92,16 +93,6 @@ class HttpRequest(Protocol):
 
     @property
     def find_out(self) -> HttpFindOut | None: ...
-
-
-class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """`answered`: with any status. `not_sent`: surely not done. `no_answer`: sent, and maybe done."""
-
-    verdict: Literal["answered", "not_sent", "no_answer"]
-    status: int = 0
-    body: bytes = b""
-    reason: str = ""
-    """In the agent's words; empty for a plain answer."""
 
 
 class _NotAllowedError(Exception):

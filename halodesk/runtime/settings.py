@@ -64,6 +64,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     account: SipAccount | None = None
     flows: tuple[str, ...] = ()
     gateways: tuple[Gateway, ...] = ()
+    connections: tuple[dict[str, Any], ...] = ()
+    """Outside systems that flows call (`connectors.http_call.HttpConnection`)."""
+    mail: tuple[dict[str, Any], ...] = ()
+    """Accounts that mails are sent from (`connectors.email.provider.MailAccount`)."""
+    data: tuple[dict[str, Any], ...] = ()
+    """Files and databases that flows read lists from (`connectors.data_sources.DataConnection`)."""
     ami: Ami | None = None
     recorders: tuple[dict[str, Any], ...] = ()
     """Every recorder besides our own: `control` names a module of `recording`, the rest is that module's."""
@@ -124,4 +130,7 @@ def _has_secret(settings: Settings) -> bool:
         or (ami and ami.secret)
         or any(gateway.api_key for gateway in settings.gateways)
         or settings.recorders
+        or settings.connections
+        or settings.mail
+        or settings.data
     )

@@ -15,8 +15,9 @@ import psycopg
 import pytest
 
 from halodesk.connectors.data_sources import DataSources, kinds
-from halodesk.connectors.data_sources.provider import LARGEST_FILE, DataAnswer, DataConnection
+from halodesk.connectors.data_sources.provider import LARGEST_FILE, DataConnection
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.effect_ports import DataAnswer
 from tests.server.postgres import Postgres, binaries
 
 

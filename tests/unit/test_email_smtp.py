@@ -12,10 +12,11 @@ import pytest
 
 from halodesk.connectors.email import open_mailer, providers
 from halodesk.connectors.email.message import compose
-from halodesk.connectors.email.post import LONGEST_SECONDS, MailAnswer, MailPost
+from halodesk.connectors.email.post import LONGEST_SECONDS, MailPost
 from halodesk.connectors.email.provider import Delivery, MailAccount
 from halodesk.connectors.email.queue import FOLDER, MailQueue
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.effect_ports import MailAnswer
 from tests.fakes.mail_server import PASSWORD, USER, MailServer, mail_server
 from tests.sync.certificates import Authority
 from tests.unit.test_email_message import Mail

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from halodesk.connectors.http_call import LARGEST_ANSWER, HttpAnswer, HttpConnection, HttpConnections
+from halodesk.connectors.http_call import LARGEST_ANSWER, HttpConnection, HttpConnections
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.effect_ports import HttpAnswer
 from tests.fakes.web_server import Told, WebServer, web_server
 
 SECRET = "Bearer s3cret"

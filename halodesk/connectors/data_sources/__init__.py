@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from halodesk.connectors.data_sources.provider import (
-    DataAnswer,
     DataConnection,
     DataQuery,
     Kind,
     UnreadableError,
 )
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.effect_ports import DataAnswer
 
 MOST_ROWS = 10_000
 

@@ -45,13 +45,6 @@ class DataQuery(Protocol):
     def limit(self) -> int: ...
 
 
-class DataAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows, or why there are none."""
-
-    rows: tuple[dict[str, Any], ...] | None = None
-    reason: str = ""
-
-
 class UnreadableError(Exception):
     """A source gave no rows; the text says why, in the agent's words, without a secret."""
 

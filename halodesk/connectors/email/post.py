@@ -20,17 +20,11 @@ from halodesk.connectors.email.message import Mail, compose
 from halodesk.connectors.email.provider import Delivery, MailAccount
 from halodesk.connectors.email.queue import MailQueue, Waiting
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.effect_ports import MailAnswer
 from halodesk.runtime.ports import Clock
 
 PAUSES = (60.0, 300.0, 900.0, 3600.0)
 LONGEST_SECONDS = 3 * 86_400.0
-
-
-class MailAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """`queued`: kept, and sent when there is a connection. `failed`: it will not be sent."""
-
-    verdict: Literal["sent", "queued", "failed"]
-    reason: str = ""
 
 
 class MailPost:
