@@ -21,6 +21,7 @@ class MailServer:
 
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
+        self.came = asyncio.Event()
         self.envelopes: list[tuple[str, list[str]]] = []
         self.logins: list[str] = []
         self.recipients: dict[str, str] = {}
@@ -46,6 +47,7 @@ class MailServer:
         if answer.startswith("250") and isinstance(envelope.content, bytes):
             self.letters.append(message_from_bytes(envelope.content, policy=policy.default))
             self.envelopes.append((envelope.mail_from or "", list(envelope.rcpt_tos)))
+            self.came.set()
         return answer
 
     def login(self, server: SMTP, session: Session, envelope: Envelope, way: str, data: Any) -> AuthResult:

@@ -112,7 +112,7 @@ class SoundCard:
         raw = self.folder / f"{hertz:.0f}.raw"
         samples = once.read_bytes()[44:]
         raw.write_bytes(samples * 150)
-        with self._program("pacat", "--playback", "--device=mouth", *_RAW, str(raw)):
+        with self._program("pacat", "--playback", "--device=mouth", "--latency-msec=40", *_RAW, str(raw)):
             yield
 
     @contextlib.contextmanager

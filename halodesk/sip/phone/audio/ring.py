@@ -14,8 +14,8 @@ Rules:
    `TOLERANCE` off the target, a pull takes one sample more or less for each begun 10 ms of it and
    bends them to length by linear interpolation (at most 0.6 %: nobody hears that).
 4. A ring that starts, or has run dry, first fills up to its target and gives silence. Running dry
-   is an under-run; the silence of the first start is none. Each raises the target by a frame, for
-   as long as runs are remembered: one break is not to become many.
+   is an under-run; the silence of the first start is none. Each raises the target by a frame, for as
+   long as runs are remembered: one break is not to become many.
 5. `SETTLE_S` after each start the level is cut to the target at once: what a device delivered in
    its first burst would else stay as delay. Later the same is done, that often, when it is more than
    `CUT` too high: bending alone would take a minute.
