@@ -65,6 +65,8 @@ class Browser:
         until(lambda: self.visits.current(effect) or (self.future is not None and self.future.done()))
         found = self.visits.current(effect)
         assert found is not None, self.future.result(0)
+        found.view.resize(900, 600)
+        found.view.show()  # a page out of sight has its timers slowed down
         return found
 
     def answer(self, seconds: float = 20.0) -> BrowserAnswer:

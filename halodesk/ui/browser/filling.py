@@ -4,7 +4,7 @@ Rules:
 - A value goes into what its selector finds, alone, in an allowed origin, or nowhere.
 - The order is the page's own affair: in each round everything that can be filled is filled, so that
   a list that appears after another one was chosen is found, too.
-- Filling is over when a round that typed nothing finds every value kept, or given up.
+- Filling is over when rounds that typed nothing find every value kept, or given up.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from halodesk.ui.browser.state import FieldMark, FieldState
 
 _PATIENCE = 4
 """Rounds a page gets to show what was typed."""
+_CALM = 2
+"""Rounds in a row that must find everything kept: a page may render once more and put its own back."""
 _TRIES = 3
 _FINAL = frozenset({"secret", "foreign", "bad_selector", "no_frame", "refused_value", "too_long"})
 """Codes that waiting does not mend."""
@@ -48,7 +50,7 @@ class Filling:
     """All fields of one visit."""
 
     def __init__(self, fill: Mapping[str, str], origins: list[str]) -> None:
-        self._origins = origins
+        self._origins, self._calm = origins, 0
         self._fields = [_Field(selector, text, target(selector)) for selector, text in fill.items()]
         self.again()
 
@@ -67,6 +69,7 @@ class Filling:
 
     def again(self) -> None:
         """From the start, on whatever page is shown now."""
+        self._calm = 0
         for one in self._fields:
             one.mark, one.note, one.tries, one.rounds = "waiting", "", 0, 0
             if has_card_number(one.text):
@@ -93,7 +96,9 @@ class Filling:
             else:
                 answer = yield Call(frame, "verify", **args)
                 self._judge(one, answer, last=last)
-        return not typed and all(one.mark in ("kept", "changed", "stopped") for one in self._fields)
+        settled = not typed and all(one.mark in ("kept", "changed", "stopped") for one in self._fields)
+        self._calm = self._calm + 1 if settled else 0
+        return self._calm >= (_CALM if any(one.mark != "stopped" for one in self._fields) else 1)
 
     def _not_now(self, one: _Field, code: str, *, last: bool) -> None:
         if one.mark in ("kept", "changed"):  # it was there: a page that goes on is no fault of the field
