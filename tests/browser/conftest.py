@@ -104,8 +104,9 @@ def io() -> Iterator[IoThread]:
     thread.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def proxy(io: IoThread) -> Iterator[BrowserProxy]:
+    """One for the process: Chromium is told of it once."""
     made = BrowserProxy()
     yield made
     io.submit(made.close()).result(5)

@@ -37,12 +37,12 @@ class FencedPage(QWebEnginePage):
     said = Signal(str)
     flooded = Signal()
     form_sent = Signal()
-    left_fence = Signal(str)
+    left_fence = Signal(str, bool)
     bad_certificate = Signal(str)
 
-    def __init__(self, profile: Profile, proxy_port: int) -> None:
+    def __init__(self, profile: Profile) -> None:
         super().__init__(profile.qt)
-        self._profile, self._proxy_port = profile, proxy_port
+        self._profile = profile
         self._dialogs = 0
         self.setAudioMuted(True)  # the agent listens to the caller
         self.permissionRequested.connect(self._no_permission)
@@ -64,8 +64,7 @@ class FencedPage(QWebEnginePage):
         """Frames and the page itself stay inside of the fence."""
         target = QUrl(url)
         if not is_page(target, self._profile.fence.allowed):
-            if isMainFrame:
-                self.left_fence.emit(origin_of(target) or f"{target.scheme()}:")
+            self.left_fence.emit(origin_of(target) or f"{target.scheme()}:", isMainFrame)
             return False
         if isMainFrame and type == QWebEnginePage.NavigationType.NavigationTypeFormSubmitted:
             self.form_sent.emit()

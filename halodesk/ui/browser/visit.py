@@ -50,10 +50,10 @@ class Visit(QObject):
     changed = Signal()
 
     def __init__(
-        self, ask: BrowserVisit, profile: Profile, proxy_port: int, answered: Callable[[BrowserAnswer], None]
+        self, ask: BrowserVisit, profile: Profile, answered: Callable[[BrowserAnswer], None]
     ) -> None:
         super().__init__()
-        self.ask, self._profile, self._proxy_port = ask, profile, proxy_port
+        self.ask, self._profile = ask, profile
         self._answered = answered
         self.view = QWebEngineView()
         self.view.setObjectName("web_view")
@@ -139,13 +139,13 @@ class Visit(QObject):
         return self._page
 
     def _open(self, url: QUrl) -> None:
-        old, self._page = self._page, FencedPage(self._profile, self._proxy_port)
+        old, self._page = self._page, FencedPage(self._profile)
         page = self._page
         page.refused.connect(self._refused)
         page.said.connect(lambda said: self._note(tr("The page says: {text}").format(text=words.quote(said))))
         page.flooded.connect(self._flooded)
         page.form_sent.connect(self._form_sent)
-        page.left_fence.connect(lambda origin: self._blocked(origin, True))
+        page.left_fence.connect(self._blocked)
         page.bad_certificate.connect(self._bad_certificate)
         page.urlChanged.connect(self._moved)
         page.loadingChanged.connect(self._loading)

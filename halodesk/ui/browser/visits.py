@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -17,7 +18,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtNetwork import QNetworkProxy
 
 from halodesk.engine.effects import BrowserVisit
 from halodesk.runtime.effect_ports import BrowserAnswer
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("browser")
 
+_FLAGS = "QTWEBENGINE_CHROMIUM_FLAGS"
 
 class ProxyPort(Protocol):
     """The way out (`connectors.browser_proxy`)."""
@@ -107,17 +108,16 @@ class Visits(QObject):
         if self._closed:
             return
         begun = time.perf_counter()
-        problem = load()
+        problem = load(port)
         if problem:
             answered(BrowserAnswer(verdict="failed", reason=problem))
             return
         from halodesk.ui.browser.visit import Visit  # only here: it loads Qt WebEngine
 
         self._leave()
-        _use_proxy(port)
         profile = self._profile(key[0], ask.profile)
         profile.password = self._proxy.admit(profile.user, ask.origins)
-        self._current, self._key = Visit(ask, profile, port, answered), key
+        self._current, self._key = Visit(ask, profile, answered), key
         self._current.start()
         _log.info("browser_begun", effect=key[1], ms=round((time.perf_counter() - begun) * 1000))
         self.changed.emit()
@@ -152,21 +152,28 @@ class Visits(QObject):
         profile.delete()
 
 
-def load() -> str:
-    """Loads Qt WebEngine, once; what is wrong where that fails, in words."""
+def load(proxy_port: int) -> str:
+    """Loads Qt WebEngine, once, with its proxy; what is wrong where that fails, in words.
+
+    The proxy stands on Chromium's command line: so it holds from the first request on, for loopback
+    addresses as well, and a UDP packet of WebRTC has no way past it. See docs/adr/0013.
+    """
+    flags = (
+        f"--proxy-server=http://127.0.0.1:{proxy_port}",
+        "--proxy-bypass-list=<-loopback>",
+        "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    )
+    known = os.environ.get(_FLAGS, "").split()
+    if flags[0] not in known:
+        if any(flag.startswith("--proxy-server") for flag in known):
+            return tr("The browser's way out has changed. Start HaloDesk again.")
+        os.environ[_FLAGS] = " ".join((*known, *flags))
     try:
         import_module("PySide6.QtWebEngineWidgets")
     except ImportError as error:
         _log.error("no_web_engine", message=str(error))
         return tr("This seat cannot show web pages: a part of HaloDesk or of the system is missing. Tell your IT.")
     return ""
-
-
-def _use_proxy(port: int) -> None:
-    """Before the first page: Qt WebEngine hears of a change late."""
-    wanted = QNetworkProxy(QNetworkProxy.ProxyType.HttpProxy, "127.0.0.1", port)
-    if QNetworkProxy.applicationProxy() != wanted:
-        QNetworkProxy.setApplicationProxy(wanted)
 
 
 def _later(
