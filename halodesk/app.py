@@ -15,6 +15,7 @@ import structlog
 from PySide6.QtCore import QCoreApplication, QEvent, QLockFile, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from halodesk.connectors.browser_proxy import BrowserProxy, Upstream
 from halodesk.connectors.payments import open_gateway
 from halodesk.connectors.payments.provider import GatewayAccount
 from halodesk.engine import codec
@@ -44,6 +45,8 @@ from halodesk.store.review import SessionReview
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.sessions import SessionRow
 from halodesk.sync.service import SyncService
+from halodesk.ui.browser.visits import Visits
+from halodesk.ui.steps.base import Tools
 from halodesk.ui.window import MainWindow
 
 _log = structlog.get_logger("app")
@@ -126,6 +129,8 @@ class Seat:
         self._pbx = self._pbx_control()
         self._masking = Masking(leases=self._leases, recorders=self._recorders, vault=self.vault, io=self.io)
         self._secret_entry = SecretEntry(self.vault, date.today)
+        self._browser_proxy = BrowserProxy(_upstream(settings.browser_proxy))
+        self._visits = Visits(post, self._browser_proxy)
         effects = Effects(
             functions=self._sandbox,
             gateways={
@@ -137,6 +142,7 @@ class Seat:
             },
             vault=self.vault,
             settle=lambda session, answer: post(partial(self._settled, session, answer)),
+            browser=self._visits,
         )
         self.desk = Desk(
             agent=settings.agent,
@@ -156,7 +162,9 @@ class Seat:
         )
         self._sync = self._server_link(seat)
         self.review = SessionReview(self.store, post, SilentPlayer(clock))
-        self.window = MainWindow(self.desk, theme=settings.theme, review=self.review)
+        self.window = MainWindow(
+            self.desk, theme=settings.theme, review=self.review, tools=Tools(visits=self._visits)
+        )
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._resume(seat)
@@ -175,6 +183,7 @@ class Seat:
         """Write everything, let go of the phone, stop the threads."""
         self._ticks.stop()
         self.window.close()  # first: it hands over what is still half-typed
+        self._visits.close()
         self.vault.lock("shutdown")
         try:
             self.io.submit(self._shut(quit_phone)).result(10)
@@ -193,6 +202,7 @@ class Seat:
         if self._sync is not None:
             await self._sync.close()
         await self._leases.close()
+        await self._browser_proxy.close()
         if self._pbx is not None:
             await self._pbx.close()
         await self.keeper.close(quit_phone=quit_phone)
@@ -310,6 +320,13 @@ def _account(settings: Settings) -> Account | None:
         transport="tcp" if given.transport == "tcp" else "udp",
         allowed_peers=given.allowed_peers,
     )
+
+
+def _upstream(address: str) -> Upstream | None:
+    try:
+        return Upstream.of(address)
+    except ValueError as error:
+        raise SettingsError(f"browser_proxy cannot be used: {error}.", "Correct it.") from None
 
 
 def _only_one(folder: Path) -> QLockFile:

@@ -157,7 +157,11 @@ class BrowserProxy:
         with contextlib.suppress(ValueError):
             user, _, password = base64.b64decode(given, validate=True).decode("latin-1").partition(":")
             known = self._users.get(user)
-            if known and scheme.casefold() == "basic" and hmac.compare_digest(known[0].encode(), password.encode()):
+            if (
+                known
+                and scheme.casefold() == "basic"
+                and hmac.compare_digest(known[0].encode(), password.encode())
+            ):
                 return user, known[1]
         raise _Refused("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="HaloDesk"\r\n')
 

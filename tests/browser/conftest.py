@@ -113,8 +113,14 @@ def proxy(io: IoThread) -> Iterator[BrowserProxy]:
 
 
 @pytest.fixture
-def browser(qapp: QApplication, io: IoThread, proxy: BrowserProxy) -> Iterator[Browser]:
-    bridge = Bridge()
+def bridge() -> Iterator[Bridge]:
+    made = Bridge()
+    yield made
+    made.called.disconnect()
+
+
+@pytest.fixture
+def browser(qapp: QApplication, io: IoThread, proxy: BrowserProxy, bridge: Bridge) -> Iterator[Browser]:
     visits = Visits(bridge.post, proxy)
     made = Browser(visits, io, proxy)
     yield made
@@ -122,7 +128,6 @@ def browser(qapp: QApplication, io: IoThread, proxy: BrowserProxy) -> Iterator[B
     if made.future is not None and not made.future.done():
         made.future.cancel()
     QTest.qWait(1)
-    bridge.called.disconnect()
 
 
 @pytest.fixture

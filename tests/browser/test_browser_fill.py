@@ -89,18 +89,14 @@ def test_a_controlled_input_hears_of_the_change(browser: Browser, site: Site) ->
 def test_the_controlled_input_is_one(browser: Browser, site: Site) -> None:
     """Proof that the page above resists: set from its own world, the value does not last."""
     visit, _ = browser.fill(site.page("/", CONTROLLED), {})
-    browser.ask(
-        visit, "input.value = 'x'; input.dispatchEvent(new Event('input', {bubbles: true})); 1"
-    )
+    browser.ask(visit, "input.value = 'x'; input.dispatchEvent(new Event('input', {bubbles: true})); 1")
     until(lambda: browser.ask(visit, "native.get.call(input)") == "")
 
 
 def test_a_page_that_puts_the_old_value_back(browser: Browser, site: Site) -> None:
     page = "<input id=a><script>setInterval(() => { a.value = 'mine'; }, 30)</script>"
     _, state = browser.fill(site.page("/", page), {"#a": "yours"})
-    assert [(one.mark, one.note) for one in state.fields] == [
-        ("stopped", "The page did not keep the value.")
-    ]
+    assert [(one.mark, one.note) for one in state.fields] == [("stopped", "The page did not keep the value.")]
     assert "“a”" not in state.problem
     assert state.todo
 
@@ -139,7 +135,10 @@ def test_nested_shadow_roots(browser: Browser, site: Site) -> None:
 
 
 def test_frames_of_the_same_and_of_another_origin(browser: Browser, site: Site, other: Site) -> None:
-    inner = other.page("/inner", "<input name=far><script>addEventListener('message', e => e.source.postMessage(document.querySelector('input').value, '*'))</script>")
+    inner = other.page(
+        "/inner",
+        "<input name=far><script>addEventListener('message', e => e.source.postMessage(document.querySelector('input').value, '*'))</script>",
+    )
     near = site.page("/near", f"<input name=near><iframe id=deep src={inner}></iframe>")
     url = site.page("/", f"<iframe src=/empty></iframe><iframe id=one src={near}></iframe>")
     site.page("/empty", "")
@@ -166,7 +165,9 @@ def test_late_elements_and_a_list_that_follows_another(browser: Browser, site: S
 
 
 def test_a_page_with_a_strict_policy(browser: Browser, site: Site) -> None:
-    policy = {"Content-Security-Policy": "default-src 'none'; script-src 'none'; sandbox allow-forms allow-same-origin allow-scripts"}
+    policy = {
+        "Content-Security-Policy": "default-src 'none'; script-src 'none'; sandbox allow-forms allow-same-origin allow-scripts"
+    }
     _, state = browser.fill(site.page("/", "<input id=a>", headers=policy), {"#a": "typed"})
     assert [one.mark for one in state.fields] == ["kept"]
 
@@ -194,13 +195,18 @@ def test_a_page_with_a_strict_policy(browser: Browser, site: Site) -> None:
 def test_nothing_is_typed_where_it_does_not_belong(
     browser: Browser, site: Site, body: str, text: str, note: str
 ) -> None:
-    url = site.page("/", f"<p id=log></p>{body}<script>addEventListener('input', () => {{ log.textContent = 'typed' }}, true)</script>")
+    url = site.page(
+        "/",
+        f"<p id=log></p>{body}<script>addEventListener('input', () => {{ log.textContent = 'typed' }}, true)</script>",
+    )
     visit, state = browser.fill(url, {"#a, .x": text}, timeout_ms=600)
     [field] = state.fields
     assert (field.mark, note in field.note) == ("stopped", True), field
     assert field.note in state.problem
     assert browser.ask(visit, "log.textContent") == ""
-    assert not browser.ask(visit, "[...document.querySelectorAll('input[type=checkbox]')].some(c => c.checked)")
+    assert not browser.ask(
+        visit, "[...document.querySelectorAll('input[type=checkbox]')].some(c => c.checked)"
+    )
 
 
 def test_element_names_that_shadow_the_documents_own(browser: Browser, site: Site) -> None:

@@ -38,7 +38,9 @@ def test_no_way_to_another_origin(browser: Browser, site: Site, other: Site, nam
     url = site.page("/", "<p>hostile</p>")
     visit, _ = browser.fill(url, {})
     attack = REQUESTS[name].format(far=other.origin, host=f"127.0.0.1:{other.port}")
-    browser.ask(visit, f"window.over = false; function done() {{ window.over = true }}; (() => {{ {attack} }})(); 1")
+    browser.ask(
+        visit, f"window.over = false; function done() {{ window.over = true }}; (() => {{ {attack} }})(); 1"
+    )
     until(lambda: browser.ask(visit, "window.over !== false"))
     assert (other.connections, other.requests) == (0, [])
     assert visit.state.address.startswith(site.origin)
@@ -56,9 +58,7 @@ def test_the_attacks_work_without_the_fence(browser: Browser, site: Site, other:
     until(lambda: other.seen("/steal"))
 
 
-def test_a_redirect_from_the_first_address_ends_the_visit(
-    browser: Browser, site: Site, other: Site
-) -> None:
+def test_a_redirect_from_the_first_address_ends_the_visit(browser: Browser, site: Site, other: Site) -> None:
     site.routes["/"] = lambda request: (302, {"Location": other.origin + "/"}, "")
     browser.open(site.origin + "/", fill={"#a": "private"})
     answer = browser.answer()
@@ -78,9 +78,21 @@ def test_a_page_that_leaves_while_it_is_filled(browser: Browser, site: Site, oth
     assert [one.mark for one in visit.state.fields][1] == "waiting"
 
 
-@pytest.mark.parametrize("address", ["file:///etc/passwd", "data:text/html,x", "javascript:done()", "qrc:/x", "chrome://crash", "view-source:http://x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///etc/passwd",
+        "data:text/html,x",
+        "javascript:done()",
+        "qrc:/x",
+        "chrome://crash",
+        "view-source:http://x",
+    ],
+)
 def test_no_other_scheme(browser: Browser, site: Site, address: str) -> None:
-    url = site.page("/", f"<a id=go href='{address}'>go</a><script>function done() {{ window.ran = 1 }}</script>")
+    url = site.page(
+        "/", f"<a id=go href='{address}'>go</a><script>function done() {{ window.ran = 1 }}</script>"
+    )
     visit, _ = browser.fill(url, {})
     browser.ask(visit, "document.getElementById('go').click(); 1")
     assert browser.ask(visit, "location.pathname") == "/"
@@ -116,9 +128,15 @@ def test_no_download(browser: Browser, site: Site, tmp_path: object) -> None:
 
 def test_no_permission(browser: Browser, site: Site) -> None:
     visit, _ = browser.fill(site.page("/", ""), {})
-    browser.ask(visit, "navigator.geolocation.getCurrentPosition(() => { window.got = 'yes' }, () => { window.got = 'no' }); 1")
+    browser.ask(
+        visit,
+        "navigator.geolocation.getCurrentPosition(() => { window.got = 'yes' }, () => { window.got = 'no' }); 1",
+    )
     until(lambda: browser.ask(visit, "window.got || ''") == "no")
-    browser.ask(visit, "navigator.mediaDevices.getUserMedia({audio: true}).then(() => { window.mic = 'yes' }, () => { window.mic = 'no' }); 1")
+    browser.ask(
+        visit,
+        "navigator.mediaDevices.getUserMedia({audio: true}).then(() => { window.mic = 'yes' }, () => { window.mic = 'no' }); 1",
+    )
     until(lambda: browser.ask(visit, "window.mic || ''") == "no")
     assert "microphone, the location" in "".join(visit.state.notes)
 
@@ -141,7 +159,9 @@ def test_an_endless_loop_does_not_hold_the_window(browser: Browser, site: Site) 
 
 
 def test_a_page_that_is_left_asks_nothing(browser: Browser, site: Site) -> None:
-    visit, _ = browser.fill(site.page("/", "<script>onbeforeunload = e => { e.preventDefault(); return 'x' }</script>"), {})
+    visit, _ = browser.fill(
+        site.page("/", "<script>onbeforeunload = e => { e.preventDefault(); return 'x' }</script>"), {}
+    )
     visit.give_up()
     assert browser.answer().verdict == "failed"
 

@@ -144,9 +144,7 @@ def kill_renderer(browser: Browser, visit: object) -> int:
     return pid
 
 
-def test_a_renderer_that_dies_is_replaced_and_filled_anew(
-    browser: Browser, site: Site, form: str
-) -> None:
+def test_a_renderer_that_dies_is_replaced_and_filled_anew(browser: Browser, site: Site, form: str) -> None:
     visit, _ = browser.fill(form, {"#a": "5"}, extract={"policy": "#no"})
     kill_renderer(browser, visit)
     state = browser.agents_turn(visit)
@@ -206,7 +204,9 @@ def test_the_next_session_knows_nothing_of_the_one_before(browser: Browser, site
 
 
 def test_a_named_profile_lasts_until_the_program_ends(browser: Browser, site: Site) -> None:
-    site.page("/", "<p id=no></p><script>no.textContent = localStorage.x || ''; localStorage.x = 'kept'</script>")
+    site.page(
+        "/", "<p id=no></p><script>no.textContent = localStorage.x || ''; localStorage.x = 'kept'</script>"
+    )
     seen = []
     for session in ("s1", "s2"):
         visit, _ = browser.fill(site.origin + "/", {}, session=session, profile="portal")

@@ -100,7 +100,9 @@ class Profile:
             settings.setAttribute(attribute, False)
         for attribute in _ON:
             settings.setAttribute(attribute, True)
-        settings.setUnknownUrlSchemePolicy(QWebEngineSettings.UnknownUrlSchemePolicy.DisallowUnknownUrlSchemes)
+        settings.setUnknownUrlSchemePolicy(
+            QWebEngineSettings.UnknownUrlSchemePolicy.DisallowUnknownUrlSchemes
+        )
 
     def _no_download(self, request: QWebEngineDownloadRequest) -> None:
         request.cancel()

@@ -75,7 +75,9 @@ class FencedPage(QWebEnginePage):
         self.refused.emit("window")
         return None  # type: ignore[return-value]  # Qt's way to say no, which the stubs do not know
 
-    def chooseFiles(self, mode: QWebEnginePage.FileSelectionMode, oldFiles: Any, acceptedMimeTypes: Any) -> list[str]:
+    def chooseFiles(
+        self, mode: QWebEnginePage.FileSelectionMode, oldFiles: Any, acceptedMimeTypes: Any
+    ) -> list[str]:
         """No file of this computer."""
         self.refused.emit("file")
         return []
@@ -97,7 +99,11 @@ class FencedPage(QWebEnginePage):
         return False, ""
 
     def javaScriptConsoleMessage(
-        self, level: QWebEnginePage.JavaScriptConsoleMessageLevel, message: str, lineNumber: int, sourceID: str
+        self,
+        level: QWebEnginePage.JavaScriptConsoleMessageLevel,
+        message: str,
+        lineNumber: int,
+        sourceID: str,
     ) -> None:
         """Not into our log: it may hold what was typed."""
 

@@ -93,7 +93,9 @@ def _read(value: object) -> Answer:
         return _GONE
 
 
-def frame_of(page: QWebEnginePage, target: Target, origins: list[str]) -> Generator[Call, Answer, QWebEngineFrame | str]:
+def frame_of(
+    page: QWebEnginePage, target: Target, origins: list[str]
+) -> Generator[Call, Answer, QWebEngineFrame | str]:
     """The frame a target is in, or the code of why there is none."""
     frame = page.mainFrame()
     for way in target.frames:

@@ -15,7 +15,6 @@ class Target(msgspec.Struct, frozen=True):
 def target(selector: str) -> Target:
     """`iframe#pay >> app-form >>> input[name=zip]`. The engine's check has found no empty part."""
     ways = [
-        tuple(part.strip() for part in way.split("\0"))
-        for way in selector.replace(">>>", "\0").split(">>")
+        tuple(part.strip() for part in way.split("\0")) for way in selector.replace(">>>", "\0").split(">>")
     ]
     return Target(frames=tuple(ways[:-1]), path=ways[-1])

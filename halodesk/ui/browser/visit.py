@@ -181,7 +181,9 @@ class Visit(QObject):
         if self._crashes > _MOST_CRASHES:
             self._fail(tr("The web page crashed again and again."))
         elif self._sent and self.ask.submit == "automatic":
-            reason = tr("The web page crashed after the form was sent. Look whether it arrived before you open it again.")
+            reason = tr(
+                "The web page crashed after the form was sent. Look whether it arrived before you open it again."
+            )
             self._fail(reason)
         else:
             QTimer.singleShot(0, self, self._reopen)  # not while the dead page is still speaking
@@ -198,6 +200,9 @@ class Visit(QObject):
         QTimer.singleShot(0, self, lambda: self._fail(reason))
 
     def _form_sent(self) -> None:
+        if self._phase == "filling":  # the agent was faster than the last look at the fields
+            self._drop_round()
+            self._enter("agent")
         if self._phase in ("agent", "sent"):
             self._sent, self._loaded_since = True, False
 
@@ -207,7 +212,9 @@ class Visit(QObject):
         if not main:
             self._note(tr("Not loaded: {origin}").format(origin=origin))
             return
-        reason = tr("The page wanted to go to {origin}, which this step does not allow.").format(origin=origin)
+        reason = tr("The page wanted to go to {origin}, which this step does not allow.").format(
+            origin=origin
+        )
         self._stop(reason, tr("It was stopped there."))
 
     def _bad_certificate(self, description: str) -> None:
@@ -365,9 +372,7 @@ class Visit(QObject):
         elif self._phase == "filling":
             self._stop(tr("The web page does not answer."), tr("Try again, or go on without it."))
         else:
-            self._stop(
-                tr("The result was not found on the page."), tr("Look at the page, then try again.")
-            )
+            self._stop(tr("The result was not found on the page."), tr("Look at the page, then try again."))
 
     def _stop(self, problem: str, todo: str) -> None:
         """It cannot go on by itself: an automatic visit ends, in another one the agent decides."""

@@ -32,6 +32,7 @@ _log = structlog.get_logger("browser")
 
 _FLAGS = "QTWEBENGINE_CHROMIUM_FLAGS"
 
+
 class ProxyPort(Protocol):
     """The way out (`connectors.browser_proxy`)."""
 
@@ -75,9 +76,7 @@ class Visits(QObject):
             return BrowserAnswer(verdict="failed", reason=reason)
         try:
             self._post(
-                lambda: self._begin(
-                    visit, (session, effect), port, lambda found: _later(loop, tell, found)
-                )
+                lambda: self._begin(visit, (session, effect), port, lambda found: _later(loop, tell, found))
             )
             return await answer
         finally:
@@ -172,7 +171,9 @@ def load(proxy_port: int) -> str:
         import_module("PySide6.QtWebEngineWidgets")
     except ImportError as error:
         _log.error("no_web_engine", message=str(error))
-        return tr("This seat cannot show web pages: a part of HaloDesk or of the system is missing. Tell your IT.")
+        return tr(
+            "This seat cannot show web pages: a part of HaloDesk or of the system is missing. Tell your IT."
+        )
     return ""
 
 
