@@ -121,8 +121,8 @@ class BrowserProxy:
             await self._one(reader, writer)
         except _Refused as refused:
             with contextlib.suppress(OSError):
-                words = f"HTTP/1.1 {refused.status}\r\n{refused.headers}Content-Length: 0\r\nConnection: close\r\n\r\n"
-                writer.write(words.encode("latin-1"))
+                head = f"HTTP/1.1 {refused.status}\r\n{refused.headers}"
+                writer.write(f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode("latin-1"))
                 await writer.drain()
         except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError) as error:
             _log.info("connection_lost", error=type(error).__name__)

@@ -137,7 +137,8 @@ def test_nested_shadow_roots(browser: Browser, site: Site) -> None:
 def test_frames_of_the_same_and_of_another_origin(browser: Browser, site: Site, other: Site) -> None:
     inner = other.page(
         "/inner",
-        "<input name=far><script>addEventListener('message', e => e.source.postMessage(document.querySelector('input').value, '*'))</script>",
+        "<input name=far><script>const far = document.querySelector('input');"
+        "addEventListener('message', e => e.source.postMessage(far.value, '*'))</script>",
     )
     near = site.page("/near", f"<input name=near><iframe id=deep src={inner}></iframe>")
     url = site.page("/", f"<iframe src=/empty></iframe><iframe id=one src={near}></iframe>")
@@ -166,7 +167,8 @@ def test_late_elements_and_a_list_that_follows_another(browser: Browser, site: S
 
 def test_a_page_with_a_strict_policy(browser: Browser, site: Site) -> None:
     policy = {
-        "Content-Security-Policy": "default-src 'none'; script-src 'none'; sandbox allow-forms allow-same-origin allow-scripts"
+        "Content-Security-Policy": "default-src 'none'; script-src 'none'; "
+        "sandbox allow-forms allow-same-origin allow-scripts"
     }
     _, state = browser.fill(site.page("/", "<input id=a>", headers=policy), {"#a": "typed"})
     assert [one.mark for one in state.fields] == ["kept"]
@@ -197,7 +199,8 @@ def test_nothing_is_typed_where_it_does_not_belong(
 ) -> None:
     url = site.page(
         "/",
-        f"<p id=log></p>{body}<script>addEventListener('input', () => {{ log.textContent = 'typed' }}, true)</script>",
+        f"<p id=log></p>{body}<script>"
+        "addEventListener('input', () => { log.textContent = 'typed' }, true)</script>",
     )
     visit, state = browser.fill(url, {"#a, .x": text}, timeout_ms=600)
     [field] = state.fields
@@ -231,7 +234,8 @@ def test_filling_again(browser: Browser, site: Site) -> None:
 
 def test_the_isolated_world_is_isolated(browser: Browser, site: Site) -> None:
     page = """<input id=a><script>
-      Object.defineProperty(HTMLInputElement.prototype, 'value', {set() { window.caught = 'setter' }, get() { return 'lie' }});
+      Object.defineProperty(HTMLInputElement.prototype, 'value',
+        {set() { window.caught = 'setter' }, get() { return 'lie' }});
       Document.prototype.querySelectorAll = () => { window.caught = 'query'; return [] };
       JSON.stringify = () => { window.caught = 'json'; return '{}' };
       Array.prototype.find = Array.prototype.includes = () => { window.caught = 'array' };

@@ -33,7 +33,8 @@ PORTAL = """
 <h1>Acme Health · Member eligibility</h1>
 <form action=/result method=post><label for=n>Member name</label><input id=n name=a>
 <label for=p>Phone number</label><input id=p>{more}<br><button id=send>Look up</button></form>
-<script>p.addEventListener('input', () => {{ p.value = p.value.replace(/(\\d{{3}})(\\d{{3}})(\\d{{4}})/, '($1) $2-$3') }})</script>
+<script>p.addEventListener('input', () => {{
+  p.value = p.value.replace(/(\\d{{3}})(\\d{{3}})(\\d{{4}})/, '($1) $2-$3') }})</script>
 """
 
 Open = Callable[..., tuple[Hands, WebDesk]]
@@ -94,7 +95,7 @@ def run(browser: Browser, code: str) -> Any:
 
 
 def test_filled_looked_at_and_sent(browser: Browser, at_portal: Open) -> None:
-    hands, desk = at_portal()
+    hands, _ = at_portal()
     until(lambda: hands.sees("web_phase") and phase(hands) == "2 of 2 filled in")
     assert hands.text("web_secure") == "Not encrypted"
     assert hands.text("web_origin").startswith("127.0.0.1:")
@@ -142,7 +143,7 @@ def test_all_is_well_in_a_picture(browser: Browser, at_portal: Open) -> None:
 
 
 def test_fill_again_and_done(browser: Browser, at_portal: Open) -> None:
-    hands, desk = at_portal()
+    hands, _ = at_portal()
     until(lambda: hands.sees("web_phase") and phase(hands) == "2 of 2 filled in")
     run(browser, "document.getElementById('n').value = 'spoilt'; 1")
     hands.click("web_fill_again")
@@ -216,7 +217,7 @@ def test_without_web_engine_the_step_says_so(
         raise ImportError("libnss3.so: cannot open shared object file")
 
     monkeypatch.setattr(visits_module, "import_module", missing)
-    hands, desk = at_portal(on_failure="end")
+    hands, _ = at_portal(on_failure="end")
     until(lambda: hands.sees("choice:on_failure") and hands.sees("problem"))
     assert "cannot show web pages" in hands.text("problem:message")
     hands.click("choice:on_failure")

@@ -81,7 +81,8 @@ def test_the_wait_condition(browser: Browser, site: Site, wait: str) -> None:
 
 def test_a_single_page_application(browser: Browser, site: Site) -> None:
     page = """<input id=a><button id=send onclick="fetch('/api?a=' + a.value).then(r => r.text()).then(t => {
-      out.innerHTML = '<b id=no></b>'; setTimeout(() => { no.textContent = t }, 200) })">Send</button><p id=out></p>"""
+      out.innerHTML = '<b id=no></b>'; setTimeout(() => { no.textContent = t }, 200) })">Send</button>
+      <p id=out></p>"""
     site.routes["/api"] = lambda request: (200, {}, "Q-" + request.query["a"][0])
     browser.open(
         site.page("/", page), fill={"#a": "3"}, submit="automatic", submit_selector="#send",
@@ -192,7 +193,8 @@ def test_leaving_the_step_ends_the_visit(browser: Browser, site: Site, form: str
 def test_the_next_session_knows_nothing_of_the_one_before(browser: Browser, site: Site) -> None:
     site.routes["/"] = lambda request: (
         200, {"Content-Type": "text/html", "Set-Cookie": "who=caller-1; Path=/"},
-        "<p id=no></p><script>no.textContent = document.cookie + (localStorage.x || ''); localStorage.x = 'kept'</script>",
+        "<p id=no></p><script>no.textContent = document.cookie + (localStorage.x || '');"
+        "localStorage.x = 'kept'</script>",
     )  # fmt: skip
     seen = []
     for session in ("s1", "s1", "s2"):

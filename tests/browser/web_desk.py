@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from halodesk.engine import commands as c
-from halodesk.engine.errors import FunctionError
 from halodesk.engine.effects import BrowserVisit
+from halodesk.engine.errors import FunctionError
 from halodesk.engine.flow import Flow, from_builtins
 from halodesk.engine.session import scope
 from halodesk.runtime.effects import Effects

@@ -9,8 +9,16 @@ Rules:
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPaintEvent, QPen, QShortcut
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from halodesk.ui.browser.state import FieldState, VisitState
 from halodesk.ui.browser.strip import PillStrip
@@ -21,9 +29,11 @@ from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.labels import elided, label, set_text
 from halodesk.ui.parts.pill import ACCENT, BAD, GOOD, PLAIN, WARN, Pill, Tone
 from halodesk.ui.parts.spinner import Spinner
+from halodesk.ui.theme.active import colour
 from halodesk.ui.theme.tokens import Size, Space
 
 _SMALLEST = 360
+_EDGE = 2
 _MARKS: dict[str, tuple[Tone, str]] = {
     "waiting": (PLAIN, ""),
     "typed": (ACCENT, ""),
@@ -34,17 +44,33 @@ _MARKS: dict[str, tuple[Tone, str]] = {
 
 
 class _Holder(QWidget):
-    """Around the view; swallows what the page leaves over."""
+    """Around the view; swallows what the page leaves over, and shows where the keys go."""
 
     def __init__(self) -> None:
         super().__init__()
         self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setContentsMargins(_EDGE, _EDGE, _EDGE, _EDGE)
+        self._inside = False
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._focus_moved)
 
     def hold(self, view: QWidget) -> None:
         """Shows this one."""
         self._layout.addWidget(view)
         view.show()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A frame; in the accent colour while the page has the keys."""
+        painter = QPainter(self)
+        painter.setPen(QPen(colour("accent" if self._inside else "border"), _EDGE))
+        painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
+
+    def _focus_moved(self, old: QWidget | None, now: QWidget | None) -> None:
+        inside = now is not None and self.isAncestorOf(now)
+        if inside != self._inside:
+            self._inside = inside
+            self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """A digit that the page had no use for is no choice of the step."""
@@ -111,7 +137,8 @@ class WebPane(QFrame):
         self._stack.addWidget(idle)
         self._stack.addWidget(self._holder)
         self._stack.setMinimumHeight(_SMALLEST)
-        self._stack.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        # What a web page would like to have is without end: it gets what is left.
+        self._stack.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(Space.S)
@@ -135,12 +162,12 @@ class WebPane(QFrame):
                 view.setAccessibleName(tr("Web page. F9 leaves it."))
                 self._holder.hold(view)
                 visit.changed.connect(self._render)
-        self._stack.setCurrentIndex(0 if view is None else 1)
         self._bar.setVisible(view is not None)
         self._state.setVisible(view is not None)
         self._idle.setText(self._idle_words)
         self._spinner.setVisible(bool(self._effect))
         if view is None:
+            self._stack.setCurrentIndex(0)
             self._problem.render_as("error", "")
             set_text(self._notes, "")
         else:
@@ -151,6 +178,8 @@ class WebPane(QFrame):
         if visit is None:
             return
         state: VisitState = visit.state
+        # Before its first picture Chromium's surface may show anything.
+        self._stack.setCurrentIndex(0 if state.phase == "opening" else 1)
         if state.secure:
             self._secure.render_as(tr("Encrypted"), GOOD, icon="lock", tip=tr("The connection is encrypted."))
         else:

@@ -182,7 +182,8 @@ class Visit(QObject):
             self._fail(tr("The web page crashed again and again."))
         elif self._sent and self.ask.submit == "automatic":
             reason = tr(
-                "The web page crashed after the form was sent. Look whether it arrived before you open it again."
+                "The web page crashed after the form was sent. "
+                "Look whether it arrived before you open it again."
             )
             self._fail(reason)
         else:
