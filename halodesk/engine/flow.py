@@ -21,6 +21,7 @@ import msgspec
 
 from halodesk.engine import subscripts
 from halodesk.engine.errors import DocumentError
+from halodesk.engine.flow_index import index
 
 SCHEMA = 1
 MAX_BYTES = 8 * 1024 * 1024
@@ -213,7 +214,7 @@ class Flow(Part, frozen=True, kw_only=True):
 
     def step(self, key: str) -> Step | None:
         """The step of that key, or None; `caller/inner` is one of the template that `caller` uses."""
-        known = _steps(self)
+        known = index(self).steps
         found = known.get(key)
         if found is None and "/" in key:
             found = subscripts.inner_step(self, key)
@@ -229,21 +230,12 @@ class Flow(Part, frozen=True, kw_only=True):
 
     def field(self, name: str) -> Field | None:
         """The declared field of that name in any step, or None."""
-        return next((f for step in self.every_step() for f in step.fields if f.name == name), None)
+        return index(self).fields.get(name)
 
-
-_index: dict[int, tuple[Flow, dict[str, Step]]] = {}
-
-
-def _steps(flow: Flow) -> dict[str, Step]:
-    """Steps by key, built once a flow object: look-ups happen several times a submit."""
-    known = _index.get(id(flow))
-    if known is None or known[0] is not flow:
-        if len(_index) > 16:
-            _index.clear()
-        known = (flow, {step.key: step for step in flow.steps})
-        _index[id(flow)] = known
-    return known[1]
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Names of all encrypted fields."""
+        return index(self).secrets
 
 
 # loading

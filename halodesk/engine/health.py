@@ -122,6 +122,9 @@ def _routes(flow: Flow, step: Step) -> Iterator[Finding]:
                 f'A route leads to "{target}", which does not exist.',
                 "Name an existing step.",
             )
+    kind = step_types().get(step.type)
+    if kind is not None and kind.by_label:
+        return
     always = next((index for index, route in enumerate(step.routes) if not route.when), None)
     for route in step.routes[(always if always is not None else len(step.routes)) + 1 :]:
         yield warning(

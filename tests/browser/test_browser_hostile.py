@@ -48,9 +48,7 @@ def test_no_way_to_another_origin(browser: Browser, site: Site, other: Site, nam
     url = site.page("/", "<p>hostile</p>")
     visit, _ = browser.fill(url, {})
     attack = REQUESTS[name].format(far=other.origin, host=f"127.0.0.1:{other.port}")
-    browser.ask(
-        visit, f"window.over = false; function done() {{ window.over = true }}; (() => {{ {attack} }})(); 1"
-    )
+    browser.ask(visit, f"{{ {PRELUDE} {attack} }} 1")
     until(lambda: browser.ask(visit, "window.over !== false"))
     assert (other.connections, other.requests) == (0, [])
     assert visit.state.address.startswith(site.origin)

@@ -164,9 +164,6 @@ class WebBrowser(Plain):
         problem = url_template.problem(config.fields)
         if problem:
             findings.append(error("template", step, f"A text to fill in: {problem}.", "Correct it."))
-        secret = {
-            field.name for one in flow.every_step() for field in one.fields if field.type == "encrypted"
-        }
         used = url_template.names(config.fields) | url_template.names(config.url)
         findings += [
             error(
@@ -176,7 +173,7 @@ class WebBrowser(Plain):
                 "Remove it.",
                 name,
             )
-            for name in sorted(used & secret)
+            for name in sorted(used & flow.secrets)
         ]
         return findings
 

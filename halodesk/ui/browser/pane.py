@@ -32,7 +32,7 @@ from halodesk.ui.parts.spinner import Spinner
 from halodesk.ui.theme.active import colour
 from halodesk.ui.theme.tokens import Size, Space
 
-_SMALLEST = 360
+_SMALLEST = 280
 _EDGE = 2
 _MARKS: dict[str, tuple[Tone, str]] = {
     "waiting": (PLAIN, ""),

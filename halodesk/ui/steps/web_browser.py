@@ -47,7 +47,9 @@ class WebBrowserLayout(StepLayout):
     def _idle(self, page: Page, visit: str, *, live: bool) -> str:
         tr = QCoreApplication.translate
         if not live:
-            return tr("web_browser", "A web page was shown here. Foreign pages are not recorded.")
+            url = str(page.panel.get("url") or "")
+            words = tr("web_browser", "A web page is shown here. Foreign pages are not recorded.")
+            return f"{words} {url}".strip()
         if visit:
             return tr("web_browser", "The web page is being opened …")
         if page.panel.get("problem"):
