@@ -1,4 +1,4 @@
-"""What flows reach outside the seat: gateways, web services, mail, lists, postal codes.
+"""What flows reach outside the seat: gateways, web services and pages, mail, lists, postal codes.
 
 Settings name each; the module of a connector reads its own part of them. A kind that is not set up
 is None: its effects fail, in words.
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from halodesk.connectors.browser_proxy import BrowserProxy, Upstream
 from halodesk.connectors.data_sources import DataSources
 from halodesk.connectors.data_sources.provider import DataConnection
 from halodesk.connectors.email.post import MailPost
@@ -54,6 +55,7 @@ class Outside:
         sources = _read("data", settings.data, DataConnection)
         self.data = DataSources(sources) if sources else None
         self.zips = ZipBook(folder)
+        self.browser_proxy = BrowserProxy(_upstream(settings.browser_proxy))
         accounts = _read("mail", settings.mail, MailAccount)
         self.mail: MailPost | None = None
         if accounts:
@@ -71,12 +73,20 @@ class Outside:
         if self._delivering is not None:
             self._delivering.cancel()
             await asyncio.wait([self._delivering])
+        await self.browser_proxy.close()
 
 
 async def _deliver(mail: MailPost) -> None:
     while True:
         await mail.deliver()
         await asyncio.sleep(MAIL_S)
+
+
+def _upstream(address: str) -> Upstream | None:
+    try:
+        return Upstream.of(address)
+    except ValueError as error:
+        raise SettingsError(f"browser_proxy cannot be used: {error}.", "Correct it.") from None
 
 
 def _read(name: str, given: Sequence[dict[str, Any]], kind: type[Part]) -> list[Part]:

@@ -39,7 +39,9 @@ from halodesk.store.review import SessionReview
 from halodesk.store.seat_store import SeatStore
 from halodesk.sync.mask_line import MaskLine
 from halodesk.sync.service import SyncService, credentials_of
+from halodesk.ui.browser.visits import Visits
 from halodesk.ui.sessions.player import RecordingPlayer
+from halodesk.ui.steps.base import Tools
 from halodesk.ui.window import MainWindow
 
 _log = structlog.get_logger("app")
@@ -86,6 +88,7 @@ class Seat:
         self._masking = Masking(leases=self._leases, recorders=self._recorders, vault=self.vault, io=self.io)
         self._secret_entry = SecretEntry(self.vault, date.today)
         self._outside = Outside(settings, folder, clock, lambda key, why: post(partial(self._mail_lost, why)))
+        self._visits = Visits(post, self._outside.browser_proxy)
         effects = Effects(
             functions=self._sandbox,
             gateways=self._outside.gateways,
@@ -96,6 +99,7 @@ class Seat:
             zips=self._outside.zips,
             mail=self._outside.mail,
             data=self._outside.data,
+            browser=self._visits,
         )
         self.desk = Desk(
             agent=settings.agent,
@@ -118,7 +122,13 @@ class Seat:
         self.sound = SoundDesk(self.desk, self.keeper, post)
         self._player = RecordingPlayer(clock, lambda: self.sound.state.speaker.device)
         self.review = SessionReview(self.store, post, self._player)
-        self.window = MainWindow(self.desk, theme=settings.theme, review=self.review, sound=self.sound)
+        self.window = MainWindow(
+            self.desk,
+            theme=settings.theme,
+            review=self.review,
+            sound=self.sound,
+            tools=Tools(visits=self._visits),
+        )
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._resume(seat)
@@ -138,6 +148,7 @@ class Seat:
         """Write everything, let go of the phone, stop the threads."""
         self._ticks.stop()
         self.window.close()  # first: it hands over what is still half-typed
+        self._visits.close()
         self.vault.lock("shutdown")
         try:
             self.io.submit(self._shut(quit_phone)).result(10)

@@ -89,7 +89,7 @@ class BrowserAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class BrowserPort(Protocol):
     """The browser in the step page."""
 
-    async def visit(self, visit: BrowserVisit, *, effect: str) -> BrowserAnswer:
+    async def visit(self, visit: BrowserVisit, *, session: str, effect: str) -> BrowserAnswer:
         """Until the result is there. Cancelled when the page is left: the browser is emptied then."""
         ...
 

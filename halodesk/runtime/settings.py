@@ -74,6 +74,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     recorders: tuple[dict[str, Any], ...] = ()
     """Every recorder besides our own: `control` names a module of `recording`, the rest is that module's."""
     theme: Literal["light", "dark", "system"] = "system"
+    browser_proxy: str = ""
+    """Proxy of the network for web pages in a flow: `http://host:port`; empty: they are reached directly."""
     sip_bind: str = ""
     """Local address of the phone; empty: the one that leads to the registrar."""
     sip_port: int = 0
@@ -128,6 +130,7 @@ def _has_secret(settings: Settings) -> bool:
     return bool(
         (account and account.password)
         or (ami and ami.secret)
+        or "@" in settings.browser_proxy
         or any(gateway.api_key for gateway in settings.gateways)
         or settings.recorders
         or settings.connections

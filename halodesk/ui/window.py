@@ -33,6 +33,7 @@ from halodesk.ui.desk.step_page import StepPage
 from halodesk.ui.parts.labels import pane
 from halodesk.ui.parts.mask_words import mask_words
 from halodesk.ui.sessions.page import SessionsPage
+from halodesk.ui.steps.base import Tools
 from halodesk.ui.theme.active import ThemeChoice, apply_theme, resolve, theme_name
 from halodesk.ui.theme.tokens import Size, Space, ThemeName
 
@@ -55,8 +56,12 @@ class MainWindow(QMainWindow):
         theme: ThemeChoice = "system",
         review: ReviewPort | None = None,
         sound: SoundPort | None = None,
+        tools: Tools | None = None,
     ) -> None:
-        """Without `review` there is no Sessions page, without `sound` no choice of devices."""
+        """Without `review` there is no Sessions page, without `sound` no choice of devices.
+
+        `tools`: what step pages use beside the desk.
+        """
         self._restyle_to(resolve(theme))
         super().__init__()
         self.setObjectName("halodesk")
@@ -83,7 +88,7 @@ class MainWindow(QMainWindow):
         self.banners = Banners()
         self.ready = ReadyPage()
         self.context = ContextPanel(desk)
-        self.step = StepPage(desk, self._render_session, self.context.notes.keep)
+        self.step = StepPage(desk, self._render_session, self.context.notes.keep, tools=tools)
         self.ended = EndedPage()
         self.progress = Progress()
         self._desk_page: QWidget = self.ready

@@ -19,7 +19,7 @@ async def run(job: Job, ports: Ports, tell: Tell) -> Resolve | None:
     if job.again and visit.submit == "automatic":
         reason = "HaloDesk was restarted: the form may have been sent. Look before you open it again."
         return job.answer("failed", reason=reason)
-    answer = await ports.browser.visit(visit, effect=job.ask.id)
+    answer = await ports.browser.visit(visit, session=job.session, effect=job.ask.id)
     if answer.verdict == "failed":
         return job.answer("failed", reason=answer.reason or "The web page could not be worked.")
     return Resolve(id=job.ask.id, outcome="ok", result=dict(answer.values))

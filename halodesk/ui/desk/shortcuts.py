@@ -42,6 +42,7 @@ class Shortcuts(QDialog):
             ("F7", self.tr("Mute the microphone, open it")),
             ("F8", self.tr("Keypad")),
             ("F9", self.tr("Sound: microphone and speaker")),
+            ("F11", self.tr("Into the web page, and out of it")),
             ("Enter", self.tr("Main button of the page")),
             ("Ctrl+Enter", self.tr("The same, from a box with several lines")),
             ("1 – 9", self.tr("Choice with this number, outside of text")),

@@ -28,11 +28,14 @@ from halodesk.ui.parts.banner import Banner
 from halodesk.ui.parts.labels import label
 from halodesk.ui.parts.script_view import ScriptView
 from halodesk.ui.parts.secret_box import SecretBox
-from halodesk.ui.steps.base import StepLayout
+from halodesk.ui.steps.base import StepLayout, Tools
 from halodesk.ui.steps.registry import step_layout, step_layouts
 from halodesk.ui.theme.tokens import Size, Space
 
 _SAMPLE = "<blockquote><p>Aa <strong>Bb</strong></p></blockquote><p>Cc</p>"
+_UNBOUND = 16_777_215  # QWIDGETSIZE_MAX
+_ALL = 1000
+"""Beside the stretch below the fields, which has 1."""
 _WIDE = 560
 """From this width on, short fields share a line."""
 
@@ -49,6 +52,7 @@ class StepPage(QFrame):
         before_submit: Callable[[], None] = lambda: None,
         *,
         live: bool = True,
+        tools: Tools | None = None,
     ) -> None:
         """`refresh` renders the session again; `before_submit` hands over a note in writing.
 
@@ -56,6 +60,7 @@ class StepPage(QFrame):
         """
         super().__init__()
         self.live = live
+        self._tools = tools or Tools()
         self.setProperty("pane", "page")
         self.page: Page | None = None
         self._desk = desk
@@ -74,12 +79,12 @@ class StepPage(QFrame):
         self.choices.back.connect(self.go_back)
         self.choices.setEnabled(live)
         self._column = QVBoxLayout()
+        self._inner = QWidget()
         self._build()
 
     def _build(self) -> None:
-        inner = QWidget()
+        inner = self._inner
         inner.setProperty("pane", "scrolled")
-        inner.setMaximumWidth(Size.TEXT_COLUMN)
         inner.setLayout(self._column)
         self._column.setContentsMargins(Space.XXL, Space.L + Space.XS, Space.XXL, Space.L)
         self._column.setSpacing(Space.L)
@@ -150,6 +155,8 @@ class StepPage(QFrame):
             self._refusal = None
             self.fields.release_all()
             self._script.show_html("")
+            for layout in self._layouts.values():
+                layout.leave()
 
     def restyle(self) -> None:
         """The theme changed."""
@@ -184,16 +191,18 @@ class StepPage(QFrame):
         own = (layout.head(), layout.tail())
         for widget in self._extras:
             widget.setVisible(widget in own)
+        self._inner.setMaximumWidth(_UNBOUND if layout.fills else Size.TEXT_COLUMN)
         return layout
 
     def _layout_of(self, kind: str) -> StepLayout:
         layout = self._layouts.get(kind)
         if layout is None:
             layout = self._layouts[kind] = step_layout(kind)
+            layout.equip(self._tools)
             for widget, before in ((layout.head(), self._script), (layout.tail(), None)):
                 if widget is not None:
                     index = self._column.indexOf(before) if before is not None else self._column.count() - 1
-                    self._column.insertWidget(index, widget)
+                    self._column.insertWidget(index, widget, _ALL if before is None and layout.fills else 0)
                     widget.hide()
                     self._extras.append(widget)
         return layout

@@ -53,9 +53,9 @@ class Pill(QLabel):
 
     def render_as(self, text: str, tone: Tone, *, icon: str = "", tip: str = "") -> None:
         """All that shows, at once; without text the pill is hidden."""
-        if text != self.text():
+        if (text, bool(icon)) != (self.text(), bool(self._icon)):
             self.setText(text)
-            self.updateGeometry()
+            self.updateGeometry()  # an icon is wider than a dot
         self._tone, self._icon = tone, icon
         self.setAccessibleName(text)
         self.setAccessibleDescription(tip)

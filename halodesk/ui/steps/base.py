@@ -6,11 +6,13 @@ A step type without a module here gets `StepLayout` as it is: title, script, fie
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PySide6.QtWidgets import QWidget
 
 from halodesk.engine.page import FieldView, Page
 from halodesk.runtime.ports import PagePort
+from halodesk.ui.browser.visits import Visits
 from halodesk.ui.fields.base import FULL, HALF
 from halodesk.ui.fields.registry import field_widget
 
@@ -18,11 +20,27 @@ Cell = tuple[str, int]
 """Field name and its width in columns of twelve."""
 
 
+@dataclass(frozen=True)
+class Tools:
+    """What a page of the live desk may use beside the desk; a replay has none of it."""
+
+    visits: Visits | None = None
+
+
 class StepLayout:
     """The generic page. One object per step type serves all its steps, one after another."""
 
     big_wait = False
     """The wait for outside work is the page itself, not a line at its bottom."""
+
+    fills = False
+    """Its `tail` takes all the room there is, in height and in width."""
+
+    def equip(self, tools: Tools) -> None:
+        """Called once, before `head` and `tail`."""
+
+    def leave(self) -> None:
+        """The session is over."""
 
     def head(self) -> QWidget | None:
         """A widget above the script, made once; it belongs to the page from then on."""

@@ -15,6 +15,7 @@ from PySide6.QtGui import QIcon, QPixmap
 from halodesk.ui.theme.active import colours
 
 _NAMES = {
+    "again": "ph.arrow-clockwise-bold",
     "alert": "ph.warning-circle-fill",
     "answer": "ph.phone-fill",
     "back": "ph.arrow-left-bold",
