@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import random
 import signal
+from functools import partial
 
 import psutil
 import pytest
 
+from halodesk.ui.browser.visit import Visit
 from tests.browser.conftest import Browser, until
 from tests.browser.site import Site
 
@@ -25,6 +27,10 @@ def renderers() -> list[int]:
     return found
 
 
+def replaced(visit: Visit, old: object) -> bool:
+    return visit.page is not old
+
+
 @pytest.mark.slow
 def test_sixty_visits(browser: Browser, site: Site) -> None:
     chance = random.Random(13)
@@ -37,13 +43,13 @@ def test_sixty_visits(browser: Browser, site: Site) -> None:
             url, session=f"s{number // 3}", fill={"#a": "1", "#b": "2"}, extract={"p": "#no"}
         )
         what = chance.choice(("leave", "kill", "send", "done", "kill and leave"))
-        if chance.random() < 0.7:
+        if what == "kill" or chance.random() < 0.7:  # else: killed or left in mid-load
             browser.agents_turn(visit)
         old = visit.page
         if "kill" in what and old is not None and old.renderProcessPid() > 0:
             os.kill(old.renderProcessPid(), signal.SIGKILL)
         if what == "kill":
-            until(lambda visit=visit, old=old: visit.page is not old)
+            until(partial(replaced, visit, old))
             browser.agents_turn(visit)
         if what == "send":
             browser.agents_turn(visit)
