@@ -104,6 +104,15 @@ class KeepRecording(msgspec.Struct, frozen=True, kw_only=True):
     lost_frames: int = 0
 
 
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
+    """What time it is: Unix seconds of the wall clock, which sleep and restart do not stop.
+
+    Taken at any time. On a page with an end in time the first one sets when that is.
+    """
+
+    now: float
+
+
 class AddNote(msgspec.Struct, frozen=True, kw_only=True):
     """A remark of the agent."""
 
@@ -132,6 +141,7 @@ Command = (
     | LoseCall
     | RescueCall
     | KeepRecording
+    | Tick
     | AddNote
     | Restart
     | Abandon

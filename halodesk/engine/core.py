@@ -26,15 +26,14 @@ from halodesk.engine import cart as carts
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.engine.errors import DocumentError
-from halodesk.engine.evolve import CHARGE
 from halodesk.engine.fields.base import Problem
 from halodesk.engine.flow import Flow, content_hash
-from halodesk.engine.moves import Moves
 from halodesk.engine.pan import has_card_number
 from halodesk.engine.registry import field_types, step_types
 from halodesk.engine.rules import is_sensitive, missing, previous_page
 from halodesk.engine.session import Session
-from halodesk.engine.steps.base import read_config
+from halodesk.engine.settling import Settling
+from halodesk.engine.steps.base import Chosen, read_config
 
 _LATE = c.LoseCall | c.KeepRecording | c.ReportMask | c.Resolve
 """Facts that may come in after the session has ended; nothing else may."""
@@ -51,7 +50,7 @@ def decide(flow: Flow, state: Session, command: c.Command) -> list[e.AnyEvent] |
     return _Decision(flow, state).take(command)
 
 
-class _Decision(Moves):
+class _Decision(Settling):
     """One run of `decide`."""
 
     def start(self, command: c.Start) -> list[e.AnyEvent] | c.Refused:
@@ -62,7 +61,7 @@ class _Decision(Moves):
             return refused
         defaults = {
             field.name: field.default
-            for step in self.flow.steps
+            for step in self.flow.every_step()
             for field in step.fields
             if field.default is not None
         }
@@ -83,6 +82,7 @@ class _Decision(Moves):
             )
         )
         self.enter(self.flow.start, "start")
+        self.run()
         return self.events
 
     def take(self, command: c.Command) -> list[e.AnyEvent] | c.Refused:
@@ -110,6 +110,8 @@ class _Decision(Moves):
                     self.emit(e.CallRescued(sip_call_id=command.sip_call_id))
             case c.KeepRecording():
                 self.keep_recording(command)
+            case c.Tick():
+                self.tick(command)
             case c.AddNote():
                 refused = self.note(command)
             case c.Restart():
@@ -119,27 +121,10 @@ class _Decision(Moves):
             case c.Start():
                 refused = c.Refused(code="running", message="This session has already begun.")
         if refused is None:
+            self.run()
             return self.events
         kept = tuple(event for event in self.events if isinstance(event, e.Incident))
         return replace(refused, incidents=kept)
-
-    def late(self, command: c.Command) -> list[e.AnyEvent]:
-        """Facts that arrive after the end are kept; nothing moves any more."""
-        match command:
-            case c.LoseCall() if not self.state.call_left:
-                self.emit(e.CallLeft(reason=command.reason, by=command.by))
-            case c.KeepRecording():
-                self.keep_recording(command)
-            case c.ReportMask():
-                self.report_mask(command)
-            case c.Resolve() if command.id in self.state.effects:
-                ask = self.state.effects[command.id]
-                self.emit(e.EffectResolved(id=command.id, outcome=command.outcome, result=command.result))
-                if ask.kind == CHARGE and command.outcome != "unknown":
-                    self._tell_late(ask, command)
-            case _:
-                pass
-        return self.events
 
     def answer(self, command: c.Answer) -> c.Refused | None:
         field = self.step.field(command.field)
@@ -147,10 +132,13 @@ class _Decision(Moves):
             return c.Refused(
                 code="no_such_field", message="This step does not ask for that.", field=command.field
             )
-        if self.state.stage != "page":
+        if self.is_busy():
             return c.Refused(
                 code="busy", message="Please wait: this step is still working.", field=command.field
             )
+        why = self.kind.locks(self.flow, self.step, self.state)
+        if why:
+            return c.Refused(code="locked", message=why, todo=self.state.mask.todo, field=command.field)
         value = field_types()[field.type].normalise(field, command.raw)
         if isinstance(value, Problem):
             if value.incident:
@@ -158,13 +146,14 @@ class _Decision(Moves):
             return c.Refused(code="invalid", message=value.message, field=field.name)
         if self.state.values.get(field.name) != value:
             self.emit(e.AnswerGiven(step=self.step.key, field=field.name, value=value))
+            self.arrive(self.kind.answered(self.flow, self.step, self.state, field.name))
         return None
 
     def enter_secret(self, command: c.EnterSecret) -> c.Refused | None:
         field = self.step.field(command.field)
         if field is None or field.type != "encrypted":
             return c.Refused(code="no_such_field", message="This step has no such secure field.")
-        if self.state.stage != "page":
+        if self.is_busy():
             return c.Refused(
                 code="busy", message="Please wait: this step is still working.", field=field.name
             )
@@ -181,22 +170,33 @@ class _Decision(Moves):
             self.emit(e.SecretEntered(step=self.step.key, field=field.name, handle=command.handle))
         return None
 
+    def is_busy(self) -> bool:
+        """Outside work is under way: nothing can be typed, and the page cannot be left."""
+        return self.state.stage != "page" or self.state.here is not None
+
     def submit(self, command: c.Submit) -> c.Refused | None:
-        state = self.state
-        if state.stage != "page":
-            if command.choice == "on_unknown" and state.waits_unknown:
+        if self.is_busy():
+            if command.choice == "on_unknown" and self.state.waits_unknown:
                 return self.leave_unknown()
             return c.Refused(code="busy", message="Please wait: this step is still working.")
-        if is_sensitive(self.step) and state.mask.phase != "held":
-            return c.Refused(
-                code="not_masked",
-                message=state.mask.message or "The recording is not masked yet.",
-                todo=state.mask.todo,
-            )
+        chosen: Chosen | c.Refused | None = None
         if command.choice:
+            chosen = self.kind.choose(self.flow, self.step, self.state, command.choice)
+        if isinstance(chosen, c.Refused):
+            return chosen
+        if chosen is not None:
+            self.arrive(chosen.work)
+            if chosen.work.to:
+                self.follow(chosen.work.to, "choice")
+            if chosen.work.to or chosen.stay:
+                return None
+        refused = self._not_ready()
+        if refused is None and command.choice and chosen is None:
             refused = self.choose(command.choice)
-            if refused is not None:
-                return refused
+        if refused is None and self.is_busy():
+            return None  # the answer has asked for something that the submit needs
+        if refused is not None:
+            return refused
         errors = missing(self.step, self.state)
         if errors:
             first = next(iter(errors))
@@ -204,6 +204,14 @@ class _Decision(Moves):
         self.emit(e.Submitted(step=self.step.key, visit=self.state.visit))
         self.proceed()
         return None
+
+    def _not_ready(self) -> c.Refused | None:
+        mask = self.state.mask
+        if is_sensitive(self.step) and mask.phase != "held":
+            return c.Refused(
+                code="not_masked", message=mask.message or "The recording is not masked yet.", todo=mask.todo
+            )
+        return self.kind.ready(self.flow, self.step, self.state)
 
     def choose(self, choice: str) -> c.Refused | None:
         name, _, value = choice.partition("=")
@@ -218,89 +226,15 @@ class _Decision(Moves):
             return target
         step = self.flow.step(target)
         own = {field.name for field in step.fields} if step is not None else set()
-        typed = {name: self.state.values[name] for name in own if name in self.state.values}
+        path = self.state.path
+        index = max(i for i, visit in enumerate(path[:-1]) if visit.step == target)
+        left_with = path[index + 1].values  # as it was left: what came later may have had values of its own
+        typed = {name: left_with[name] for name in own if name in left_with}
         self.enter(target, "back")
         for name, value in sorted(typed.items()):
             if self.state.values.get(name) != value:
                 self.emit(e.AnswerGiven(step=target, field=name, value=value))
         return None
-
-    def resolve(self, command: c.Resolve) -> c.Refused | None:
-        ask = self.state.effects.get(command.id)
-        if ask is None:
-            return c.Refused(code="no_such_effect", message="This was answered already.")
-        here = self.state.here is ask
-        if ask.kind == "function":
-            self.resolve_function(ask, command, here)
-            return None
-        if command.outcome == "unknown" and ask.kind != CHARGE:
-            # only money can be taken without an answer; all else is simply asked for again
-            command = replace(command, outcome="failed")
-        step = self.flow.step(ask.step)
-        settled = step_types()[step.type].settle(self.flow, step, self.state, ask, command) if step else None
-        self.emit(e.EffectResolved(id=command.id, outcome=command.outcome, result=command.result))
-        if ask.kind == "tokenise":
-            self.wipe("used")
-        if settled is None or not (settled.go or settled.stay):
-            return None
-        self.apply(settled, ask.kind)
-        if not here:
-            self._tell_late(ask, command)
-        elif settled.go:
-            self.route()
-        else:
-            self.send_back(settled.problem)
-        return None
-
-    def resolve_function(self, ask: e.EffectRequested, command: c.Resolve, here: bool) -> None:
-        outcome = "failed" if command.outcome != "ok" else "ok"
-        self.emit(e.EffectResolved(id=command.id, outcome=outcome, result=command.result))  # type: ignore[arg-type]  # one of two of its words
-        if not here:
-            return
-        value = command.result.get("value") if outcome == "ok" else None
-        self.emit(e.VariableSet(name=ask.args["target"], value=value, source="function"))
-        on_error = ""
-        if outcome != "ok":
-            self.incident("function_failed", str(command.result.get("reason", "The function failed.")))
-            on_error = self.step.functions[self.state.function - 1].on_error
-        if self.state.call_left:
-            self.to_wrap_up()  # nothing is charged or asked for any more
-        elif on_error:
-            self.follow(on_error, "error")
-        else:
-            self.proceed()
-
-    def report_mask(self, command: c.ReportMask) -> None:
-        mask, phase = self.state.mask, command.phase
-        wanted = mask.phase in ("wanted", "held", "lost")
-        if command.lease != mask.lease or not (wanted or (phase == "none" and mask.phase == "releasing")):
-            return
-        if wanted and phase == "none":
-            phase = "lost"  # it records again, and nobody has given the mask up
-        if (phase, command.confirmed_by, command.message, command.todo) == (
-            mask.phase,
-            mask.confirmed_by,
-            mask.message,
-            mask.todo,
-        ):
-            return
-        self.emit(
-            e.MaskChanged(
-                phase=phase,
-                step=self.state.step,
-                lease=command.lease,
-                confirmed_by=command.confirmed_by,
-                message=command.message,
-                todo=command.todo,
-                positions=command.positions,
-            )
-        )
-        if phase == "lost":
-            self.wipe("mask_lost")
-
-    def keep_recording(self, command: c.KeepRecording) -> None:
-        if command.path not in self.state.recordings:
-            self.emit(e.RecordingKept(**{name: getattr(command, name) for name in command.__struct_fields__}))
 
     def lose_call(self, command: c.LoseCall) -> None:
         if self.state.call_left:
@@ -319,23 +253,12 @@ class _Decision(Moves):
             self.emit(e.NoteAdded(text=text))
         return None
 
-    def restart(self) -> None:
-        self.wipe("restart")
-        for ask in list(self.state.effects.values()):
-            if ask.kind == "tokenise":  # its digits died with the old process
-                reason = "HaloDesk was restarted. Nothing was charged."
-                self.resolve(c.Resolve(id=ask.id, outcome="failed", result={"reason": reason}))
-
     def abandon(self, command: c.Abandon) -> c.Refused | None:
         if has_card_number(command.disposition):
             return c.Refused(code="invalid", message="A disposition must not hold a card number.")
         self.leave("left")
         self.emit(e.SessionEnded(disposition=command.disposition[:200], reason="abandoned"))
         return None
-
-    def _tell_late(self, ask: e.EffectRequested, command: c.Resolve) -> None:
-        message = f"The {ask.kind} of an earlier step was settled: {command.outcome}."
-        self.incident("late_answer", message, ask.step)
 
     def _accepted(self, given: dict[str, Any]) -> dict[str, Any]:
         """Values of fields that their types take, normalised; the rest is left out."""
@@ -352,10 +275,10 @@ class _Decision(Moves):
 
 def _unfit(flow: Flow) -> c.Refused | None:
     """Why no session can begin on this flow: better before a caller is greeted than in mid-call."""
-    types = {f'step type "{step.type}"' for step in flow.steps if step.type not in step_types()}
+    types = {f'step type "{step.type}"' for step in flow.every_step() if step.type not in step_types()}
     types |= {
         f'field type "{field.type}"'
-        for step in flow.steps
+        for step in flow.every_step()
         for field in step.fields
         if field.type not in field_types()
     }
@@ -367,7 +290,7 @@ def _unfit(flow: Flow) -> c.Refused | None:
         )
     if flow.step(flow.start) is None:
         return c.Refused(code="no_start", message="This flow has no start step.")
-    for step in flow.steps:
+    for step in flow.every_step():
         try:
             read_config(step_types()[step.type].config_type, step)
         except DocumentError as error:

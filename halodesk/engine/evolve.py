@@ -12,10 +12,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from halodesk.engine import events as e
-from halodesk.engine.session import Charge, Mask, Session, Visit
-
-CHARGE = "charge"
-"""Kind of the effect that moves money; its attempts are kept apart in `Session.charges`."""
+from halodesk.engine.effects import CHARGE, FUNCTION
+from halodesk.engine.session import ALL_VALUES, Charge, Done, Mask, Session, Visit
 
 
 def evolve(state: Session, event: e.AnyEvent) -> Session:
@@ -105,6 +103,8 @@ def _sent_back(state: Session, event: e.SentBack) -> Session:
 
 
 def _variable(state: Session, event: e.VariableSet) -> Session:
+    if event.name == ALL_VALUES:
+        return replace(state, values=event.value)
     return replace(state, values=_with(state.values, event.name, event.value))
 
 
@@ -117,7 +117,8 @@ def _requested(state: Session, event: e.EffectRequested) -> Session:
     if event.kind == CHARGE:
         charge = Charge(id=event.id, amount=event.args["amount"], currency=event.args["currency"])
         charges = (*charges, charge)
-    stage = state.stage if event.kind == "function" else "work"
+    # asked for on the way in, a page stays the page it is
+    stage = state.stage if event.kind == FUNCTION or state.stage == "page" else "work"
     return replace(
         state,
         effects=_with(state.effects, event.id, event),
@@ -148,7 +149,7 @@ def _resolved(state: Session, event: e.EffectResolved) -> Session:
         words = str(event.result.get("reason", ""))
         return replace(state, unknown=_with(state.unknown, event.id, words), charges=charges)
     same_visit = (request.step, request.visit) == (state.step, state.visit)
-    if request.kind == "function":
+    if request.kind == FUNCTION:
         return replace(
             state,
             effects=_without(state.effects, event.id),
@@ -159,7 +160,14 @@ def _resolved(state: Session, event: e.EffectResolved) -> Session:
         effects=_without(state.effects, event.id),
         unknown=_without(state.unknown, event.id),
         charges=charges,
+        done=_done(state.done, request, event),
     )
+
+
+def _done(done: tuple[Done, ...], request: e.EffectRequested, event: e.EffectResolved) -> tuple[Done, ...]:
+    if "once" not in request.args or event.outcome != "ok":
+        return done
+    return (*done, Done(step=request.step, kind=request.kind, args=request.args, result=event.result))
 
 
 def _mask(state: Session, event: e.MaskChanged) -> Session:

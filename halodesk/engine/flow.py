@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import hashlib
 import types
+from collections.abc import Iterator
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from halodesk.engine import subscripts
 from halodesk.engine.errors import DocumentError
 
 SCHEMA = 1
@@ -173,6 +175,26 @@ class Catalogue(Part, frozen=True, kw_only=True):
         return next((product for product in self.products if product.key == key), None)
 
 
+class Template(Part, frozen=True, kw_only=True):
+    """Steps that several steps of a flow use (`sub_script`); its `end` steps are the ways back."""
+
+    key: str
+    start: str
+    version: int = 1
+    name: str = ""
+    steps: tuple[Step, ...] = ()
+
+
+class DataSource(Part, frozen=True, kw_only=True):
+    """A list from outside: rows that stand here, or a query to a connection."""
+
+    key: str
+    name: str = ""
+    connection: str = ""
+    query: str = ""
+    rows: tuple[dict[str, Any], ...] = ()
+
+
 class Flow(Part, frozen=True, kw_only=True):
     """A versioned call script. `version` 0 is a draft that was never published."""
 
@@ -184,16 +206,30 @@ class Flow(Part, frozen=True, kw_only=True):
     client: str = ""
     version: int = 0
     variables: tuple[Variable, ...] = ()
+    data_sources: tuple[DataSource, ...] = ()
     catalogue: Catalogue = Catalogue()
+    templates: tuple[Template, ...] = ()
     steps: tuple[Step, ...] = ()
 
     def step(self, key: str) -> Step | None:
-        """The step of that key, or None."""
-        return _steps(self).get(key)
+        """The step of that key, or None; `caller/inner` is one of the template that `caller` uses."""
+        known = _steps(self)
+        found = known.get(key)
+        if found is None and "/" in key:
+            found = subscripts.inner_step(self, key)
+            if found is not None:
+                known[key] = found
+        return found
+
+    def every_step(self) -> Iterator[Step]:
+        """All steps as they are written: the flow's own, then those of its templates."""
+        yield from self.steps
+        for template in self.templates:
+            yield from template.steps
 
     def field(self, name: str) -> Field | None:
         """The declared field of that name in any step, or None."""
-        return next((f for step in self.steps for f in step.fields if f.name == name), None)
+        return next((f for step in self.every_step() for f in step.fields if f.name == name), None)
 
 
 _index: dict[int, tuple[Flow, dict[str, Step]]] = {}

@@ -18,6 +18,7 @@ from halodesk.engine.flow import Flow, Step
 from halodesk.engine.health_content import JsProblem, Names, contents, reserved
 from halodesk.engine.registry import step_types
 from halodesk.engine.session import SYSTEM_NAMES
+from halodesk.engine.subscripts import targets
 
 
 def findings(flow: Flow, js_problem: JsProblem | None = None) -> list[Finding]:
@@ -27,30 +28,26 @@ def findings(flow: Flow, js_problem: JsProblem | None = None) -> list[Finding]:
     for step in flow.steps:
         kind = step_types().get(step.type)
         if kind is None:
-            found.append(
-                error(
-                    "unknown_step_type",
-                    step,
-                    f'This version does not know the step type "{step.type}".',
-                    "Update HaloDesk, or choose a known type.",
-                )
-            )
+            found += _unknown(step)
         else:
             found += kind.check(flow, step)
         found += _routes(flow, step)
         found += contents(flow, step, known, js_problem)
+    for inner in (inner for template in flow.templates for inner in template.steps):
+        kind = step_types().get(inner.type)
+        found += _unknown(inner) if kind is None else kind.check(flow, inner) if inner.type != "end" else ()
+        found += contents(flow, inner, known, js_problem)
     order = {"error": 0, "warning": 1, "hint": 2}
     return sorted(found, key=lambda finding: order[finding.severity])
 
 
-def targets(step: Step) -> Iterator[str]:
-    """Where a step can lead."""
-    yield from (route.to for route in step.routes)
-    yield from (function.on_error for function in step.functions if function.on_error)
-    if step.fallback:
-        yield step.fallback
-    if step.config.get("on_unknown"):
-        yield str(step.config["on_unknown"])
+def _unknown(step: Step) -> Iterator[Finding]:
+    yield error(
+        "unknown_step_type",
+        step,
+        f'This version does not know the step type "{step.type}".',
+        "Update HaloDesk, or choose a known type.",
+    )
 
 
 def _shape(flow: Flow) -> Iterator[Finding]:

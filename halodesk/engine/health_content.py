@@ -9,12 +9,12 @@ import msgspec
 
 from halodesk.engine.cart import ACTIONS, Cart, CartRefusal, apply
 from halodesk.engine.conditions import OPERATORS
-from halodesk.engine.errors import TemplateError
+from halodesk.engine.errors import DocumentError, TemplateError
 from halodesk.engine.fields.encrypted import KINDS
 from halodesk.engine.findings import Finding, error, warning
 from halodesk.engine.flow import Condition, Field, Flow, Step
 from halodesk.engine.patterns import pattern_problem
-from halodesk.engine.registry import field_types
+from halodesk.engine.registry import field_types, step_types
 from halodesk.engine.session import SYSTEM_NAMES
 from halodesk.engine.template import names
 
@@ -32,13 +32,20 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
         """All names of a flow."""
         declared = {variable.name for variable in flow.variables} | set(SYSTEM_NAMES)
         secret = set()
-        for step in flow.steps:
+        for step in flow.every_step():
             declared |= {field.name for field in step.fields}
             declared |= {function.target for function in step.functions}
             secret |= {field.name for field in step.fields if field.type == "encrypted"}
-            target = step.config.get("target")
-            declared |= {target} if isinstance(target, str) else set()
+            declared |= _sets(step)
         return cls(declared=frozenset(declared), secret=frozenset(secret))
+
+
+def _sets(step: Step) -> set[str]:
+    kind = step_types().get(step.type)
+    try:
+        return kind.sets(step) if kind is not None else set()
+    except DocumentError:
+        return set()  # its config is a finding of its own
 
 
 def contents(flow: Flow, step: Step, known: Names, js_problem: JsProblem | None) -> Iterator[Finding]:
@@ -68,11 +75,15 @@ def _pattern(pattern: object, step: Step, field: str = "") -> Iterator[Finding]:
 
 
 def _functions(step: Step, known: Names, js_problem: JsProblem | None) -> Iterator[Finding]:
-    for function in step.functions:
-        if function.target in SYSTEM_NAMES:
-            yield reserved(function.target, step)
-        read = set(re.findall(r"[A-Za-z_$][\w$]*", function.expression)) & known.secret
-        for name in sorted(read | ({function.target} & known.secret)):
+    expressions = [(function.target, function.expression) for function in step.functions]
+    own = step.config.get("expression")
+    if isinstance(own, str):
+        expressions.append((str(step.config.get("target", "")), own))
+    for target, expression in expressions:
+        if target in SYSTEM_NAMES:
+            yield reserved(target, step)
+        read = set(re.findall(r"[A-Za-z_$][\w$]*", expression)) & known.secret
+        for name in sorted(read | ({target} & known.secret)):
             yield error(
                 "secret_in_expression",
                 step,
@@ -80,14 +91,14 @@ def _functions(step: Step, known: Names, js_problem: JsProblem | None) -> Iterat
                 "Secrets are in no expression.",
                 name,
             )
-        problem = js_problem(function.expression) if js_problem else None
+        problem = js_problem(expression) if js_problem else None
         if problem:
             yield error(
                 "javascript",
                 step,
-                f"The function for {function.target} does not parse: {problem.rstrip('.')}.",
+                f"The function for {target or step.title or step.key} does not parse: {problem.rstrip('.')}.",
                 "Correct the expression.",
-                function.target,
+                target,
             )
 
 

@@ -5,7 +5,7 @@ The rules are those of `halodesk.engine.core`, which decides whether it moves at
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -13,16 +13,20 @@ from halodesk.engine import cart as carts
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.engine.conditions import holds
+from halodesk.engine.effects import BACKGROUND
 from halodesk.engine.evolve import evolve
 from halodesk.engine.flow import Flow, Step
 from halodesk.engine.registry import step_types
-from halodesk.engine.rules import is_sensitive, wrap_up_step
-from halodesk.engine.session import Session, scope
-from halodesk.engine.steps.base import Ask, Settled, StepType, read_config
+from halodesk.engine.rules import is_sensitive, was_shown, wrap_up_step
+from halodesk.engine.session import ALL_VALUES, Session, scope
+from halodesk.engine.steps.base import Ask, Settled, StepType, Work, read_config
 from halodesk.engine.steps.end import Config as EndConfig
+from halodesk.engine.steps.sub_script import outer_values
 
 MAX_HOPS = 100
 """Steps without a page that may follow each other before it counts as an endless loop."""
+MAX_LOOP_HOPS = 5000
+"""The same where a `for_each` is among them, which ends by itself."""
 
 
 class Moves:
@@ -32,6 +36,32 @@ class Moves:
         self.flow = flow
         self.state = state
         self.events: list[e.AnyEvent] = []
+        self._due: Literal["", "proceed", "route"] = ""
+        self._hopped: tuple[int, bool] | None = None
+
+    def run(self) -> None:
+        """Go through all steps that nobody has to wait for, one after the other."""
+        while True:
+            due, self._due = self._due, ""
+            if due == "proceed":
+                self.proceed()
+            elif due == "route":
+                self.route()
+            elif self._goes_by_itself():
+                self.advance()
+            else:
+                return
+
+    def _goes_by_itself(self) -> bool:
+        state = self.state
+        if state.status != "running" or state.stage != "page" or state.here is not None or state.call_left:
+            return False
+        return self.kind.passes(self.flow, self.step, state)
+
+    def advance(self) -> None:
+        """Submit the open page without the agent."""
+        self.emit(e.Submitted(step=self.step.key, visit=self.state.visit))
+        self._due = "proceed"
 
     def emit(self, event: e.AnyEvent) -> None:
         """One more fact."""
@@ -79,21 +109,46 @@ class Moves:
         if work.refused is not None:
             self.send_back(work.refused.message)
             return
-        for action in work.cart:
-            self.change_cart(action.action, action.args)
-        for name, value in work.values.items():
-            self.emit(e.VariableSet(name=name, value=value, source=step.type))
+        self.bring(work)
         if work.ask is not None:
             self.ask(work.ask)
         else:
-            self.route()
+            self.route(work.take, work.to)
+
+    def bring(self, work: Work) -> None:
+        """Keep what a step's work changes in cart and values."""
+        if work.incident is not None:
+            self.incident(*work.incident)
+        for action in work.cart:
+            self.change_cart(action.action, action.args)
+        if work.new_cart is not None:
+            self.take_cart(*work.new_cart)
+        for name, value in work.values.items():
+            self.emit(e.VariableSet(name=name, value=value, source=self.step.type))
+
+    def arrive(self, work: Work) -> None:
+        """What a page does while it is open: it may change values and ask for something."""
+        self.bring(work)
+        if work.ask is not None:
+            self.ask(work.ask)
 
     def apply(self, settled: Settled, source: str) -> None:
         """Keep what an answer brought."""
+        if settled.incident is not None:
+            self.incident(*settled.incident)
         if settled.freeze_cart:
             self.emit(e.CartChanged(action="freeze", cart=replace(self.state.cart, frozen=True)))
         for name, value in settled.values.items():
             self.emit(e.VariableSet(name=name, value=value, source=source))
+
+    def follow_up(self, settled: Settled) -> None:
+        """Where an answer leads, once what it brought is kept."""
+        if settled.go and settled.to and not self.state.call_left:
+            self.follow(settled.to, "error")
+        elif settled.go:
+            self.route(settled.take)
+        elif self.state.stage != "page" or settled.problem or self.state.call_left:
+            self.send_back(settled.problem)
 
     def send_back(self, problem: str) -> None:
         """The step's own work says no: its page opens again, the cart as it was on entry.
@@ -103,7 +158,7 @@ class Moves:
         """
         if self.state.call_left:
             self.to_wrap_up()
-        elif self.kind.shows_page:
+        elif self.kind.has_page(self.step):
             self.emit(e.SentBack(step=self.step.key, problem=problem))
         else:
             self.incident("work_refused", problem)
@@ -114,23 +169,46 @@ class Moves:
         cart = carts.apply(self.state.cart, action, args, self.flow.catalogue)
         if isinstance(cart, carts.CartRefusal):
             self.incident("cart_refused", cart.message)
+        else:
+            self.take_cart(action, cart)
+
+    def take_cart(self, action: str, cart: carts.Cart) -> None:
+        """The cart as a step's own work makes it; a paid one stays as it is."""
+        if self.state.cart.frozen:
+            self.incident("cart_refused", "The order is paid: the cart can no longer be changed.")
         elif cart != self.state.cart:
             self.emit(e.CartChanged(action=action, cart=cart))
 
     def ask(self, ask: Ask) -> None:
-        """Request outside work under an id that no other request of the session has."""
-        self.emit(
-            e.EffectRequested(
-                id=f"{self.state.step}.{self.state.visit}.{ask.kind}.{self.state.asked}",
-                kind=ask.kind,
-                step=self.state.step,
-                visit=self.state.visit,
-                args=ask.args,
-            )
-        )
+        """Request outside work under an id that no other request of the session has.
 
-    def route(self) -> None:
-        """Leave the step: the first route that holds, else the fallback."""
+        What must be done only once is not asked for again after going back: `place` counts how often the
+        way that was not taken back has come through this step.
+        """
+        args = ask.args
+        if ask.once:
+            place = sum(visit.step == self.state.step for visit in self.state.path)
+            args = {**args, "once": place}
+        wanted = e.EffectRequested(
+            id=f"{self.state.step}.{self.state.visit}.{ask.kind}.{self.state.asked}",
+            kind=ask.kind,
+            step=self.state.step,
+            visit=self.state.visit,
+            args=args,
+        )
+        same = (done for done in self.state.done if (done.step, done.kind) == (wanted.step, wanted.kind))
+        known = next((done for done in same if ask.once and done.args == args), None)
+        if known is None:
+            self.emit(wanted)
+            return
+        answer = c.Resolve(id=wanted.id, outcome="ok", result=dict(known.result))
+        settled = self.kind.settle(self.flow, self.step, self.state, wanted, answer)
+        self.apply(settled, ask.kind)
+        if ask.kind not in BACKGROUND:
+            self.follow_up(settled)
+
+    def route(self, take: str = "", to: str = "") -> None:
+        """Leave the step: to where its work says, else the first route that holds, else the fallback."""
         step = self.step
         if step.type == "end":
             self.leave("left")
@@ -140,9 +218,12 @@ class Moves:
         if self.state.call_left:
             self.to_wrap_up()
             return
+        if to:
+            self.follow(to, "route")
+            return
         values = scope(self.state)
         for route in step.routes:
-            if holds(route.when, values):
+            if route.label == take if take else holds(route.when, values):
                 self.follow(route.to, "route", route.label)
                 return
         self.follow(step.fallback, "fallback", step.fallback_label)
@@ -170,24 +251,33 @@ class Moves:
         self.emit(e.StepEntered(step=target, visit=visit, reason=reason, route=label, came_from=came_from))
         if sensitive and self.state.mask.phase in ("none", "releasing"):
             self.emit(e.MaskChanged(phase="wanted", step=target, lease=f"{target}.{visit}"))
-        if step_types()[step.type].shows_page:
-            return
-        if self._hops() > MAX_HOPS:
+        kind = step_types()[step.type]
+        shown = was_shown(self.flow, self.state, self.state.path[-1])
+        if kind.has_page(step):
+            self.arrive(kind.enter(self.flow, step, self.state))
+        if shown:
+            self._hopped = None
+        elif self._too_many_hops(step):
             self.incident("endless_loop", "The flow goes round in circles without a page.")
             self.to_wrap_up()
-            return
-        self.emit(e.Submitted(step=target, visit=visit))
-        self.proceed()
+        elif kind.has_page(step):
+            self._due = "route"
+        else:
+            self.advance()
 
-    def _hops(self) -> int:
+    def _too_many_hops(self, step: Step) -> bool:
         """Steps without a page since the last one with a page; functions in between do not hide a loop."""
-        hops = 0
-        for visit in reversed(self.state.path):
-            step = self.flow.step(visit.step)
-            if step is None or step_types()[step.type].shows_page:
-                break
-            hops += 1
-        return hops
+        if self._hopped is None:
+            hops, counted = 0, False
+            for visit in reversed(self.state.path):
+                if was_shown(self.flow, self.state, visit):
+                    break
+                known = self.flow.step(visit.step)
+                hops, counted = hops + 1, counted or (known is not None and known.type == "for_each")
+        else:
+            hops, counted = self._hopped[0] + 1, self._hopped[1] or step.type == "for_each"
+        self._hopped = (hops, counted)
+        return hops > (MAX_LOOP_HOPS if counted else MAX_HOPS)
 
     def leave(self, reason: Any, *, stays_masked: bool = False) -> None:
         """Give up the secrets first and the mask second.
@@ -197,6 +287,8 @@ class Moves:
         if stays_masked and is_sensitive(self.step) and not self.state.secrets:
             self.emit(e.SecretsWiped(step=self.state.step, reason=reason))
         self.wipe(reason)
+        for ask in self.state.beside:
+            self.emit(e.EffectResolved(id=ask.id, outcome="failed", result={"reason": "The page was left."}))
         mask = self.state.mask
         if mask.phase in ("wanted", "held", "lost") and not stays_masked:
             self.emit(e.MaskChanged(phase="releasing", step=self.state.step, lease=mask.lease))
@@ -210,25 +302,10 @@ class Moves:
         """Go to where a session ends that cannot go on; one that is there stays."""
         reason: e.EnterReason = "hang_up" if self.state.call_left else "error"
         target = wrap_up_step(self.flow)
+        kept = outer_values(self.state.values)
+        if kept is not None:
+            self.emit(e.VariableSet(name=ALL_VALUES, value=kept, source="sub_script"))
         if self.step.type != "end" and target is not None:
             self.enter(target.key, reason)
         elif self.state.call_left:
             self.leave("hang_up")
-
-    def leave_unknown(self) -> c.Refused | None:
-        """The agent goes on without an answer, where the step allows it."""
-        ask = self.state.here
-        target = str(self.step.config.get("on_unknown", ""))
-        if ask is None or self.flow.step(target) is None:
-            return c.Refused(
-                code="must_wait", message="The gateway has not answered yet: this step has to wait."
-            )
-        words = self.state.unknown.get(ask.id) or "no answer"
-        self.incident(
-            "charge_unsettled", f"The charge {ask.id} is not settled: {words}. It must be looked up."
-        )
-        if self.state.call_left:
-            self.to_wrap_up()
-        else:
-            self.enter(target, "error")
-        return None

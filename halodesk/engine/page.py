@@ -17,8 +17,10 @@ from halodesk.engine.errors import TemplateError
 from halodesk.engine.flow import Field, Flow, Option, Step
 from halodesk.engine.money import words
 from halodesk.engine.registry import field_types, step_types
-from halodesk.engine.rules import is_required, is_sensitive, previous_page, visible_fields
+from halodesk.engine.rules import is_required, is_sensitive, previous_page, visible_fields, was_shown
 from halodesk.engine.session import Mask, Session, scope
+from halodesk.engine.steps.sub_script import outer_values
+from halodesk.engine.subscripts import outermost, targets
 from halodesk.engine.template import render_markdown, render_text
 
 
@@ -118,12 +120,25 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool
     disposition: str
     target_seconds: int = 0
+    shown: bool = True
+    """Whether the step has something for the agent to do on this visit."""
+    panel: dict[str, Any] = {}
+    """What the step type's own part of the window shows (`StepType.panel`)."""
 
 
 _WAITING = {
     "tokenise": "Checking the card with the gateway …",
     "charge": "Charging the card …",
     "function": "Working …",
+    "http": "Asking the other system …",
+    "zip": "Looking the place up …",
+    "email": "Sending the mail …",
+    "transfer": "Transferring the call …",
+    "data": "Fetching the list …",
+}
+_UNKNOWN = {
+    "charge": "The gateway has not answered. Asking what became of the charge …",
+    "http": "The other system has not answered. Asking what became of the request …",
 }
 
 
@@ -133,8 +148,10 @@ def page(flow: Flow, state: Session) -> Page:
     if step is None:
         step = Step(key=state.step, type="unknown", title="Unknown step")
     values = scope(state)
+    known = step_types().get(step.type)
     back = previous_page(flow, state)
     waiting = _waiting(state)
+    locked = waiting or (known.locks(flow, step, state) if known is not None else "")
     ended = state.status == "ended"
     return Page(
         step=step.key,
@@ -143,11 +160,11 @@ def page(flow: Flow, state: Session) -> Page:
         title=_text(step.title or step.key, values),
         html=_html(str(step.config.get("body", "")), values),
         fields=tuple(
-            _field(field, step, state, waiting)
+            _field(field, step, state, locked)
             for field in visible_fields(step, state)
             if not field.config.get("buttons")
         ),
-        choices=() if ended else _choices(step, state, waiting),
+        choices=() if ended else _choices(flow, step, state, waiting),
         can_go_back=not isinstance(back, Refused) and not ended,
         back_refusal=back.message if isinstance(back, Refused) else "",
         sensitive=is_sensitive(step),
@@ -163,6 +180,8 @@ def page(flow: Flow, state: Session) -> Page:
         ended=ended,
         disposition=state.disposition,
         target_seconds=step.target_seconds,
+        shown=not state.path or was_shown(flow, state, state.path[-1]),
+        panel=known.panel(flow, step, state) if known is not None else {},
     )
 
 
@@ -197,7 +216,7 @@ def _waiting(state: Session) -> str:
     if ask is None:
         return ""
     if ask.id in state.unknown:
-        return state.unknown[ask.id] or "The gateway has not answered. Asking what became of the charge …"
+        return state.unknown[ask.id] or _UNKNOWN.get(ask.kind, "There is no answer yet …")
     return _WAITING.get(ask.kind, "Working …")
 
 
@@ -227,12 +246,17 @@ def _field(field: Field, step: Step, state: Session, waiting: str) -> FieldView:
     )
 
 
-def _choices(step: Step, state: Session, waiting: str) -> tuple[ChoiceView, ...]:
+def _choices(flow: Flow, step: Step, state: Session, waiting: str) -> tuple[ChoiceView, ...]:
     if state.waits_unknown and step.config.get("on_unknown"):
         return (ChoiceView(key="on_unknown", label="Continue without an answer"),)
     known = step_types().get(step.type)
-    if waiting or known is None or not known.shows_page:
+    if waiting or known is None or not known.has_page(step):
         return ()
+    own = known.buttons(flow, step, state)
+    if own is not None:
+        return tuple(
+            ChoiceView(key=one.key, label=one.label, primary=one.primary, chosen=one.chosen) for one in own
+        )
     buttons = [
         ChoiceView(
             key=f"{field.name}={value}",
@@ -246,7 +270,7 @@ def _choices(step: Step, state: Session, waiting: str) -> tuple[ChoiceView, ...]
     ]
     if buttons:
         return tuple(buttons)
-    label = step.fallback_label or ("Finish" if step.type == "end" else "Continue")
+    label = step.fallback_label or known.continue_label
     return (ChoiceView(key="", label=label, primary=True),)
 
 
@@ -268,8 +292,7 @@ def _path(flow: Flow, state: Session) -> tuple[PathView, ...]:
     entries = []
     for index, visit in enumerate(state.path):
         step = flow.step(visit.step)
-        known = step_types().get(step.type) if step else None
-        if step is not None and (index == last or (known is not None and known.shows_page)):
+        if step is not None and (index == last or was_shown(flow, state, visit)):
             entries.append(
                 PathView(
                     step=step.key, title=step.title or step.key, route=visit.route, current=index == last
@@ -280,19 +303,22 @@ def _path(flow: Flow, state: Session) -> tuple[PathView, ...]:
 
 def _answers(flow: Flow, state: Session) -> tuple[AnswerView, ...]:
     types = field_types()
-    seen = {visit.step for visit in state.path}
+    own = {step.key: index for index, step in enumerate(flow.steps)}
+    seen = sorted(
+        dict.fromkeys(visit.step for visit in state.path), key=lambda key: own.get(outermost(key), 0)
+    )
+    values = {**(outer_values(state.values) or {}), **state.values}
     return tuple(
         AnswerView(label=field.label or field.name, value=types[field.type].show(field, value))
-        for step in flow.steps
-        if step.key in seen
+        for step in filter(None, map(flow.step, seen))
         for field in step.fields
-        if field.type in types and (value := state.values.get(field.name)) is not None
+        if field.type in types and (value := values.get(field.name)) is not None
     )
 
 
 def _progress(flow: Flow, state: Session) -> float:
-    done = len({visit.step for visit in state.path}) - 1
-    left = _distances(flow).get(state.step, 0)
+    done = len({outermost(visit.step) for visit in state.path}) - 1
+    left = _distances(flow).get(outermost(state.step), 0)
     return 1.0 if state.status == "ended" or done + left == 0 else done / (done + left)
 
 
@@ -306,7 +332,7 @@ def _distances(flow: Flow) -> dict[str, int]:
         return known[1]
     into: dict[str, list[str]] = {}
     for step in flow.steps:
-        for target in (*(route.to for route in step.routes), step.fallback):
+        for target in targets(step):
             into.setdefault(target, []).append(step.key)
     level = [step.key for step in flow.steps if step.type == "end"]
     distances = dict.fromkeys(level, 0)
@@ -322,7 +348,7 @@ def _distances(flow: Flow) -> dict[str, int]:
 
 def _targets(flow: Flow, key: str) -> list[str]:
     step = flow.step(key)
-    return [] if step is None else [*(route.to for route in step.routes), step.fallback]
+    return [] if step is None else list(targets(step))
 
 
 def _text(text: str, values: dict[str, Any]) -> str:

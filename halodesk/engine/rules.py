@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from halodesk.engine.commands import Refused
 from halodesk.engine.conditions import holds, is_empty
 from halodesk.engine.flow import Field, Flow, Step
 from halodesk.engine.registry import step_types
-from halodesk.engine.session import Session, scope
+from halodesk.engine.session import Session, Visit, scope
 
 
 def is_sensitive(step: Step) -> bool:
@@ -37,6 +39,28 @@ def missing(step: Step, state: Session) -> dict[str, str]:
     return errors
 
 
+def was_shown(flow: Flow, state: Session, visit: Visit) -> bool:
+    """Whether the agent saw a page on that visit."""
+    step = flow.step(visit.step)
+    known = step_types().get(step.type) if step else None
+    if step is None or known is None or not known.has_page(step):
+        return False
+    return not known.skips(flow, step, replace(state, values=visit.values, cart=visit.cart))
+
+
+def wants_time(flow: Flow, state: Session) -> bool:
+    """Whether `commands.Tick` could change anything: the open page has an end in time."""
+    step = flow.step(state.step)
+    known = step_types().get(step.type) if step else None
+    return (
+        state.status == "running"
+        and state.stage == "page"
+        and step is not None
+        and known is not None
+        and known.seconds(step) > 0
+    )
+
+
 def wrap_up_step(flow: Flow) -> Step | None:
     """Where a session goes when its call ends in mid-flow: the first end step."""
     return next((step for step in flow.steps if step.type == "end"), None)
@@ -56,8 +80,6 @@ def previous_page(flow: Flow, state: Session) -> str | Refused:
     if state.cart.frozen:
         return Refused(code="paid", message="The order is paid: earlier steps can no longer be changed.")
     for visit in reversed(state.path[:-1]):
-        step = flow.step(visit.step)
-        known = step_types().get(step.type) if step else None
-        if known is not None and known.shows_page:
+        if was_shown(flow, state, visit):
             return visit.step
     return Refused(code="first_step", message="This is the first step.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
 
 from halodesk.engine.cart import Cart
+from halodesk.engine.effects import BACKGROUND
 from halodesk.engine.events import CallFacts, EffectRequested, MaskPhase
 from halodesk.engine.money import to_major
 
@@ -32,6 +33,15 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Literal["open", "ok", "declined", "unknown", "failed"] = "open"
     reason: str = ""
     charge_id: str = ""
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """Outside work that was done and must not be done again by going back and on (`Effect.once`)."""
+
+    step: str
+    kind: str
+    args: Mapping[str, Any]
+    result: Mapping[str, Any]
 
 
 class Mask(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +83,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     unknown: Mapping[str, str] = {}
     """Open effects whose last answer was `unknown`, with the words for it."""
     charges: tuple[Charge, ...] = ()
+    done: tuple[Done, ...] = ()
     mask: Mask = Mask()
     notes: tuple[str, ...] = ()
     recordings: tuple[str, ...] = ()
@@ -83,10 +94,21 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def here(self) -> EffectRequested | None:
-        """The effect of the current visit that is under way, or None."""
-        return next(
-            (ask for ask in self.effects.values() if (ask.step, ask.visit) == (self.step, self.visit)), None
-        )
+        """The effect of the current visit that the agent has to wait for, or None."""
+        return next((ask for ask in self._mine() if ask.kind not in BACKGROUND), None)
+
+    @property
+    def beside(self) -> tuple[EffectRequested, ...]:
+        """What is under way beside the open page: a timer, a visit to a foreign page."""
+        return tuple(ask for ask in self._mine() if ask.kind in BACKGROUND)
+
+    @property
+    def timer(self) -> EffectRequested | None:
+        """When the time of the current visit is up, if that is set."""
+        return next((ask for ask in self.beside if ask.kind == "timer"), None)
+
+    def _mine(self) -> Iterator[EffectRequested]:
+        return (ask for ask in self.effects.values() if (ask.step, ask.visit) == (self.step, self.visit))
 
     @property
     def waits_unknown(self) -> bool:
@@ -100,6 +122,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return next((charge for charge in self.charges if charge.outcome in ("open", "unknown")), None)
 
 
+ALL_VALUES = "*"
+"""Name in `VariableSet` that stands for all values: a sub-script with values of its own begins or ends."""
+
 SYSTEM_NAMES = ("call", "cart", "charge", "agent", "flow")
 """First names of values the engine provides; no field may be called so."""
 
@@ -107,12 +132,13 @@ SYSTEM_NAMES = ("call", "cart", "charge", "agent", "flow")
 def scope(state: Session) -> dict[str, Any]:
     """What conditions, texts and functions may read: captured values and the system's own.
 
-    Secrets are not in it, in any form. Amounts are decimals as text, in major units.
+    Secrets are not in it, in any form. Amounts are decimals as text, in major units. Names with a
+    colon are the engine's own (where a loop stands) and are left out.
     """
     cart, currency = state.cart, state.cart.currency
     last = state.charges[-1] if state.charges else None
     return {
-        **state.values,
+        **{name: value for name, value in state.values.items() if ":" not in name},
         "call": {
             "direction": state.call.direction,
             "number": state.call.number,

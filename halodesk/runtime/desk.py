@@ -421,6 +421,8 @@ class Desk(DeskFace):
             match event:
                 case e.EffectRequested():
                     self._after(durable, self._start_effect, session, event)
+                case e.EffectResolved():
+                    self._io.call(self._effects.cancel, session.id, event.id)
                 case e.MaskChanged(phase="wanted"):
                     self._want_mask(session, event.lease)
                 case e.MaskChanged(phase="held"):

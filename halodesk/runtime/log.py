@@ -36,6 +36,10 @@ class SessionLog:
         self._seat = seat
         self._clock = clock
 
+    def now(self) -> float:
+        """Unix seconds of the clock that stamps the events."""
+        return self._clock.wall()
+
     def stamp(self, events: Sequence[AnyEvent], *, flow: str, version: int) -> list[StoredEvent]:
         """Rows of these events, linked to all before."""
         wall, mono = self._clock.wall(), self._clock.mono()

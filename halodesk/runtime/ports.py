@@ -4,6 +4,7 @@ Rules:
 - A port takes and gives plain values. Nothing of Qt, pjsua2 or a driver crosses it.
 - Coroutines run on the io thread's loop; nothing here may block it.
 - A fake for tests stands at the same seam and speaks the same protocol.
+- What a flow's effects need beside gateway and functions is in `runtime.effect_ports`.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from halodesk.engine.core import decide
 from halodesk.engine.evolve import evolve, fold
 from halodesk.engine.flow import Flow
 from halodesk.engine.page import Page, page
+from halodesk.engine.rules import wants_time
 from halodesk.engine.session import Session
 from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.log import SessionLog
@@ -76,7 +77,15 @@ class LiveSession:
             self._keep(decided.incidents)
             return decided
         self._keep(decided)
+        if wants_time(self.flow, self.state):
+            self.tick()
         return None
+
+    def tick(self) -> None:
+        """Tell the session what time it is; a page with an end in time takes note of it."""
+        decided = decide(self.flow, self.state, c.Tick(now=self._log.now()))
+        if not isinstance(decided, c.Refused):
+            self._keep(decided)
 
     def draft(self, field: str, raw: Any) -> None:
         """Keep half-typed input of the current step; None forgets it."""

@@ -125,8 +125,7 @@ def _visit(frame: Frame) -> tuple[str, int]:
 
 
 def _shows(frame: Frame) -> bool:
-    known = step_types().get(frame.page.type)
-    return bool(frame.page.waiting) or (known is not None and known.shows_page)
+    return bool(frame.page.waiting) or (frame.page.shown and frame.page.type in step_types())
 
 
 def _last(walked: Walked, ends_s: float) -> float:

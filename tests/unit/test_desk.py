@@ -12,7 +12,7 @@ from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.engine.errors import PhoneAwayError
 from halodesk.protocol import phone_link as link
-from halodesk.runtime import effects as effects_module
+from halodesk.runtime.effects import base as effects_module
 from halodesk.runtime.log import verify
 from halodesk.runtime.ports import DeskNotice, StorageState
 from tests.fakes.order import ADDRESS, CALLER, CARD, sample

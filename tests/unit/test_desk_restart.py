@@ -9,7 +9,7 @@ import pytest
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.protocol import phone_link as link
-from halodesk.runtime import effects as effects_module
+from halodesk.runtime.effects import base as effects_module
 from halodesk.runtime.log import verify
 from tests.fakes.order import CARD
 from tests.fakes.phone import active, ended

@@ -11,8 +11,8 @@ import pytest
 from halodesk.engine.commands import Resolve
 from halodesk.engine.errors import FunctionError
 from halodesk.engine.events import EffectRequested
-from halodesk.runtime import effects as module
 from halodesk.runtime.effects import Effects
+from halodesk.runtime.effects import base as module
 from halodesk.runtime.ports import TokenAnswer
 from halodesk.runtime.vault import SecretHandle, Vault
 from tests.fakes.gateway import FakeGateway

@@ -1,9 +1,15 @@
-"""api_call: asks an outside system when the step is entered.
+"""api_call: asks an outside system, as the step is entered or when it is submitted.
 
-Here: the charge of a token at the payment gateway. Three outcomes, and each is kept apart:
-approved or declined go to the routes as a value, unknown stays until a query settles it,
-because repeating it could charge twice. What cannot be charged at all goes to the routes as
-declined, with the reason: the fallback may be the page of an order that is paid.
+Two operations: `charge` of a token at the payment gateway, and `http`, any other request.
+
+Rules:
+- Three outcomes, and each is kept apart. Success and failure go to the routes as a value
+  (`target.success`; a failure of `http` to `on_failure` where that is set). Unknown never takes
+  the fallback: the step stays until a query settles it, or the agent takes `on_unknown`, because
+  repeating a request could do it twice.
+- What cannot be charged at all goes to the routes as declined, with the reason: the fallback may
+  be the page of an order that is paid.
+- A request that was answered is not sent again by going back and on.
 """
 
 from __future__ import annotations
@@ -12,18 +18,24 @@ from typing import Any, Literal
 
 import msgspec
 
+from halodesk.engine import json_path, url_template
 from halodesk.engine.commands import Resolve
+from halodesk.engine.effects import HttpCall, HttpQuery
 from halodesk.engine.events import EffectRequested
-from halodesk.engine.flow import Flow, Step
-from halodesk.engine.session import Session
+from halodesk.engine.findings import Finding, error, warning
+from halodesk.engine.flow import Condition, Flow, Step
+from halodesk.engine.session import Session, scope
 from halodesk.engine.steps.base import Ask, Plain, Settled, Work, read_config
 
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+LONGEST_MS = 120_000
+MOST_RETRIES = 5
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+
+class ChargeConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="charge"):
     """`payment`: the variable a payment form has filled; `target`: where the answer goes."""
 
     connection: Literal["gateway"]
-    operation: Literal["charge"]
     payment: str = "payment"
     target: str = "api"
     on_unknown: str = ""
@@ -31,16 +43,59 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     body: str = ""
 
 
+class FindOut(msgspec.Struct, frozen=True, kw_only=True):
+    """The request that tells what became of an unknown one; `found`: what proves that it was done."""
+
+    url: str
+    found: tuple[Condition, ...] = ()
+
+
+class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="http"):
+    """`request`: JSON with `{{ value }}`; `response`: variable to the JSONPath of its value."""
+
+    connection: str
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+    url: str
+    when: Literal["enter", "submit"] = "enter"
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+    request: Any = None
+    response: dict[str, str] = {}
+    success: tuple[Condition, ...] = ()
+    """On `status` and `body`; empty: any 2xx status."""
+    timeout_ms: int = 10_000
+    retries: int = 1
+    idempotency: bool = True
+    """A request that changes something carries a key by which the other system knows it again."""
+    find_out: FindOut | None = None
+    target: str = "api"
+    on_failure: str = ""
+    on_unknown: str = ""
+    body: str = ""
+
+
+Config = ChargeConfig | HttpConfig
+
+
 class ApiCall(Plain):
-    """A page that waits; nothing is typed into it."""
+    """A page that waits; asked on submit, a page with fields before it."""
 
     name = "api_call"
-    shows_page = False
     config_type = Config
 
+    def has_page(self, step: Step) -> bool:
+        """Only where the agent sends the request."""
+        return step.config.get("operation") == "http" and step.config.get("when") == "submit"
+
     def work(self, flow: Flow, step: Step, state: Session) -> Work:
-        """Asks for the charge of exactly the frozen amount."""
-        config = read_config(Config, step)
+        """Asks for the charge, or sends the request."""
+        config = _config(step)
+        if isinstance(config, HttpConfig):
+            return Work(ask=Ask.of(_call(config, state)))
+        return self._charge(config, state)
+
+    def _charge(self, config: ChargeConfig, state: Session) -> Work:
+        """Of exactly the frozen amount."""
         payment = state.values.get(config.payment)
         problem = ""
         if not isinstance(payment, dict) or not payment.get("token"):
@@ -69,17 +124,125 @@ class ApiCall(Plain):
         self, flow: Flow, step: Step, state: Session, ask: EffectRequested, answer: Resolve
     ) -> Settled:
         """Approved freezes the cart; unknown waits."""
-        config = read_config(Config, step)
+        config = _config(step)
         result = answer.result
         if answer.outcome == "unknown":
             return Settled()
         reason = str(result.get("reason", ""))
+        if isinstance(config, HttpConfig):
+            return self._answered(config, answer.outcome == "ok", reason, result)
         if answer.outcome == "ok":
             value = _answer(
                 True, "", charge_id=result.get("charge_id", ""), auth_code=result.get("auth_code", "")
             )
             return Settled(go=True, values={config.target: value}, freeze_cart=True)
         return Settled(go=True, values={config.target: _answer(False, reason)})
+
+    def _answered(self, config: HttpConfig, success: bool, reason: str, result: dict[str, Any]) -> Settled:
+        picked = result.get("values")
+        values = {name: picked.get(name) if isinstance(picked, dict) else None for name in config.response}
+        values[config.target] = _answer(success, reason, status=result.get("status", 0))
+        if success:
+            return Settled(go=True, values=values)
+        incident = ("api_failed", reason or "The other system said no.")
+        return Settled(go=True, values=values, to=config.on_failure, incident=incident)
+
+    def sets(self, step: Step) -> set[str]:
+        """The answer, and what is read out of it."""
+        config = _config(step)
+        return {config.target, *(config.response if isinstance(config, HttpConfig) else ())}
+
+    def check(self, flow: Flow, step: Step) -> list[Finding]:
+        """Addresses, paths and limits that hold; a way for a failure."""
+        findings = super().check(flow, step)
+        config = None if findings else _config(step)
+        if not isinstance(config, HttpConfig):
+            return findings
+        findings += _check_texts(flow, step, config)
+        for path in config.response.values():
+            problem = json_path.problem(path)
+            if problem:
+                findings.append(
+                    error("bad_path", step, f"In the answer: {problem}.", "Correct it (JSONPath).")
+                )
+        if not 0 < config.timeout_ms <= LONGEST_MS:
+            findings.append(
+                error(
+                    "time_limit", step, f"The time limit is {config.timeout_ms} ms.",
+                    f"Set it between 1 and {LONGEST_MS} ms.",
+                )
+            )  # fmt: skip
+        if not 0 <= config.retries <= MOST_RETRIES:
+            findings.append(
+                error("retries", step, f"{config.retries} retries.", f"Set between 0 and {MOST_RETRIES}.")
+            )
+        reads = {condition.variable for route in step.routes for condition in route.when}
+        if not config.on_failure and f"{config.target}.success" not in reads:
+            findings.append(
+                warning(
+                    "api_failure", step, "A request that fails goes the same way as one that succeeds.",
+                    f'Name a step in "on_failure", or route on {config.target}.success.',
+                )
+            )  # fmt: skip
+        changes = config.method not in ("GET", "HEAD")
+        if changes and config.find_out is None and not config.idempotency and not config.on_unknown:
+            findings.append(
+                warning(
+                    "api_unknown", step, "Without an answer this step waits for ever.",
+                    'Set "idempotency" or "find_out", or name a step in "on_unknown".',
+                )
+            )  # fmt: skip
+        return findings
+
+
+def _config(step: Step) -> ChargeConfig | HttpConfig:
+    found: ChargeConfig | HttpConfig = read_config(Config, step)  # type: ignore[arg-type]  # a union, which msgspec reads
+    return found
+
+
+def _call(config: HttpConfig, state: Session) -> HttpCall:
+    known = scope(state)
+    changes = config.method not in ("GET", "HEAD")
+    query = config.find_out
+    return HttpCall(
+        connection=config.connection,
+        method=config.method,
+        url=url_template.address(config.url, known),
+        headers=url_template.texts(config.headers, known),
+        query=url_template.texts(config.query, known),
+        body=url_template.filled(config.request, known),
+        pick=config.response,
+        success=tuple(msgspec.to_builtins(condition) for condition in config.success),
+        timeout_ms=config.timeout_ms,
+        retries=config.retries,
+        idempotency_header=IDEMPOTENCY_HEADER if changes and config.idempotency else "",
+        find_out=HttpQuery(
+            url=url_template.address(query.url, known),
+            found=tuple(msgspec.to_builtins(condition) for condition in query.found),
+        )
+        if query is not None
+        else None,
+    )
+
+
+def _check_texts(flow: Flow, step: Step, config: HttpConfig) -> list[Finding]:
+    findings = []
+    addresses = [config.url, *([config.find_out.url] if config.find_out is not None else [])]
+    for text in addresses:
+        problem = url_template.address_problem(text) or ("" if text.strip() else "it is empty")
+        if problem:
+            findings.append(error("bad_url", step, f"The address cannot be used: {problem}.", "Correct it."))
+    others = [config.headers, config.query, config.request]
+    problem = url_template.problem(others)
+    if problem:
+        findings.append(error("template", step, f"In the request {problem}.", "Correct it."))
+    secret = {field.name for one in flow.every_step() for field in one.fields if field.type == "encrypted"}
+    used = url_template.names([*addresses, *others])
+    findings += [
+        error("secret_in_request", step, f'The request would hold the secret "{name}".', "Remove it.", name)
+        for name in sorted(used & secret)
+    ]
+    return findings
 
 
 def _answer(success: bool, reason: str, **more: Any) -> dict[str, Any]:

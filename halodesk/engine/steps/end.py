@@ -22,6 +22,7 @@ class End(Plain):
 
     name = "end"
     config_type = Config
+    continue_label = "Finish"
 
     def check(self, flow: Flow, step: Step) -> list[Finding]:
         """A disposition is asked for."""
