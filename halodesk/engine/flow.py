@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -229,7 +229,32 @@ class Flow(Part, frozen=True, kw_only=True):
 
     def field(self, name: str) -> Field | None:
         """The declared field of that name in any step, or None."""
-        return next((f for step in self.every_step() for f in step.fields if f.name == name), None)
+        return _fields(self)[0].get(name)
+
+    def secrets(self) -> Set[str]:
+        """Names of all encrypted fields."""
+        return _fields(self)[1]
+
+
+_field_index: dict[int, tuple[Flow, tuple[dict[str, Field], set[str]]]] = {}
+
+
+def _fields(flow: Flow) -> tuple[dict[str, Field], set[str]]:
+    """Fields by name, the first of each, and the names of the secret ones; built once a flow object."""
+    known = _field_index.get(id(flow))
+    if known is None or known[0] is not flow:
+        if len(_field_index) > 16:
+            _field_index.clear()
+        found: dict[str, Field] = {}
+        secret: set[str] = set()
+        for step in flow.every_step():
+            for field in step.fields:
+                found.setdefault(field.name, field)
+                if field.type == "encrypted":
+                    secret.add(field.name)
+        known = (flow, (found, secret))
+        _field_index[id(flow)] = known
+    return known[1]
 
 
 _index: dict[int, tuple[Flow, dict[str, Step]]] = {}

@@ -236,7 +236,7 @@ def _check_texts(flow: Flow, step: Step, config: HttpConfig) -> list[Finding]:
     problem = url_template.problem(others)
     if problem:
         findings.append(error("template", step, f"In the request {problem}.", "Correct it."))
-    secret = {field.name for one in flow.every_step() for field in one.fields if field.type == "encrypted"}
+    secret = flow.secrets()
     used = url_template.names([*addresses, *others])
     findings += [
         error("secret_in_request", step, f'The request would hold the secret "{name}".', "Remove it.", name)

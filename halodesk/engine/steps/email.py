@@ -144,9 +144,7 @@ class Email(Plain):
         if findings:
             return findings
         config = read_config(Config, step)
-        secret = {
-            field.name for one in flow.every_step() for field in one.fields if field.type == "encrypted"
-        }
+        secret = flow.secrets()
         if not config.to.strip():
             findings.append(
                 error(

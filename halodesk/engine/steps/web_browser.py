@@ -164,9 +164,7 @@ class WebBrowser(Plain):
         problem = url_template.problem(config.fields)
         if problem:
             findings.append(error("template", step, f"A text to fill in: {problem}.", "Correct it."))
-        secret = {
-            field.name for one in flow.every_step() for field in one.fields if field.type == "encrypted"
-        }
+        secret = flow.secrets()
         used = url_template.names(config.fields) | url_template.names(config.url)
         findings += [
             error(
