@@ -249,7 +249,7 @@ class _Explorer:
             if child != number:
                 self.onward.setdefault(number, set()).add(child)
         if not taken and node.played.state.status == "running":
-            self._fail(node, "stuck", node.played.state.step, refusal or "Nothing can be done here.")
+            self._fail(node, "stuck", node.played.state.step, refusal or _no_way(node.played.state))
         return novel
 
     def _keep(
@@ -369,6 +369,10 @@ class _Explorer:
                     alive.add(number)
                     waiting.append(number)
         return {node.played.state.step for node in self.nodes if node.number not in alive}
+
+
+def _no_way(state: Session) -> str:
+    return state.problem or "Nothing that was tried leads on from here."
 
 
 def _distances(explorer: _Explorer, target: str) -> dict[str, float]:

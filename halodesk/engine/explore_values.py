@@ -110,6 +110,9 @@ class Hints:
             self.lists[key] = config.item
             for path in config.collect.values():
                 self._path(path)
+        if step.type == "zip_lookup" and config is not None:
+            self.relevant.add(config.zip)
+            self.constants.setdefault(config.zip, []).append("95060")
         if step.type == "sub_script" and config is not None:
             for inside, outside in (config.into or {}).items():
                 self._same(inside, outside)
@@ -138,8 +141,7 @@ class Hints:
     def _path(self, path: str) -> None:
         parts = path.split(".")
         for index in range(1, len(parts)):
-            if parts[index].isidentifier():
-                self.parts.setdefault(".".join(parts[:index]), set()).add(parts[index])
+            self.parts.setdefault(".".join(parts[:index]), set()).add(parts[index])
 
     def _expression(self, step: Step, target: str, expression: str) -> None:
         names = read_by(expression)
