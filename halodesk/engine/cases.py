@@ -133,7 +133,11 @@ def _forbidden(
     for event in events:
         if isinstance(event, e.Incident) and event.code in case.expect.forbid:
             return f'At "{event.step}": {event.message}'
-    if "stuck" in case.expect.forbid and played.state.status == "running" and is_stuck(flow, played, functions):
+    if (
+        "stuck" in case.expect.forbid
+        and played.state.status == "running"
+        and is_stuck(flow, played, functions)
+    ):
         return f'Nothing leads on from "{played.state.step}".'
     return ""
 
@@ -156,7 +160,9 @@ def _expected(case: Case, played: Played, events: Sequence[e.AnyEvent]) -> Resul
     values = scope(state)
     wrong = ""
     if expect.steps and steps != expect.steps:
-        at = next((i for i, pair in enumerate(zip(steps, expect.steps, strict=False)) if pair[0] != pair[1]), None)
+        at = next(
+            (i for i, pair in enumerate(zip(steps, expect.steps, strict=False)) if pair[0] != pair[1]), None
+        )
         at = min(len(steps), len(expect.steps)) if at is None else at
         went = steps[at] if at < len(steps) else "nowhere"
         wanted = expect.steps[at] if at < len(expect.steps) else "nowhere"

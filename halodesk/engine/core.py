@@ -164,6 +164,9 @@ class _Decision(Settling):
                 todo=self.state.mask.todo,
                 field=field.name,
             )
+        why = self.kind.locks(self.flow, self.step, self.state)
+        if why:
+            return c.Refused(code="locked", message=why, todo=self.state.mask.todo, field=field.name)
         if command.problem:
             return c.Refused(code="invalid", message=command.problem, field=field.name)
         if self.state.secrets.get(field.name) != command.handle:

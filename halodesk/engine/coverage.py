@@ -18,13 +18,11 @@ from halodesk.engine import events as e
 from halodesk.engine.conditions import holds
 from halodesk.engine.evolve import evolve
 from halodesk.engine.flow import Condition, Flow, Step
-from halodesk.engine.places import Guard, atoms, guards
+from halodesk.engine.places import Guard, atoms, guards, takes_labels
 from halodesk.engine.session import Session, scope
 from halodesk.engine.subscripts import DEEPEST, template_of
 
 MOST_STEPS = 20_000
-LABELLED = ("switch", "for_each")
-"""Step types that take a route by its label."""
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -87,7 +85,7 @@ def edges_of(step: Step) -> Iterator[Edge]:
 def outcomes_of(step: Step) -> Iterator[Outcome]:
     """Both outcomes of every comparison of a step."""
     for guard in guards(step):
-        if guard.kind == "route" and step.type in LABELLED:
+        if guard.kind == "route" and takes_labels(step):
             continue  # such a step takes routes by label, whatever stands in them
         for atom, _ in enumerate(atoms(guard.when)):
             for held in (True, False):
@@ -135,7 +133,7 @@ def _taken(step: Step, state: Session, event: e.StepEntered, codes: list[str]) -
                 index
                 for index, route in enumerate(step.routes)
                 if (route.label, route.to) == (event.route, event.step)
-                and (step.type in LABELLED or holds(route.when, values))
+                and (takes_labels(step) or holds(route.when, values))
             ),
             None,
         )
@@ -165,7 +163,7 @@ def _asked_on_leaving(step: Step, state: Session, edge: Edge) -> Iterator[Outcom
     routed = edge.way == "fallback" or edge.way.startswith("route:")
     for guard in guards(step):
         if guard.kind == "cart" or (
-            guard.kind == "route" and routed and guard.index <= last and step.type not in LABELLED
+            guard.kind == "route" and routed and guard.index <= last and not takes_labels(step)
         ):
             for atom, condition in enumerate(atoms(guard.when)):
                 yield _outcome(step, guard, atom, holds((condition,), values))

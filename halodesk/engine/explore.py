@@ -23,12 +23,12 @@ from msgspec.structs import replace
 
 from halodesk.engine import events as e
 from halodesk.engine.conditions import holds, look_up, number_of
-from halodesk.engine.coverage import LABELLED, Edge, Outcome, condition_of, edges_of, every_step, outcomes_of, trace
+from halodesk.engine.coverage import Edge, Outcome, condition_of, edges_of, every_step, outcomes_of, trace
 from halodesk.engine.explore_proof import proofs
 from halodesk.engine.explore_turns import Turns, relevant_values
 from halodesk.engine.explore_values import Hints, encoded
 from halodesk.engine.flow import Condition, Flow
-from halodesk.engine.places import atoms
+from halodesk.engine.places import atoms, takes_labels
 from halodesk.engine.session import Session, scope
 from halodesk.engine.simulate import AnyTurn, Begin, FunctionPort, Played, begin, play
 
@@ -39,7 +39,14 @@ AIM = 400
 """States tried for one target before the next has its turn."""
 
 Why = Literal["proven", "not reached"]
-FAILING = ("dead_end", "endless_loop", "sub_script_missing", "work_refused", "cart_refused", "function_failed")
+FAILING = (
+    "dead_end",
+    "endless_loop",
+    "sub_script_missing",
+    "work_refused",
+    "cart_refused",
+    "function_failed",
+)
 """Incidents that no run of a sound flow has."""
 
 
@@ -227,7 +234,7 @@ class _Explorer:
             return ([condition], earlier) if target.held else ([], [(condition,), *earlier])
         if target.way == "fallback":
             return [], [route.when for route in step.routes if route.when]
-        if target.way.startswith("route:") and step.type not in LABELLED:
+        if target.way.startswith("route:") and not takes_labels(step):
             index = int(target.way.removeprefix("route:"))
             return list(step.routes[index].when), [route.when for route in step.routes[:index]]
         return [], []

@@ -30,7 +30,9 @@ def answers(ask: EffectRequested, step: Step, state: Session, hints: Hints) -> I
             yield from _http(ask, step, state, hints)
         case fx.CHARGE:
             yield _ok(ask, charge_id="ch_simulated")
-            for reason in _texts(hints, "charge.reason", _target(step, "reason"), usual="Declined (simulated)."):
+            for reason in _texts(
+                hints, "charge.reason", _target(step, "reason"), usual="Declined (simulated)."
+            ):
                 yield Settle(kind=ask.kind, outcome="declined", result={"reason": reason})
             yield _failed(ask)
             if ask.id not in state.unknown:
@@ -86,7 +88,9 @@ def _zip(ask: EffectRequested, step: Step, hints: Hints) -> Iterator[AnyTurn]:
     config = config_of(step)
     targets: dict[str, str] = getattr(config, "targets", {})
     wanted = {part: [one for one in hints.scalars(name) if one] for part, name in targets.items()}
-    places = [{**_PLACE, **values} for values in _combined({part: found for part, found in wanted.items() if found})]
+    places = [
+        {**_PLACE, **values} for values in _combined({part: found for part, found in wanted.items() if found})
+    ]
     for place in places:
         yield _ok(ask, places=[place])
     yield _ok(ask, places=[])

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from halodesk.engine.coverage import LABELLED, Edge, Outcome, edges_of
+from halodesk.engine.coverage import Edge, Outcome, edges_of
 from halodesk.engine.flow import Condition, Flow, Step
-from halodesk.engine.places import atoms, config_of, guards
+from halodesk.engine.places import atoms, config_of, guards, takes_labels
 from halodesk.engine.reason import Verdict, domains, verdict
 
 
@@ -22,7 +22,7 @@ def proofs(flow: Flow, steps: Iterable[Step]) -> tuple[dict[Edge, str], dict[Out
     edges: dict[Edge, str] = {}
     outcomes: dict[Outcome, str] = {}
     for step in steps:
-        if step.type in LABELLED:
+        if takes_labels(step):
             edges |= dict(_by_label(step))
         else:
             found, ways = _verdict(flow, step)
@@ -110,9 +110,7 @@ def _by_label(step: Step) -> Iterator[tuple[Edge, str]]:
             yield edge, "the loop leaves by its routes"
 
 
-def _spread(
-    flow: Flow, steps: list[Step], edges: dict[Edge, str], outcomes: dict[Outcome, str]
-) -> None:
+def _spread(flow: Flow, steps: list[Step], edges: dict[Edge, str], outcomes: dict[Outcome, str]) -> None:
     """Steps that only impossible edges lead to, and on from there."""
     into: dict[str, set[Edge]] = {}
     out: dict[str, list[Edge]] = {}

@@ -122,9 +122,7 @@ class Turns:
         for _ in range(_DRAWN):
             yield {**base, **{name: self._draw(tried[name]) for name in deciding}}
 
-    def _solved(
-        self, step: Step, when: Iterable[Condition], tried: dict[str, list[Any]]
-    ) -> dict[str, Any]:
+    def _solved(self, step: Step, when: Iterable[Condition], tried: dict[str, list[Any]]) -> dict[str, Any]:
         """For each name the first value that all comparisons with it hold for."""
         asked: dict[str, list[Condition]] = {}
         for atom in atoms(when):
@@ -189,7 +187,9 @@ class Turns:
                 yield from (value for value in hinted if value is not None)
                 yield from (field.config.get("min"), field.config.get("max"), 0)
             case _:
-                yield from (value if isinstance(value, str) else str(value) for value in hinted if value is not None)
+                yield from (
+                    value if isinstance(value, str) else str(value) for value in hinted if value is not None
+                )
 
 
 def _failing(turns: Iterable[AnyTurn]) -> Iterator[AnyTurn]:
@@ -261,4 +261,3 @@ def relevant_values(state: Session, relevant: Iterable[str]) -> dict[str, Any]:
     known = scope(state)
     own = {name: value for name, value in state.values.items() if ":" in name and value is not None}
     return {**{name: known.get(name) for name in relevant}, **own}
-

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from halodesk.engine import subscripts
 from halodesk.engine.errors import DocumentError
+from halodesk.engine.flow_index import index
 
 SCHEMA = 1
 MAX_BYTES = 8 * 1024 * 1024
@@ -213,7 +214,7 @@ class Flow(Part, frozen=True, kw_only=True):
 
     def step(self, key: str) -> Step | None:
         """The step of that key, or None; `caller/inner` is one of the template that `caller` uses."""
-        known = _steps(self)
+        known = index(self).steps
         found = known.get(key)
         if found is None and "/" in key:
             found = subscripts.inner_step(self, key)
@@ -229,46 +230,12 @@ class Flow(Part, frozen=True, kw_only=True):
 
     def field(self, name: str) -> Field | None:
         """The declared field of that name in any step, or None."""
-        return _fields(self)[0].get(name)
+        return index(self).fields.get(name)
 
-    def secrets(self) -> Set[str]:
+    @property
+    def secrets(self) -> frozenset[str]:
         """Names of all encrypted fields."""
-        return _fields(self)[1]
-
-
-_field_index: dict[int, tuple[Flow, tuple[dict[str, Field], set[str]]]] = {}
-
-
-def _fields(flow: Flow) -> tuple[dict[str, Field], set[str]]:
-    """Fields by name, the first of each, and the names of the secret ones; built once a flow object."""
-    known = _field_index.get(id(flow))
-    if known is None or known[0] is not flow:
-        if len(_field_index) > 16:
-            _field_index.clear()
-        found: dict[str, Field] = {}
-        secret: set[str] = set()
-        for step in flow.every_step():
-            for field in step.fields:
-                found.setdefault(field.name, field)
-                if field.type == "encrypted":
-                    secret.add(field.name)
-        known = (flow, (found, secret))
-        _field_index[id(flow)] = known
-    return known[1]
-
-
-_index: dict[int, tuple[Flow, dict[str, Step]]] = {}
-
-
-def _steps(flow: Flow) -> dict[str, Step]:
-    """Steps by key, built once a flow object: look-ups happen several times a submit."""
-    known = _index.get(id(flow))
-    if known is None or known[0] is not flow:
-        if len(_index) > 16:
-            _index.clear()
-        known = (flow, {step.key: step for step in flow.steps})
-        _index[id(flow)] = known
-    return known[1]
+        return index(self).secrets
 
 
 # loading

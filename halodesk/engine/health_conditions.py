@@ -16,15 +16,13 @@ from halodesk.engine.conditions import OPERATORS, number_of, time_of
 from halodesk.engine.findings import Finding, error, warning
 from halodesk.engine.flow import Condition, Field, Flow, Step
 from halodesk.engine.patterns import pattern_problem
-from halodesk.engine.places import Guard, Index, atoms, guards, index
+from halodesk.engine.places import Guard, Index, atoms, guards, index, takes_labels
 from halodesk.engine.reason import Verdict, can_hold, domains, verdict
 
 _ORDER = ("greater_than", "greater_or_equal", "less_than", "less_or_equal")
 _NUMBERS = ("number", "currency")
 _TIMES = ("date", "date_time")
 _CHOICES = ("dropdown", "radio_group", "multi_select")
-_TAKE_LABELS = ("switch", "for_each")
-"""Step types that take routes by label."""
 
 
 def conditions(flow: Flow, step: Step) -> Iterator[Finding]:
@@ -32,9 +30,7 @@ def conditions(flow: Flow, step: Step) -> Iterator[Finding]:
     known = index(flow)
     sound = True
     for guard in guards(step):
-        found = [
-            finding for condition in atoms(guard.when) for finding in _condition(step, condition, known)
-        ]
+        found = [finding for condition in atoms(guard.when) for finding in _condition(step, condition, known)]
         yield from found
         if found:
             sound = sound and guard.kind != "route"
@@ -47,7 +43,7 @@ def conditions(flow: Flow, step: Step) -> Iterator[Finding]:
 
 
 def _routes(flow: Flow, step: Step) -> Iterator[Finding]:
-    if step.type in _TAKE_LABELS or not step.routes:
+    if takes_labels(step) or not step.routes:
         return
     ways = [route.when for route in step.routes]
     always = next((way for way, when in enumerate(ways) if not when), len(ways))
@@ -174,7 +170,11 @@ def _clash(condition: Condition, field: Field | None) -> str:
     if field.type == "boolean":
         if op in _ORDER or op in ("contains", "not_contains", "starts_with", "matches"):
             return "something other than yes or no"
-        return "" if str(value).casefold() in ("true", "false", "yes", "no") else f"{_say(value)}: it is yes or no"
+        return (
+            ""
+            if str(value).casefold() in ("true", "false", "yes", "no")
+            else f"{_say(value)}: it is yes or no"
+        )
     if field.type in _NUMBERS and (op in _ORDER or op in ("equals", "not_equals")):
         return "" if number_of(value) is not None else f"{_say(value)}, which is no number"
     if field.type in _TIMES and (op in _ORDER or op in ("equals", "not_equals")):
@@ -191,7 +191,11 @@ def _no_option(condition: Condition, field: Field) -> str:
     if condition.op not in equal:
         return ""
     known = {option.value.casefold() for option in field.options}
-    return "" if str(condition.value).strip().casefold() in known else f"{_say(condition.value)}, which is no option of it"
+    return (
+        ""
+        if str(condition.value).strip().casefold() in known
+        else f"{_say(condition.value)}, which is no option of it"
+    )
 
 
 def _say(value: object) -> str:

@@ -72,9 +72,7 @@ def _set_before(flow: Flow, known: Index, place: dict[str, int]) -> dict[str, in
     return before
 
 
-def _unset(
-    flow: Flow, step: Step, known: Index, place: dict[str, int], before: int
-) -> Iterator[Finding]:
+def _unset(flow: Flow, step: Step, known: Index, place: dict[str, int], before: int) -> Iterator[Finding]:
     def lacks(name: str, also: int) -> bool:
         return name in place and not (before | also) >> place[name] & 1 and name not in known.secret
 

@@ -98,9 +98,7 @@ def circles(onward: Mapping[str, Sequence[str]]) -> list[list[str]]:
 
     In the order in which a way through the flow leaves them, the last first.
     """
-    return [
-        group for group in components(onward) if len(group) > 1 or group[0] in onward.get(group[0], ())
-    ]
+    return [group for group in components(onward) if len(group) > 1 or group[0] in onward.get(group[0], ())]
 
 
 def components(onward: Mapping[str, Sequence[str]]) -> list[list[str]]:
@@ -117,7 +115,9 @@ def components(onward: Mapping[str, Sequence[str]]) -> list[list[str]]:
         open_[root] = None
         while trail:
             here, leads = trail[-1]
-            target = next((one for one in leads if one in onward and (one not in number or one in open_)), None)
+            target = next(
+                (one for one in leads if one in onward and (one not in number or one in open_)), None
+            )
             if target is None:
                 trail.pop()
                 if trail:

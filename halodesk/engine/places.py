@@ -70,6 +70,12 @@ def atoms(conditions: Iterable[Condition]) -> Iterator[Condition]:
             yield condition
 
 
+def takes_labels(step: Step) -> bool:
+    """Whether the step's own work says which route is taken, by its label."""
+    kind = step_types().get(step.type)
+    return kind is not None and kind.by_label
+
+
 def config_of(step: Step) -> Any:
     """The config in the shape of its type, or None where it has another."""
     kind = step_types().get(step.type)

@@ -105,9 +105,7 @@ def can_hold(when: tuple[Condition, ...], domains: Mapping[str, Domain]) -> bool
     return not found.complete or 0 in found.alone
 
 
-def domains(
-    flow: Flow, step: Step, conditions: Iterable[Condition], *, submitted: bool
-) -> dict[str, Domain]:
+def domains(flow: Flow, step: Step, conditions: Iterable[Condition], *, submitted: bool) -> dict[str, Domain]:
     """All values of those variables that only a field with options can set.
 
     `submitted`: the step's page has been left by its button, so that its required fields are filled.
@@ -169,7 +167,9 @@ def _classes(conditions: Sequence[Condition], domain: Domain | None) -> list[_Cl
     if any(condition.op not in OPERATORS for condition in conditions):
         return None
     if domain is not None:
-        return _distinct({name: _compare(name, one, value) for name, one in wanted.items()} for value in domain)
+        return _distinct(
+            {name: _compare(name, one, value) for name, one in wanted.items()} for value in domain
+        )
     free = [name for name, one in wanted.items() if _is_free(name[1], one.value)]
     if len(free) > 8:
         return None

@@ -209,9 +209,7 @@ class _Run:
                 if asks:
                     self.do(c.Resolve(id=asks[-1].id, outcome=turn.outcome, result=turn.result))
                 else:
-                    self.refused = c.Refused(
-                        code="no_such_effect", message=f"Nothing waits for {turn.kind}."
-                    )
+                    self.refused = c.Refused(code="no_such_effect", message=f"Nothing waits for {turn.kind}.")
             case Masked():
                 by = ("simulated",) if turn.phase == "held" else ()
                 self.do(c.ReportMask(lease=self.state.mask.lease, phase=turn.phase, confirmed_by=by))
@@ -284,4 +282,3 @@ class _Run:
         if not waits or any(ask.kind == Timer.kind for ask in self.state.beside):
             return False
         return self.do(c.Tick(now=self.now))
-

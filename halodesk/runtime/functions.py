@@ -61,9 +61,7 @@ class FunctionDesk:
             known = self._kept[key] = self._run(expression, values, timeout_ms, now)
         return known
 
-    def _run(
-        self, expression: str, values: Mapping[str, Any], timeout_ms: int, now: float
-    ) -> FunctionValue:
+    def _run(self, expression: str, values: Mapping[str, Any], timeout_ms: int, now: float) -> FunctionValue:
         work = self._sandbox.evaluate(
             expression,
             values,

@@ -126,6 +126,14 @@ PRELUDE = r"""
   }
   const text = value => value === null || value === undefined ? '' : String(value);
   const missing = value => value === null || value === undefined || value === '';
+  const exact = (value, places) => isFinite(value) && places <= 15 ? Number(value.toFixed(places)) : value;
+  function later(date, months) {
+    const from = new RealDate(day(date));
+    const first = RealDate.UTC(from.getUTCFullYear(), from.getUTCMonth() + months, 1);
+    const longest = new RealDate(RealDate.UTC(from.getUTCFullYear(), from.getUTCMonth() + months + 1, 0));
+    const at = new RealDate(first).setUTCDate(Math.min(from.getUTCDate(), longest.getUTCDate()));
+    return dateText.call(new RealDate(at)).slice(0, 10);
+  }
   const helpers = Object.freeze({
     today: () => nowText.slice(0, 10),
     age(date) {
@@ -138,14 +146,34 @@ PRELUDE = r"""
     days_between: (from, to) => missing(from) || missing(to) ? null : (day(to) - day(from)) / DAY,
     add_days: (date, days) =>
       missing(date) ? null : dateText.call(new RealDate(day(date) + Math.trunc(days) * DAY)).slice(0, 10),
+    add_months: (date, months) => missing(date) ? null : later(date, Math.trunc(months)),
+    add_years: (date, years) => missing(date) ? null : later(date, Math.trunc(years) * 12),
+    weekday: date => missing(date) ? null : new RealDate(day(date)).getUTCDay() || 7,
     sum(list, key) {
-      let total = 0;
+      let total = 0, places = 0;
       for (const item of list || []) {
-        const value = key === undefined ? item : item === null ? null : item[key];
-        total += missing(value) ? 0 : Number(value);
+        const value = key === undefined ? item : missing(item) ? null : item[key];
+        if (missing(value)) continue;
+        total += Number(value);
+        places = Math.max(places, (/[.]([0-9]+)$/.exec(text(value)) || ['', ''])[1].length);
       }
-      return total;
+      return exact(total, places);
     },
+    count: list => missing(list) ? 0 : isArray(list) ? list.length : keys(Object(list)).length,
+    round(value, places = 0) {
+      if (missing(value)) return null;
+      const sign = value < 0 ? -1 : 1;
+      // by its digits as they are written: 1.005 is 1.01, not 1.00
+      const [digits, power = '0'] = text(Math.abs(Number(value))).split('e');
+      const whole = Math.round(Number(digits + 'e' + (Number(power) + places)));
+      return exact(sign * Number(whole + 'e' + -places), Math.max(places, 0));
+    },
+    title: value =>
+      text(value).toLowerCase().replace(/(^|[\s'-])(\S)/gu, (all, gap, sign) => gap + sign.toUpperCase()),
+    contains: (value, part) => text(value).toLowerCase().includes(text(part).toLowerCase()),
+    starts_with: (value, part) => text(value).toLowerCase().startsWith(text(part).toLowerCase()),
+    join: (list, gap = ', ') => (list || []).filter(item => !missing(item)).map(text).join(gap),
+    last: (value, signs) => text(value).slice(-Math.max(1, signs)),
     upper: value => text(value).toUpperCase(),
     lower: value => text(value).toLowerCase(),
     trim: value => text(value).trim(),

@@ -216,8 +216,8 @@ def _check(flow: Flow, manifest: Manifest) -> None:
     said = (flow.key, flow.version, flows.content_hash(flow))
     if said != (manifest.flow, manifest.version, manifest.content):
         raise MetadataError(f"The document of {manifest.name} is another one than was signed.", "Tell IT.")
-    unknown = {step.type for step in flow.steps} - set(step_types())
-    unknown |= {field.type for step in flow.steps for field in step.fields} - set(field_types())
+    unknown = {step.type for step in flow.every_step()} - set(step_types())
+    unknown |= {field.type for step in flow.every_step() for field in step.fields} - set(field_types())
     if unknown:
         raise SyncError(
             f"Version {flow.version} of {flow.name} uses what this HaloDesk does not know: "

@@ -43,7 +43,15 @@ class Counting:
 class Seat:
     """One life of a desk. Its main thread is the test: `until` runs what was posted."""
 
-    def __init__(self, store: FakeStore, recorder: FakeRecorder, gateway: FakeGateway) -> None:
+    def __init__(
+        self,
+        store: FakeStore,
+        recorder: FakeRecorder,
+        gateway: FakeGateway,
+        flow: Flow | None = None,
+        **ports: Any,
+    ) -> None:
+        """`flow`: another one than the sample; `ports`: of the outside, as `Effects` takes them."""
         self.store, self.recorder, self.gateway = store, recorder, gateway
         self.phone = FakePhone()
         self.posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -57,13 +65,14 @@ class Seat:
             gateways={"default": gateway},
             vault=self.vault,
             settle=lambda session, answer: self.posted.put(lambda: self.desk.settled(session, answer)),
+            **ports,
         )
         self.topics: list[str] = []
         self.desk = Desk(
             agent="Ann",
             account="sip:1001@example.com",
             seat="seat-1",
-            flows=[sample()],
+            flows=[flow or sample()],
             store=store,
             phone=self.phone,
             masking=masking,

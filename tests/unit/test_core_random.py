@@ -17,6 +17,7 @@ from halodesk.engine.page import page
 from halodesk.engine.rules import is_sensitive
 from halodesk.engine.session import Session
 from tests.fakes.order import ADDRESS, CALL, CARD, Run, sample, texts
+from tests.fakes.steps import STEPS
 
 FLOW = sample()
 DIGITS = (CARD, "4000056655665556", "378282246310005")
@@ -36,6 +37,12 @@ CHOICES = [
     "read_back=true",
     f"first_name={CARD}",
 ]
+
+NEWER = tuple(
+    kind
+    for kind in STEPS
+    if kind not in ("script", "decision", "payment_form", "api_call", "billing_shipping")
+)
 
 raw = (
     st.none()
@@ -69,11 +76,21 @@ class Random:
         likely: list[c.Command] = []
         ask = state.here
         if ask is not None:
-            result = {"token": "tok", "last4": "4242", "brand": "visa", "value": 1, "reason": "r"}
+            result: dict[str, Any] = {
+                "token": "tok",
+                "last4": "4242",
+                "brand": "visa",
+                "value": 1,
+                "reason": "r",
+            }
+            result |= {"rows": [1, 2], "places": [{"city": "A"}, {"city": "B"}], "values": {}}
             likely += [c.Resolve(id=ask.id, outcome=outcome, result=result) for outcome in OUTCOMES]
         elif state.mask.phase in ("wanted", "lost", "releasing"):
             phase = "none" if state.mask.phase == "releasing" else "held"
             likely.append(c.ReportMask(lease=state.mask.lease, phase=phase))  # type: ignore[arg-type]
+        shown = page(self.flow, state)
+        likely += [c.Submit(choice=choice.key) for choice in shown.choices]
+        likely += [c.Resolve(id=ask.id, outcome="ok", result={"n": 1}) for ask in state.beside]
         step = self.flow.step(state.step)
         assert step is not None
         for field in step.fields:
@@ -113,6 +130,7 @@ class Random:
             st.just(c.KeepRecording(path="a", sha256="", sample_rate=8000, samples=9, windows=((1, 2),))),
             st.builds(c.AddNote, text=st.sampled_from(["calls back", f"no {CARD}", ""])),
             st.just(c.Restart()),
+            st.builds(c.Tick, now=st.sampled_from([0.0, 3.0, 9.0, 1e9])),
             st.builds(c.Abandon, disposition=st.sampled_from(["lost", CARD])),
         )
 
@@ -200,7 +218,87 @@ def test_any_commands_on_the_sample(data: st.DataObject) -> None:
     play(data, FLOW, 40)
 
 
-TYPES = ("script", "decision", "payment_form", "api_call", "billing_shipping", "end")
+TYPES = ("script", "decision", "payment_form", "api_call", "billing_shipping", "end", *NEWER)
+
+
+def newer(draw: st.DrawFn, kind: str, key: str, target: st.SearchStrategy[str]) -> dict[str, Any]:
+    """Config and routes of a step of the newer types."""
+    condition = [{"variable": f"{key}_text", "op": "is_not_empty"}]
+    configs: dict[str, dict[str, Any]] = {
+        "switch": {
+            "expression": draw(st.sampled_from(["n", "n + 1"])),
+            "cases": [{"value": "1", "route": "a"}],
+        },
+        "for_each": {
+            "source": draw(st.sampled_from(["cart", "variable", "data_source"])),
+            "name": draw(st.sampled_from(["many", "far", "n"])),
+            "collect": {"all": "item"},
+        },
+        "sub_script": {"template": draw(st.sampled_from(["t", "u", "gone"]))},
+        "function": {"expression": "1", "target": "n", "on_error": draw(target)},
+        "web_browser": {"url": "https://a.example", "extract": {"n": "#n"}, "on_failure": draw(target)},
+        "shipping_method": {
+            "options": [
+                {"key": "x", "name": "X", "cost": "1", "show_when": condition if draw(st.booleans()) else []}
+            ]
+        },
+        "zip_lookup": {"zip": f"{key}_text", "targets": {"city": "n"}, "on_miss": draw(target)},
+        "transfer": {"to": "1002", "on_failure": draw(target)},
+        "mask_call": {"on_failure": draw(target), "max_seconds": 5},
+        "email": {
+            "to": "{{ " + key + "_text }}",
+            "template": {"subject": "s", "text": "t"},
+            "body": draw(st.sampled_from(["", "b"])),
+        },
+        "wait": {
+            "seconds": 5,
+            "button": draw(st.booleans()),
+            "condition": condition if draw(st.booleans()) else [],
+        },
+    }
+    config = configs[kind]
+    step: dict[str, Any] = {"config": config}
+    if kind == "sub_script" and draw(st.booleans()):
+        config |= {"in": {"n": "n"}, "out": {"n": "n"}}
+    if kind in ("switch", "for_each"):
+        step["routes"] = [{"label": label, "to": draw(target)} for label in ("a", "body", "exit")]
+    return step
+
+
+TEMPLATES = [
+    {
+        "key": "t",
+        "start": "ask",
+        "steps": [
+            {
+                "key": "ask",
+                "type": "script",
+                "fallback": "deeper",
+                "fields": [{"name": "inside", "type": "text", "default": "x"}],
+            },
+            {
+                "key": "deeper",
+                "type": "sub_script",
+                "fallback": "back",
+                "config": {"template": "u", "in": {}},
+            },
+            {"key": "back", "type": "end"},
+        ],
+    },
+    {
+        "key": "u",
+        "start": "id",
+        "steps": [
+            {
+                "key": "id",
+                "type": "script",
+                "fallback": "back",
+                "fields": [{"name": "id", "type": "encrypted", "kind": "ssn", "retention": "capture"}],
+            },
+            {"key": "back", "type": "end"},
+        ],
+    },
+]
 
 
 @st.composite
@@ -228,11 +326,13 @@ def flows(draw: st.DrawFn) -> Flow:
             step["config"] = {"billing": f"{key}_address"}
         elif type_ == "end":
             step["config"] = {"disposition": f"{key}_text"}
+        elif type_ in NEWER:
+            step |= newer(draw, type_, key, target)
         if draw(st.booleans()):
             step["functions"] = [{"target": "n", "expression": "1", "on_error": draw(target)}]
         if draw(st.booleans()):
             step["cart_actions"] = [{"action": "add_item", "args": {"item": "nap"}}]
-        if draw(st.booleans()):
+        if "routes" not in step and draw(st.booleans()):
             step["routes"] = [
                 {"to": draw(target), "when": [{"variable": "n", "op": "is_empty"}]},
                 {"to": draw(target), "when": [{"variable": "api.success", "op": "equals", "value": False}]},
@@ -240,7 +340,18 @@ def flows(draw: st.DrawFn) -> Flow:
         steps.append(step)
     steps.append({"key": "end", "type": "end", "fields": [{"name": "disposition", "type": "text"}]})
     catalogue = {"products": [{"key": "nap", "name": "Nap", "price": "39.95"}]}
-    return from_builtins({"key": "f", "name": "f", "start": "start", "steps": steps, "catalogue": catalogue})
+    return from_builtins(
+        {
+            "key": "f",
+            "name": "f",
+            "start": "start",
+            "steps": steps,
+            "catalogue": catalogue,
+            "templates": TEMPLATES,
+            "data_sources": [{"key": "far", "query": "q"}],
+            "variables": [{"name": "many", "default": [1, {"a": 2}]}],
+        }
+    )
 
 
 @settings(

@@ -132,7 +132,9 @@ PLANTED: dict[str, Flow] = {
         {
             "key": "look",
             "type": "decision",
-            "routes": to_treasure(when("line.sku", "starts_with", "X-"), when("line.price", "greater_than", 99.5)),
+            "routes": to_treasure(
+                when("line.sku", "starts_with", "X-"), when("line.price", "greater_than", 99.5)
+            ),
             "fallback": "inner",
         },
     ),

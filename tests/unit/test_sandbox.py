@@ -77,6 +77,53 @@ def test_helpers() -> None:
     )
 
 
+def test_sums_of_money_are_exact() -> None:
+    cart = {"items": [{"total": "39.95"}, {"total": "0.10"}, {"total": "0.20"}], "quantity": 3}
+    evaluated(
+        ("sum(cart.items, 'total')", {"cart": cart}, 40.25),
+        ("sum([0.1, 0.2])", {}, 0.3),
+        ("sum(['1.005', null, '', 2])", {}, 3.005),
+        ("sum(null)", {}, 0),
+        ("sum([null, {a: 1}, {}], 'a')", {}, 1),
+        ("round(1.005, 2)", {}, 1.01),
+        ("round(-2.5)", {}, -3),
+        ("round(1234.5, -2)", {}, 1200),
+        ("round(0.0000001, 2)", {}, 0),
+        ("round(null)", {}, None),
+        ("count(cart.items)", {"cart": cart}, 3),
+        ("count(null)", {}, 0),
+    )
+
+
+def test_dates_and_their_ends_of_months() -> None:
+    evaluated(
+        ("add_months('2024-01-31', 1)", {}, "2024-02-29"),
+        ("add_months('2026-01-31', 1)", {}, "2026-02-28"),
+        ("add_months('2026-03-31', -13)", {}, "2025-02-28"),
+        ("add_years('2024-02-29', 1)", {}, "2025-02-28"),
+        ("add_years(born, 18)", {"born": None}, None),
+        ("weekday('2026-06-15')", {}, 1),
+        ("weekday('2026-06-14')", {}, 7),
+        ("age(dob) >= 18", {"dob": "2008-06-15"}, True),
+        ("age(born) >= 18", {"born": "2008-06-16"}, False),
+    )
+
+
+def test_strings() -> None:
+    evaluated(
+        ("title(name)", {"name": "aNNA o'neil-SMITH"}, "Anna O'Neil-Smith"),
+        ("contains(note, 'BACK')", {"note": "calls back"}, True),
+        ("contains(note, 'x')", {"note": None}, False),
+        ("starts_with(code, 'ab')", {"code": "ABC"}, True),
+        (
+            "join([first, middle, last_name], ' ')",
+            {"first": "Jo", "middle": None, "last_name": "Lee"},
+            "Jo Lee",
+        ),
+        ("last(digits(phone), 4)", {"phone": "(202) 555-0143"}, "0143"),
+    )
+
+
 def test_helpers_say_what_is_no_date() -> None:
     (first, second) = in_sandbox(
         lambda sandbox: outcomes(sandbox, {"age('soon')": {}, "age('2026-02-30')": {}})

@@ -10,7 +10,7 @@ from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.runtime.log import SessionLog, verify
 from halodesk.runtime.session import LiveSession
-from tests.fakes.order import CALL, CARD, Run, sample
+from tests.fakes.order import CALL, CARD, Run, sample, small
 from tests.fakes.store import FakeStore
 
 
@@ -147,3 +147,46 @@ def test_what_was_never_on_disk_is_forgotten_by_a_crash_and_nothing_of_it_had_be
     assert len(asked) == 1
     assert heard.told[-1][1] is False, "the listener must wait for the disk before it starts the effect"
     assert not any(isinstance(event, e.EffectRequested) for event in store.events("s1"))
+
+
+class Moving(Still):
+    """A clock that a test moves."""
+
+    now = 1000.0
+
+    def wall(self) -> float:
+        return self.now
+
+
+def test_a_wait_is_stamped_at_once_and_survives_a_restart_and_sleep() -> None:
+    wait = {"key": "w", "type": "wait", "fallback": "end", "config": {"seconds": 60}}
+    flow, store, clock = small(wait), FakeStore(), Moving()
+
+    def begin() -> LiveSession:
+        seq, head = (store.rows[-1].seq, store.rows[-1].head) if store.rows else (0, None)
+        log = SessionLog(session="s1", seat="seat", clock=clock)
+        if head is not None:
+            log = SessionLog(session="s1", seat="seat", clock=clock, seq=seq, head=head)
+        return LiveSession(flow, log, store, Heard())
+
+    session = begin()
+    session.do(c.Start(agent="Ann", call=CALL))
+    session.do(c.Submit())
+    assert session.page.panel["until"] == 1060.0
+    again = begin()
+    clock.now = 1059.0
+    again.restore(store.events("s1"), {})
+    again.do(c.Restart())
+    assert (again.state.step, again.page.panel["until"]) == ("w", 1060.0)
+    clock.now = 1061.0
+    again.tick()
+    assert again.state.step == "end"
+    assert verify("s1", store.rows).ok
+
+
+def test_a_page_without_an_end_in_time_writes_nothing_about_it() -> None:
+    store = FakeStore()
+    session = live(store)
+    rows = len(store.rows)
+    session.tick()
+    assert len(store.rows) == rows

@@ -13,7 +13,7 @@ from halodesk.engine.evolve import fold
 from halodesk.engine.moves import MAX_LOOP_HOPS
 from halodesk.engine.steps.for_each import LOOPS, standing
 from tests.fakes.order import Run, small
-from tests.fakes.steps import page_step
+from tests.fakes.steps import codes, page_step
 
 ORDERS = [{"id": 1, "lines": ["a", "b"]}, {"id": 2, "lines": ["c"]}, {"id": 3, "lines": []}]
 
@@ -231,3 +231,24 @@ def test_rows_that_cannot_be_fetched_go_to_the_exit() -> None:
     run = source([], connection="crm").resolve("failed", reason="No connection.")
     assert run.at == "end"
     assert run.incidents() == ["loop_source"]
+
+
+def test_what_the_health_check_says() -> None:
+    def told(exit_: str = "end", label: str = "body", **config: Any) -> list[str]:
+        each = loop("each", "ask", exit_, **config)
+        each["routes"][0]["label"] = label
+        fields = [{"name": "name", "type": "text"}, {"name": "picks", "type": "multi_select"}]
+        flow_variables = [{"name": "orders", "type": "list", "default": []}]
+        found = codes(each, page_step("ask", "each", fields=fields), variables=flow_variables)
+        return [code for code in found if code != "unknown_field_type"]
+
+    assert told() == []
+    assert told(label="inside") == ["loop_without_body"]
+    assert told(exit="out") == ["loop_without_exit"]
+    assert told(limit=0) == ["loop_limit"]
+    assert told(limit=5000) == ["loop_limit"]
+    assert told(source="data_source", name="gone") == ["unknown_source"]
+    assert told(name="") == ["loop_source"]
+    assert told(name="name") == ["loop_over_scalar"]
+    assert told(name="picks") == []
+    assert told(item="cart") == ["reserved_name"]

@@ -25,8 +25,11 @@ def template(key: str = "greet", *steps: dict[str, Any], **more: Any) -> dict[st
     return {"key": key, "start": inner[0]["key"], "steps": [*inner, {"key": "done", "type": "end"}], **more}
 
 
-def call(key: str = "sub", to: str = "after", **config: Any) -> dict[str, Any]:
-    return {"key": key, "type": "sub_script", "fallback": to, "config": {"template": "greet", **config}}
+def call(
+    key: str = "sub", to: str = "after", maps: dict[str, Any] | None = None, **config: Any
+) -> dict[str, Any]:
+    config = {"template": "greet", **config, **(maps or {})}
+    return {"key": key, "type": "sub_script", "fallback": to, "config": config}
 
 
 def run(*steps: dict[str, Any], templates: list[dict[str, Any]] | None = None) -> Run:
@@ -61,8 +64,16 @@ def test_two_uses_of_a_template_never_meet() -> None:
     found.submit()
     assert found.at == "after"
     assert [visit.step for visit in found.state.path] == [
-        "start", "ask", "one", "one/hello", "one", "two", "two/hello", "two", "after",
-    ]  # fmt: skip
+        "start",
+        "ask",
+        "one",
+        "one/hello",
+        "one",
+        "two",
+        "two/hello",
+        "two",
+        "after",
+    ]
 
 
 def test_its_own_routes_decide_after_the_way_back() -> None:
@@ -72,11 +83,13 @@ def test_its_own_routes_decide_after_the_way_back() -> None:
 
 
 def test_with_maps_it_has_values_of_its_own() -> None:
-    found = run(call(**{"in": {"who": "who", "line": "call.number"}, "out": {"result": "mood"}}))
+    found = run(call(maps={"in": {"who": "who", "line": "call.number"}, "out": {"result": "mood"}}))
     inside = scope(found.state)
     assert {name for name in inside if name not in ("call", "cart", "charge", "agent", "flow")} == {
-        "who", "line", "mood",
-    }  # fmt: skip
+        "who",
+        "line",
+        "mood",
+    }
     assert found.page.title == "Jo is fine"
     found.answer(mood="good").submit()
     assert found.at == "after"
@@ -87,14 +100,14 @@ def test_with_maps_it_has_values_of_its_own() -> None:
 
 
 def test_nothing_goes_in_that_is_not_named() -> None:
-    found = run(call(**{"in": {}}))
+    found = run(call(maps={"in": {}}))
     assert "who" not in found.state.values
     assert found.page.title == "⟨who⟩ is fine"
     assert "Jo" in [one.value for one in found.page.answers], "the agent still sees what was said"
 
 
 def test_back_out_of_its_values_and_in_again() -> None:
-    found = run(call(**{"in": {"who": "who"}, "out": {"result": "mood"}})).answer(mood="good").submit()
+    found = run(call(maps={"in": {"who": "who"}, "out": {"result": "mood"}})).answer(mood="good").submit()
     found.do(c.Back())
     assert (found.at, found.state.values["mood"]) == ("sub/hello", "good")
     assert "result" not in found.state.values
@@ -104,7 +117,7 @@ def test_back_out_of_its_values_and_in_again() -> None:
 
 
 def test_a_hang_up_inside_keeps_what_was_known_outside() -> None:
-    found = run(call(**{"in": {}})).do(c.LoseCall(reason="Bye.", by="caller"))
+    found = run(call(maps={"in": {}})).do(c.LoseCall(reason="Bye.", by="caller"))
     assert found.at == "end"
     assert found.state.values["who"] == "Jo"
 
@@ -116,7 +129,7 @@ def deep(own: bool) -> Run:
     leaf = page_step("leaf", "done", fields=[{"name": "y", "type": "text"}])
     templates = [template("greet", inner), template("deep", leaf)]
     more = {"in": {"who": "who"}, "out": {"who": "who"}} if own else {}
-    return run(call(**more), templates=templates)
+    return run(call(maps=more), templates=templates)
 
 
 def test_templates_within_templates() -> None:
@@ -183,11 +196,17 @@ def test_what_leads_nowhere_in_a_template_is_told() -> None:
     assert "unknown_template" in codes({**call(to="end"), "config": {"template": "gone"}})
     endless = {"key": "greet", "start": "a", "steps": [page_step("a", "a")]}
     assert "no_way_out" in codes(call(to="end"), templates=[endless])
+    asked = {
+        **endless,
+        "steps": [page_step("a", "b"), {"key": "b", "type": "end", "fields": [HELLO["fields"][0]]}],
+    }
+    assert codes(call(to="end"), templates=[asked]) == ["end_in_sub_script"]
+    assert codes(call(to="end", maps={"out": {"cart": "x"}}), templates=[asked])[0] == "reserved_name"
     assert codes(call(to="end"), templates=[template("greet", page_step("hello", "done"))]) == []
 
 
 def test_a_document_with_templates_comes_back_as_it_was() -> None:
-    found = run(call(**{"in": {"who": "who"}}))
+    found = run(call(maps={"in": {"who": "who"}}))
     assert load(dump(found.flow)) == found.flow
     assert [codec.decode(codec.encode(event)) for event in found.events] == found.events
 

@@ -9,7 +9,7 @@ import pytest
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from tests.fakes.order import Run, small
-from tests.fakes.steps import page_step
+from tests.fakes.steps import codes, page_step
 
 
 def run(value: Any, *cases: dict[str, Any], **config: Any) -> Run:
@@ -41,9 +41,17 @@ def case(value: str, route: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("value", "to"),
-    [("gold", "gold"), (" GOLD ", "gold"), ("golden", "other"), ("silver", "metal"), ("lead 12", "metal"),
-     ("lead 12x", "other"), (None, "other"), ("SILVER", "metal")],
-)  # fmt: skip
+    [
+        ("gold", "gold"),
+        (" GOLD ", "gold"),
+        ("golden", "other"),
+        ("silver", "metal"),
+        ("lead 12", "metal"),
+        ("lead 12x", "other"),
+        (None, "other"),
+        ("SILVER", "metal"),
+    ],
+)
 def test_exact_and_whole_matches(value: Any, to: str) -> None:
     cases = (case("gold", "gold"), case("silver", "metal"), case(r"lead \d+", "metal", regex=True))
     assert run(value, *cases).at == to
@@ -103,3 +111,25 @@ def test_no_event_is_needed_beside_the_route() -> None:
     found = run("gold", case("gold", "gold"))
     assert [type(event) for event in found.last[-3:]] == [e.StepEntered, e.Submitted, e.StepEntered]
     assert found.refuse(c.Back()) if not found.page.can_go_back else found.do(c.Back()).at == "ask"
+
+
+def test_what_the_health_check_says() -> None:
+    step: dict[str, Any] = {
+        "key": "s",
+        "type": "switch",
+        "fallback": "end",
+        "fields": [{"name": "tier", "type": "text"}],
+        "routes": [{"label": "gold", "to": "end"}, {"label": "other", "to": "end"}],
+    }
+
+    def told(*cases: dict[str, Any], **config: Any) -> list[str]:
+        return codes({**step, "config": {"expression": "tier", "cases": cases, **config}})
+
+    assert told(case("gold", "gold")) == []
+    assert told() == ["no_cases"]
+    assert told(case("gold", "silver")) == ["case_without_route"]
+    assert told(case("gold", "gold"), case("Gold", "gold")) == ["shadowed_case"]
+    assert told(case("gold", "gold"), case("Gold", "gold"), case_sensitive=True) == []
+    assert told(case("(", "gold", regex=True)) == ["bad_pattern"]
+    step["fallback"] = ""
+    assert told(case("gold", "gold")) == ["missing_fallback"]

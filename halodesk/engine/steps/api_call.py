@@ -236,11 +236,10 @@ def _check_texts(flow: Flow, step: Step, config: HttpConfig) -> list[Finding]:
     problem = url_template.problem(others)
     if problem:
         findings.append(error("template", step, f"In the request {problem}.", "Correct it."))
-    secret = flow.secrets()
     used = url_template.names([*addresses, *others])
     findings += [
         error("secret_in_request", step, f'The request would hold the secret "{name}".', "Remove it.", name)
-        for name in sorted(used & secret)
+        for name in sorted(used & flow.secrets)
     ]
     return findings
 

@@ -34,7 +34,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, wanted: Effect) -> Ask:
         """The request for one of the effects of `engine.effects`."""
-        args: dict[str, Any] = msgspec.to_builtins(wanted)
+        # through JSON: what is compared after a restart must be the same before it
+        args: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(wanted))
         return cls(kind=wanted.kind, args=args, once=wanted.once)
 
 
@@ -100,6 +101,8 @@ class StepType(Protocol):
     """Struct of the config, or a union of tagged ones."""
     continue_label: str
     """What the button says that goes on."""
+    by_label: bool
+    """Its work takes routes by their labels; their conditions and order say nothing."""
 
     def has_page(self, step: Step) -> bool:
         """Whether there is something for the agent to do."""
@@ -180,6 +183,7 @@ class Plain:
     sensitive = False
     config_type: Any = NoConfig
     continue_label = "Continue"
+    by_label = False
 
     def has_page(self, step: Step) -> bool:
         """As `shows_page` says."""

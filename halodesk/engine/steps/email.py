@@ -144,7 +144,6 @@ class Email(Plain):
         if findings:
             return findings
         config = read_config(Config, step)
-        secret = flow.secrets()
         if not config.to.strip():
             findings.append(
                 error(
@@ -169,7 +168,7 @@ class Email(Plain):
                 error(
                     "secret_in_email", step, f'The mail would hold the secret "{name}".', "Remove it.", name
                 )
-                for name in sorted(used & secret)
+                for name in sorted(used & flow.secrets)
             ]
         return findings
 

@@ -59,6 +59,7 @@ class ForEach(Plain):
     name = "for_each"
     shows_page = False
     config_type = Config
+    by_label = True
 
     def work(self, flow: Flow, step: Step, state: Session) -> Work:
         """Begins the loop, or its next turn, or leaves it."""
@@ -144,6 +145,15 @@ class ForEach(Plain):
                     "Add a route with that label to the first step of the body.",
                 )
             )  # fmt: skip
+        if not step.fallback and all(route.label != config.exit for route in step.routes):
+            findings.append(
+                error(
+                    "loop_without_exit",
+                    step,
+                    f'No route of this loop is called "{config.exit}".',
+                    "Add a route with that label, or a fallback.",
+                )
+            )
         if not 0 < config.limit <= MOST:
             findings.append(
                 error("loop_limit", step, f"The limit is {config.limit}.", f"Set it between 1 and {MOST}.")

@@ -54,6 +54,7 @@ class Switch(Plain):
     name = "switch"
     shows_page = False
     config_type = Config
+    by_label = True
 
     def work(self, flow: Flow, step: Step, state: Session) -> Work:
         """The route of the first case that hits."""
@@ -79,6 +80,10 @@ class Switch(Plain):
             return findings
         config = read_config(Config, step)
         labels = {route.label for route in step.routes}
+        if not step.fallback:
+            findings.append(
+                error("missing_fallback", step, "Nothing is taken when no case hits.", "Set one.")
+            )
         if not config.cases:
             findings.append(warning("no_cases", step, "This switch has no cases.", "Add a case."))
         seen: set[tuple[str, bool]] = set()

@@ -164,7 +164,6 @@ class WebBrowser(Plain):
         problem = url_template.problem(config.fields)
         if problem:
             findings.append(error("template", step, f"A text to fill in: {problem}.", "Correct it."))
-        secret = flow.secrets()
         used = url_template.names(config.fields) | url_template.names(config.url)
         findings += [
             error(
@@ -174,7 +173,7 @@ class WebBrowser(Plain):
                 "Remove it.",
                 name,
             )
-            for name in sorted(used & secret)
+            for name in sorted(used & flow.secrets)
         ]
         return findings
 

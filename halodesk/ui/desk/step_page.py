@@ -104,7 +104,8 @@ class StepPage(QFrame):
         """Shows the page; `entering`: it is another step or visit than before."""
         self._renders += 1
         before, self.page = self.page, page
-        if entering:
+        over = self._refusal is not None and self._refusal.code == "busy" and not page.waiting
+        if entering or over:
             self._refusal = None
         elsewhere = self._focus_elsewhere()
         lost = self._focus_will_be_lost(page)
