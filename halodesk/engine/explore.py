@@ -14,7 +14,6 @@ Rules:
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -131,7 +130,8 @@ class _Explorer:
         self.edges = {edge for step in self.steps for edge in edges_of(step)}
         self.outcomes = {outcome for step in self.steps for outcome in outcomes_of(step)}
         self.no_edge, self.no_outcome = proofs(flow, self.steps)
-        self.left: set[Edge | Outcome] = {*self.edges, *self.outcomes} - {*self.no_edge, *self.no_outcome}
+        every: set[Edge | Outcome] = {*self.edges, *self.outcomes}
+        self.left = {one for one in every if one not in self.no_edge and one not in self.no_outcome}
         self.hit: set[Edge | Outcome] = set()
         self.nodes: list[_Node] = []
         self.starts = list(self._starts())
@@ -170,7 +170,7 @@ class _Explorer:
             for value in self.hints.scalars(f"call.{part}"):
                 text = "" if value is None else str(value)
                 if part != "direction" or text in ("in", "out", "none"):
-                    yield replace(self.start, call=replace(self.start.call, **{name: text}))  # type: ignore[arg-type]  # one of four text fields
+                    yield replace(self.start, call=replace(self.start.call, **{name: text}))
         for header in sorted(self.hints.parts.get("call.headers", ())):
             for value in self.hints.scalars(f"call.headers.{header}"):
                 headers = {header: str(value)} if value is not None else {}
@@ -264,7 +264,7 @@ class _Explorer:
     ) -> tuple[int, bool]:
         """Keep a moment where it is new; its number and whether it has covered anything."""
         found = trace(self.flow, before, played.events)
-        reached = {*found.edges, *found.outcomes}
+        reached: set[Edge | Outcome] = {*found.edges, *found.outcomes}
         new = reached & self.left
         self.left -= reached
         self.hit |= reached
@@ -317,9 +317,10 @@ class _Explorer:
             self._fail(node, "crash", played.state.step, played.problem)
         stubbed = turn is not None and turn.functions_fail
         for event in played.events:
-            if isinstance(event, e.Incident) and event.code in FAILING:
-                if not (stubbed and event.code == "function_failed"):
-                    self._fail(node, event.code, event.step, event.message)
+            if not isinstance(event, e.Incident) or event.code not in FAILING:
+                continue
+            if not (stubbed and event.code == "function_failed"):
+                self._fail(node, event.code, event.step, event.message)
 
     def _fail(self, node: _Node, code: str, step: str, message: str) -> None:
         if (code, step) not in self.failures:
@@ -358,9 +359,8 @@ class _Explorer:
         )
 
     def _proven(self) -> Iterator[tuple[Edge | Outcome, str]]:
-        for what, why in itertools.chain(self.no_edge.items(), self.no_outcome.items()):
-            if what not in self.hit:
-                yield what, why
+        yield from ((edge, why) for edge, why in self.no_edge.items() if edge not in self.hit)
+        yield from ((outcome, why) for outcome, why in self.no_outcome.items() if outcome not in self.hit)
 
     def _dead(self) -> set[str]:
         """Steps of states from which no end was found, where nothing is left to try."""

@@ -93,10 +93,8 @@ def _by_label(step: Step) -> Iterator[tuple[Edge, str]]:
     config = config_of(step)
     if config is None:
         return
-    if step.type == "switch":
-        wanted = {case.route for case in config.cases}
-    else:
-        wanted = {config.body, config.exit}
+    cases = getattr(config, "cases", None)
+    wanted = {config.body, config.exit} if cases is None else {case.route for case in cases}
     seen: set[str] = set()
     for edge in edges_of(step):
         if edge.way.startswith("route:"):

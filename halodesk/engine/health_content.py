@@ -22,7 +22,8 @@ from halodesk.engine.template import names
 JsProblem = Callable[[str], "str | None"]
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
 _CARD_WORDS = re.compile(
-    r"\b(card[ _-]?(number|no|num)|credit[ _-]?card|pan|cvv2?|cvc2?|security[ _-]?code|ssn|social[ _-]?security)\b",
+    r"\b(card[ _-]?(number|no|num)|credit[ _-]?card|pan|cvv2?|cvc2?|security[ _-]?code|ssn"
+    r"|social[ _-]?security)\b",
     re.IGNORECASE,
 )
 """What a field is called that asks for card data or a social security number."""
@@ -106,14 +107,14 @@ def _plain_secrets(step: Step) -> Iterator[Finding]:
             yield warning(
                 "secret_outside_mask",
                 step,
-                f'"{field.label or field.name}" seems to ask for a secret ({asked[0]}) while the call is recorded.',
+                f'"{field.label or field.name}" seems to ask for a secret ({asked[0]}) on the record.',
                 "Make it an encrypted field; the recording is then masked.",
                 field.name,
             )
 
 
 def connections(flow: Flow, known: Collection[str] | None) -> Iterator[Finding]:
-    """Connections that steps and data sources name; where it is known which there are, they are among them."""
+    """Connections that steps and data sources name are some, and among those that are `known`."""
     for step in flow.every_step():
         named = step.config.get("connection")
         if isinstance(named, str) and named != "gateway":

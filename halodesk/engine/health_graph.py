@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from halodesk.engine.findings import Finding, error, reserved, warning
 from halodesk.engine.flow import Flow, Step
-from halodesk.engine.places import atoms, config_names, config_of, guards, own_sets, read_by
+from halodesk.engine.places import atoms, config_names, config_of, guards, own_sets, read_by, takes_labels
 from halodesk.engine.registry import step_types
 from halodesk.engine.rules import is_sensitive
 from halodesk.engine.session import SYSTEM_NAMES
@@ -79,9 +79,9 @@ def paths(flow: Flow) -> Iterator[Finding]:
         elif step.key not in to_end and onward[step.key]:
             yield error("no_way_out", step, "No way leads from here to an end.", "Route it towards an end.")
     for circle in circles(onward):
-        steps = [step for key in circle if (step := flow.step(key)) is not None]
-        if all(step.key in to_end and step.key in forward for step in steps):
-            yield from _circle(steps)
+        inside = [found for key in circle if (found := flow.step(key)) is not None]
+        if all(found.key in to_end and found.key in forward for found in inside):
+            yield from _circle(inside)
 
 
 def _spread(begin: list[str], edges: dict[str, list[str]]) -> set[str]:
@@ -123,7 +123,7 @@ def components(onward: Mapping[str, Sequence[str]]) -> list[list[str]]:
                 if trail:
                     low[trail[-1][0]] = min(low[trail[-1][0]], low[here])
                 if low[here] == number[here]:
-                    group = []
+                    group: list[str] = []
                     while not group or group[-1] != here:
                         group.append(open_.popitem()[0])
                     found.append(group)
@@ -196,7 +196,7 @@ def ways(flow: Flow, step: Step) -> Iterator[Finding]:
         return
     if not any(True for _ in targets(step)):
         yield error("dead_end", step, "Nothing comes after this step.", "Set a fallback.")
-    elif not step.fallback and all(route.when for route in step.routes):
+    elif not step.fallback and not takes_labels(step) and all(route.when for route in step.routes):
         yield error("missing_fallback", step, "Nothing is taken when no route holds.", "Set a fallback.")
 
 
@@ -210,7 +210,7 @@ def pages(step: Step) -> Iterator[Finding]:
             yield error(
                 "secret_outside_mask",
                 step,
-                f'The secret "{field.label or field.name}" is on a step without a page: no mask is held for it.',
+                f'The secret "{field.label or field.name}" is on a step without a page and a mask.',
                 "Move it to a payment page or a mask_call step.",
                 field.name,
             )

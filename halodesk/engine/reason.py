@@ -199,7 +199,7 @@ def _representatives(conditions: Sequence[Condition]) -> Iterator[Any]:
     yield from (None, "", True, False, [], [_OTHER], _OTHER, *constants)
     numbers = sorted({found for one in constants if (found := number_of(one)) is not None})
     yield from _around(numbers, Decimal(1)) if numbers else (Decimal(1),)
-    times = sorted({found for one in constants if (found := time_of(one)) is not None})
+    times = sorted({point for one in constants if (point := time_of(one)) is not None})
     for moment in _around(times, timedelta(days=1)):
         yield moment.isoformat()
 
