@@ -86,10 +86,6 @@ class Switch(Plain):
             )
         if not config.cases:
             findings.append(warning("no_cases", step, "This switch has no cases.", "Add a case."))
-        if not step.fallback:
-            findings.append(
-                error("missing_fallback", step, "Nothing is taken when no case hits.", "Set a fallback.")
-            )
         seen: set[tuple[str, bool]] = set()
         for case in config.cases:
             text = case.value if case.regex or config.case_sensitive else case.value.casefold()
