@@ -75,10 +75,13 @@ def _checked(file: Path) -> Flow:
 
 
 def _keep_state(file: Path, flow: Flow, number: int, publisher: str) -> None:
-    """The version is active now, beside the file too where its lifecycle is kept there."""
+    """The version is active now: beside the file too, where its lifecycle is kept there."""
     from halodesk.cli.flow_versions import load_state, save_state
     from halodesk.engine.lifecycle import content_of, published
+    from halodesk.runtime.flow_cases import beside
 
+    if not beside(file, ".state.json").exists():
+        return
     known = published(load_state(file, flow), content_of(flow), number, at=time.time(), by=publisher)
     save_state(file, known)
 

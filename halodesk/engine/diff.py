@@ -88,17 +88,17 @@ def _renamed(old: Sequence[Named], new: Sequence[Named], key: str) -> dict[str, 
 def _likeness(was: Any, now: Any, key: str) -> float:
     if was.type != now.type:
         return 0.0
-    one, two = (_text(replace(part, **{key: ""})) for part in (was, now))
-    if one == two:
+    parts = [replace(part, **{key: ""}) for part in (was, now)]
+    if parts[0] == parts[1]:
         return 1.0
-    match = difflib.SequenceMatcher(None, one, two, autojunk=False)
+    match = difflib.SequenceMatcher(None, _text(parts[0]), _text(parts[1]), autojunk=False)
     return match.ratio() if match.real_quick_ratio() >= ALIKE and match.quick_ratio() >= ALIKE else 0.0
 
 
 def _text(part: Any) -> str:
     if isinstance(part, Step):
         part = replace(part, position=None)
-    return msgspec.json.encode(part, order="sorted").decode()
+    return repr(part)
 
 
 def _whole(old: Flow, new: Flow) -> Iterator[Change]:

@@ -191,7 +191,8 @@ def _compare(name: _Atom, condition: Condition, value: Any) -> bool:
 
 
 def _is_free(op: str, value: Any) -> bool:
-    return op in _FREE or (op in _ORDER and number_of(value) is None and time_of(value) is None)
+    ordered = op in _ORDER and isinstance(value, str)
+    return op in _FREE or (ordered and number_of(value) is None and time_of(value) is None)
 
 
 def _representatives(conditions: Sequence[Condition]) -> Iterator[Any]:
