@@ -135,7 +135,7 @@ def _index() -> str:
     lines += [
         "A flow is a file `NAME.flow.json`. The schema for your editor is",
         "[flow.schema.json](../../resources/schema/flow.schema.json). `halodesk flow check FILE` finds what",
-        "would fail a caller ([all findings](findings.md)), `halodesk flow simulate FILE` runs it without one.",
+        "would fail a caller ([all findings](findings.md)), `halodesk flow simulate FILE` runs it alone.",
         "", "## Steps", "", "| type | for |", "| --- | --- |",
     ]  # fmt: skip
     for name, kind in sorted(step_types().items()):
@@ -150,9 +150,8 @@ def _index() -> str:
         head = _module_words(type(field).__module__)[0] if name in type(field).__module__ else ""
         value = (inspect.getdoc(type(field).normalise) or "").splitlines()[0]
         config = " ".join((inspect.getdoc(type(field)) or "").split())
-        lines.append(
-            f"| `{name}` | {head + '. ' if head and not head.endswith('.') else head + ' '}{value} | {config} |"
-        )
+        words = " ".join(part.rstrip(".") + "." for part in (head, value) if part)
+        lines.append(f"| `{name}` | {words} | {config} |")
     lines += ["", "## Cart actions", "", *_shape(flows.CartActionSpec)[4:]]
     lines += _actions()
     lines += ["", "## Functions", "", *_shape(flows.FunctionSpec)[4:]]

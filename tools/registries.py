@@ -34,5 +34,4 @@ def structs(config_type: Any, seen: set[Any] | None = None) -> Iterator[type[msg
         seen.add(part)
         yield part
         for hint in get_type_hints(part).values():
-            if get_args(hint):
-                yield from structs(hint, seen)
+            yield from structs(hint, seen)

@@ -20,9 +20,11 @@ def _group() -> None:
 @app.command()
 def check(
     file: Annotated[Path, typer.Argument(help="A *.flow.json file.")],
-    hints: Annotated[bool, typer.Option("--hints", help="Also what need not be wrong: unused fields.")] = False,
+    hints: Annotated[
+        bool, typer.Option("--hints", help="Also what need not be wrong: unused fields.")
+    ] = False,
     connection: Annotated[
-        list[str] | None, typer.Option(help="A connection there is; given once or more, others are findings.")
+        list[str] | None, typer.Option(help="A connection there is; once one is named, others are findings.")
     ] = None,
     as_json: Json = False,
 ) -> None:

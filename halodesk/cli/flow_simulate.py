@@ -147,6 +147,9 @@ def _tell_walk(flow: Flow, done: Walk, *, as_json: bool) -> None:
     raise typer.Exit(0 if ok else 1)
 
 
+_WORDS = {"proven": "unreachable", "not reached": "not reached"}
+
+
 def _tell_report(flow: Flow, report: Report, kept: str, *, as_json: bool) -> None:
     ok = report.covered and not report.failures
     result = {
@@ -163,10 +166,7 @@ def _tell_report(flow: Flow, report: Report, kept: str, *, as_json: bool) -> Non
     }
 
     def words() -> str:
-        lines = [
-            f"{'unreachable' if one.why == 'proven' else 'not reached':12} {place(flow, one.what)}: {one.reason}"
-            for one in report.missed
-        ]
+        lines = [f"{_WORDS[one.why]:12} {place(flow, one.what)}: {one.reason}" for one in report.missed]
         lines += [
             f"{'fails':12} {one.step}: {one.message} [{one.code}, {len(one.turns)} turns]"
             for one in report.failures
