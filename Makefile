@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup system demo test test-full lint format bench lock clean
+.PHONY: help setup system demo test test-full chaos lint format bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -50,6 +50,9 @@ test: setup lint ## lint and every test that is not slow
 
 test-full: setup lint ## lint and every test
 	@$(PYTEST) -m "not bench" $(ARGS)
+
+chaos: setup ## kill seats, server and database at random and cut their lines; prints each seed
+	@$(BIN)/python -m pytest -m chaos -s $(ARGS)
 
 lint: setup ## ruff, mypy and the layers
 	@$(BIN)/python -m ruff check --quiet .

@@ -21,3 +21,8 @@ _home = Path(tempfile.mkdtemp(prefix="halodesk-tests-"))
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 for _name in ("CONFIG", "DATA", "STATE", "CACHE"):
     os.environ[f"XDG_{_name}_HOME"] = str(_home / _name.lower())
+
+# Nor anybody's sound devices: a test that needs some has a sound server of its own. Naming a server
+# also keeps the client library from starting one.
+os.environ["PULSE_SERVER"] = f"unix:{_home / 'no-sound-server'}"
+os.environ["QT_AUDIO_BACKEND"] = "pulseaudio"

@@ -13,12 +13,7 @@ from halodesk.engine.flow import Condition
 
 def cart_action_names() -> list[str]:
     """Names of all cart actions."""
-    found = getattr(registry, "cart_actions", None)
-    if found is not None:
-        return sorted(found())
-    from halodesk.engine.cart import ACTIONS
-
-    return sorted(ACTIONS)
+    return sorted(registry.cart_actions())
 
 
 def structs(config_type: Any, seen: set[Any] | None = None) -> Iterator[type[msgspec.Struct]]:

@@ -101,6 +101,18 @@ def remove(
     _say(own, trust, as_json=as_json)
 
 
+@app.command()
+def secret(
+    entry: Annotated[str, typer.Argument(help="Its name, as settings say it: keyring:ENTRY.")],
+) -> None:
+    """Put a secret of another system (a recorder's token, say) into the keyring; asked for, not shown."""
+    with failing():
+        from halodesk.crypto import keystore
+
+        keystore.keep_secret(entry, typer.prompt("Secret", hide_input=True))
+    typer.echo(f"Kept. Settings name it keyring:{entry}")
+
+
 def _say(own: PersonalKeys, trust: Trust, *, as_json: bool) -> None:
     names = [publisher.name for publisher in trust.publishers]
     file = own.trust_file(trust.tenant)

@@ -24,6 +24,15 @@ def phone(
     microphone: Annotated[
         Path | None, typer.Option(help="Sound file played in a loop as the microphone.")
     ] = None,
+    sound: Annotated[
+        bool, typer.Option("--sound/--no-sound", help="Use the sound devices of this computer.")
+    ] = True,
+    microphone_device: Annotated[
+        str, typer.Option(help="Id of the microphone, until one is chosen in the window.")
+    ] = "",
+    speaker_device: Annotated[
+        str, typer.Option(help="Id of the headset or speaker, until one is chosen in the window.")
+    ] = "",
     recordings: Annotated[Path | None, typer.Option(help="Folder of the recordings.")] = None,
     no_record: Annotated[bool, typer.Option("--no-record", help="Record nothing.")] = False,
 ) -> None:
@@ -42,6 +51,9 @@ def phone(
                 microphone=microphone,
                 recordings=recordings,
                 record=not no_record,
+                sound="auto" if sound else "none",
+                microphone_device=microphone_device,
+                speaker_device=speaker_device,
             )
         )
 

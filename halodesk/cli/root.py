@@ -22,6 +22,7 @@ from halodesk.cli import (
     session,
 )
 from halodesk.cli import seat as seat_commands
+from halodesk.cli import zip as zip_commands
 from halodesk.cli.output import failing
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app.add_typer(flow.app, name="flow")
 app.add_typer(server.app, name="server")
 app.add_typer(seat_commands.app, name="seat")
 app.add_typer(keys.app, name="keys")
+app.add_typer(zip_commands.app, name="zip")
 flow.app.command("simulate")(flow_simulate.simulate)
 flow.app.command("diff")(flow_versions.diff)
 flow.app.command("fork")(flow_versions.fork)
@@ -45,6 +47,7 @@ flow.app.command("publish")(publish.publish)
 flow.app.command("rollback")(publish.rollback)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("sound-devices", hidden=True)(doctor.sound_devices)
 app.command("phone")(phone.phone)
 app.command("sandbox-gateway")(sandbox_gateway.sandbox_gateway)
 app.command("js-worker", hidden=True)(phone.js_worker)

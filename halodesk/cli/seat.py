@@ -72,10 +72,11 @@ def status(data: Data = None, as_json: Json = False) -> None:
         from halodesk.runtime.paths import data_dir
 
         with _open(data_dir(data)) as store:
-            link, waiting = store.link(), store.waiting(limit=10_000)
+            seat, link, waiting = store.seat(), store.link(), store.waiting(limit=10_000)
             refused, installed = store.refused(), store.installed()
     enrolled = link is not None and link.enrolled
     result: dict[str, Any] = {
+        "seat": seat,
         "server": link.url if link and enrolled else "",
         "tenant": link.tenant if link else "",
         "team": link.team if link else "",
@@ -86,7 +87,7 @@ def status(data: Data = None, as_json: Json = False) -> None:
     }
 
     def words() -> str:
-        lines = [f"Server: {result['server'] or 'none: this seat works alone'}"]
+        lines = [f"Seat: {seat}", f"Server: {result['server'] or 'none: this seat works alone'}"]
         lines += [f"Waiting: {result['waiting_events']} events of {len(waiting)} sessions"]
         lines += [f"Refused: {one.session}: {one.words}" for one in refused]
         lines += [f"Flow: {one.flow}, version {one.version}" for one in installed.values()]

@@ -148,6 +148,55 @@ def revoke(
     typer.echo(f"{seat} is shut out.")
 
 
+@app.command("seat-account")
+def seat_account(
+    seat: Annotated[str, typer.Argument(help="Id of the seat, as `halodesk seat status` shows it.")],
+    account: Annotated[str, typer.Argument(help="The PBX's name for its phone: the PJSIP endpoint.")],
+    pbx: Annotated[str, typer.Option(help="Which PBX of recorders.json.")] = "main",
+    tenant: Tenant = "main",
+    data: Data = None,
+    database: DatabaseUrl = "",
+) -> None:
+    """Say whose calls a seat may have masked. Another seat that had the account loses it."""
+    with failing(), _console(data, database) as (_, run):
+        from halodesk.server import accounts
+
+        run(lambda connection: accounts.bind(connection, tenant, seat=seat, account=account, pbx=pbx))
+    typer.echo(f"{pbx}/{account} belongs to {seat}.")
+
+
+@app.command("no-seat-account")
+def no_seat_account(
+    account: Annotated[str, typer.Argument(help="The account.")],
+    pbx: Annotated[str, typer.Option(help="Which PBX of recorders.json.")] = "main",
+    tenant: Tenant = "main",
+    data: Data = None,
+    database: DatabaseUrl = "",
+) -> None:
+    """Take an account from the seat that has it."""
+    with failing(), _console(data, database) as (_, run):
+        from halodesk.server import accounts
+
+        run(lambda connection: accounts.unbind(connection, tenant, account=account, pbx=pbx))
+    typer.echo(f"{pbx}/{account} belongs to no seat.")
+
+
+@app.command("seat-accounts")
+def seat_accounts(
+    tenant: Tenant = "main", data: Data = None, database: DatabaseUrl = "", as_json: Json = False
+) -> None:
+    """Which accounts belong to which seat."""
+    with failing(as_json), _console(data, database) as (_, run):
+        from halodesk.server import accounts
+
+        rows = run(lambda connection: accounts.listed(connection, tenant))
+    show(
+        {"accounts": rows},
+        as_json=as_json,
+        words=lambda: "\n".join(f"{row.pbx}/{row.account}  {row.seat}" for row in rows) or "None.",
+    )
+
+
 @app.command()
 def audit(
     tenant: Tenant = "main", data: Data = None, database: DatabaseUrl = "", as_json: Json = False

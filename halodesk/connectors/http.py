@@ -12,13 +12,13 @@ Rules:
 from __future__ import annotations
 
 import functools
-import ipaddress
 import ssl
 from collections.abc import Mapping
 
 import httpx
 
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.web_address import protected
 
 
 @functools.cache
@@ -38,20 +38,11 @@ def checked_base_url(address: str) -> str:
         url = httpx.URL()
     if not url.host or url.userinfo or url.query or url.fragment:
         raise SettingsError("A connection's address is not a web address.", "Write https://host/path.")
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host)):
+    if not protected(url.scheme, url.host):
         raise SettingsError(
             f"The connection to {url.host} is not encrypted.", "Use an address that begins with https."
         )
     return str(url).rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def open_client(

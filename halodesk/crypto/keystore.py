@@ -32,6 +32,7 @@ from halodesk.engine.errors import StoreKeyError
 
 KEY_BYTES = 32
 _SERVICE = "HaloDesk seat"
+_SECRETS = "HaloDesk secrets"
 _SAFE_BACKENDS = (
     "keyring.backends.Windows",
     "keyring.backends.macOS",
@@ -40,6 +41,7 @@ _SAFE_BACKENDS = (
 )
 _VARIABLE = "HALODESK_PASSPHRASE"
 _FILE = "seat.key"
+_BESIDE = "seat.secret"
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,17 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     place: str
     strong: bool
     message: str
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to keep a key in; nothing of it was used. `backend` is the keyring that is set
+    here, `safe` the one of it that encrypts, empty for none. `modes` are those of the key's files.
+    """
+
+    backend: str
+    safe: str
+    passphrase: bool
+    modes: dict[str, int]
 
 
 class _Wrapped(msgspec.Struct, frozen=True):
@@ -68,6 +81,50 @@ def load_key(folder: Path, name: str = "database") -> tuple[bytes, Status]:
             "The keyring of this computer does not give the seat's key.",
             "Unlock the keyring and start again.",
         ) from None
+
+
+def look(folder: Path) -> Look:
+    """Where the key of that folder is or would be, without making or reading one."""
+    backend, safe = keyring.get_keyring(), _safe_backend()
+    files = [folder / name for name in (_FILE, _BESIDE)]
+    return Look(
+        backend=type(backend).__module__,
+        safe=type(safe).__module__ if safe is not None else "",
+        passphrase=bool(os.environ.get(_VARIABLE)),
+        modes={file.name: file.stat().st_mode & 0o777 for file in files if file.exists()},
+    )
+
+
+def kept_secret(entry: str) -> str:
+    """A secret of another system that was put into the keyring under that name; "" where there is none.
+
+    Raises `StoreKeyError`: no keyring that encrypts, or it does not open.
+    """
+    try:
+        return _keyring().get_password(_SECRETS, entry) or ""
+    except KeyringError:
+        raise _locked() from None
+
+
+def keep_secret(entry: str, value: str) -> None:
+    """Put a secret of another system into the keyring. Raises `StoreKeyError`."""
+    try:
+        _keyring().set_password(_SECRETS, entry, value)
+    except KeyringError:
+        raise _locked() from None
+
+
+def _keyring() -> KeyringBackend:
+    backend = _safe_backend()
+    if backend is None:
+        raise StoreKeyError(
+            "There is no keyring here that encrypts.", "Give the secret in an environment variable."
+        )
+    return backend
+
+
+def _locked() -> StoreKeyError:
+    return StoreKeyError("The keyring of this computer does not open.", "Unlock it and try again.")
 
 
 def _safe_backend() -> KeyringBackend | None:
@@ -100,7 +157,7 @@ def _from_file(folder: Path) -> tuple[bytes, Status]:
         passphrase, strong = given.encode(), True
         message = "The key is in a file, wrapped with the passphrase of this seat."
     else:
-        passphrase, strong = _secret(folder / "seat.secret", new=not file.exists()), False
+        passphrase, strong = _secret(folder / _BESIDE, new=not file.exists()), False
         message = (
             "No keyring here: the key is in a file beside the database. "
             f"A copy of the whole folder can be opened; set {_VARIABLE} or use a desktop keyring."

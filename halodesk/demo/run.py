@@ -78,7 +78,7 @@ def run(
         pbx = stack.enter_context(_pbx(say)) if lab else None
         seat_folder = work / "seat"
         seat_folder.mkdir(mode=0o700)
-        found = _settings(gateway.base_url, pbx, theme)
+        found = _settings(gateway.base_url, pbx, theme, silent=headless)
         s.save(seat_folder / "settings.json", found)
         server = stack.enter_context(central(work))
         server.let_in(seat_folder, "Demo seat")
@@ -198,7 +198,7 @@ def _pbx(say: Callable[[str], None]) -> Iterator[Lab | None]:
             lab.stop()
 
 
-def _settings(gateway: str, pbx: Lab | None, theme: Theme) -> s.Settings:
+def _settings(gateway: str, pbx: Lab | None, theme: Theme, *, silent: bool) -> s.Settings:
     account = s.SipAccount(uri=f"sip:agent@{LOOPBACK}", allowed_peers=(LOOPBACK,))
     ami = None
     if pbx is not None:
@@ -214,6 +214,7 @@ def _settings(gateway: str, pbx: Lab | None, theme: Theme) -> s.Settings:
         sip_bind=LOOPBACK,
         sip_port=free_port() if pbx is None else 0,
         orphan_after_s=20.0,
+        sound=s.Sound(devices="none" if silent else "auto"),  # nobody's room is recorded unattended
     )
 
 

@@ -1,45 +1,90 @@
-"""The cart: immutable, in minor units, recalculated as a whole on each change.
+"""The cart and its arithmetic: immutable, in minor units, recalculated as a whole on each change.
 
 Rules:
-- total = lines - line discounts - order discount + shipping + tax, never below zero; each
-  line is rounded once.
-- Quantity 0 removes a line. Adding an item that is there raises its quantity.
-- The cart freezes when a charge is approved: every later action is refused.
-- An action is a pure function `Cart -> Cart`; it runs only where its `when` holds, which
-  the caller has checked.
+- total = lines - line discounts - (order discount or coupons) + shipping + tax, never below
+  zero. What a percentage takes is rounded half up, once a line, once for the order discount, once
+  a coupon and once for the tax.
+- Of the order discount and the coupons the one that takes off more counts, never both. Several
+  coupons each count from the same goods, so their order does not matter.
+- A coupon below its minimum stays in the cart and waits: it counts as soon as the goods reach it.
+- Shipping counts only with goods and is not taxed.
+
+What changes a cart is in `halodesk.engine.cart_actions`, one module an action.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
-from typing import Any
-
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from halodesk.engine.flow import Catalogue
-from halodesk.engine.money import percent_of, to_minor
+from halodesk.engine.money import percent_of
 
 
 class CartRefusal(msgspec.Struct, frozen=True):
-    """Why an action was not done, in words."""
+    """Why an action was not done, in words.
+
+    `stop`: the agent can do something about it, so the page opens again and says so.
+    """
 
     message: str
+    stop: bool = False
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a line is not as the catalogue has it, and in which role that was allowed."""
+
+    reason: str
+    role: str
+
+
+class AppliedCoupon(msgspec.Struct, frozen=True, kw_only=True):
+    """A coupon with its terms as they were when it was applied; amounts in minor units."""
+
+    code: str
+    name: str = ""
+    amount: int = 0
+    percent: str = ""
+    minimum: int = 0
+    times: int = 1
+    stacks: bool = False
+
+    def worth(self, goods: int) -> int:
+        """What it takes off these goods; nothing below its minimum."""
+        if goods < self.minimum:
+            return 0
+        return self.times * (self.amount + (percent_of(goods, self.percent) if self.percent else 0))
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One product of the cart. `price` is per piece."""
+    """One product of the cart. `price` is per piece.
+
+    What later releases added is left out of the encoding where it is not set: the bytes of old
+    events must not change.
+    """
 
     item: str
     name: str
     quantity: int
     price: int
     discount: int = 0
+    discount_percent: str | UnsetType = UNSET
+    override: Override | UnsetType = UNSET
+
+    @property
+    def gross(self) -> int:
+        """Before the line's own discount."""
+        return self.quantity * self.price
+
+    @property
+    def off(self) -> int:
+        """The line's own discount, at most all of it."""
+        share = percent_of(self.gross, self.discount_percent) if self.discount_percent else 0
+        return min(self.gross, self.discount + share)
 
     @property
     def total(self) -> int:
         """Minor units, never below zero."""
-        return max(0, self.quantity * self.price - self.discount)
+        return self.gross - self.off
 
 
 class Cart(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,18 +101,39 @@ class Cart(msgspec.Struct, frozen=True, kw_only=True):
     tax_label: str = ""
     note: str = ""
     frozen: bool = False
-
-    @property
-    def goods(self) -> int:
-        """Lines after line discounts and the order discount."""
-        lines = sum(line.total for line in self.lines)
-        off = self.discount + (percent_of(lines, self.discount_percent) if self.discount_percent else 0)
-        return max(0, lines - off)
+    coupons: tuple[AppliedCoupon, ...] | UnsetType = UNSET
 
     @property
     def subtotal(self) -> int:
         """Lines after their own discounts."""
         return sum(line.total for line in self.lines)
+
+    @property
+    def order_discount(self) -> int:
+        """What the order discount would take off by itself."""
+        share = percent_of(self.subtotal, self.discount_percent) if self.discount_percent else 0
+        return min(self.subtotal, self.discount + share)
+
+    @property
+    def applied(self) -> tuple[AppliedCoupon, ...]:
+        """The coupons of the order, whether they count now or wait for their minimum."""
+        return self.coupons or ()
+
+    @property
+    def coupon_discount(self) -> int:
+        """What the coupons would take off by themselves."""
+        goods = self.subtotal
+        return min(goods, sum(coupon.worth(goods) for coupon in self.applied))
+
+    @property
+    def off(self) -> int:
+        """What comes off the goods: the order discount or the coupons, whichever is more."""
+        return max(self.order_discount, self.coupon_discount)
+
+    @property
+    def goods(self) -> int:
+        """Lines after all discounts."""
+        return self.subtotal - self.off
 
     @property
     def tax(self) -> int:
@@ -87,105 +153,3 @@ class Cart(msgspec.Struct, frozen=True, kw_only=True):
     def line(self, item: str) -> Line | None:
         """The line of that product, or None."""
         return next((line for line in self.lines if line.item == item), None)
-
-
-LARGEST_QUANTITY = 1_000_000
-LARGEST_PERCENT = 1000
-
-Action = Callable[[Cart, Catalogue, Mapping[str, Any]], Cart | CartRefusal]
-
-
-def apply(cart: Cart, action: str, args: Mapping[str, Any], catalogue: Catalogue) -> Cart | CartRefusal:
-    """The cart after the action, or why not."""
-    if cart.frozen:
-        return CartRefusal("The order is paid: the cart can no longer be changed.")
-    known = ACTIONS.get(action)
-    if known is None:
-        return CartRefusal(f'This version does not know the cart action "{action}".')
-    try:
-        return known(cart, catalogue, args)
-    except (ValueError, InvalidOperation, TypeError):
-        return CartRefusal(f'The cart action "{action}" has an amount or quantity that is not a number.')
-
-
-def _with_line(cart: Cart, line: Line) -> Cart:
-    others = tuple(old for old in cart.lines if old.item != line.item)
-    if line.quantity <= 0:
-        return msgspec.structs.replace(cart, lines=others)
-    if any(old.item == line.item for old in cart.lines):
-        lines = tuple(line if old.item == line.item else old for old in cart.lines)
-    else:
-        lines = (*cart.lines, line)
-    return msgspec.structs.replace(cart, lines=lines)
-
-
-def _quantity(args: Mapping[str, Any]) -> int:
-    quantity = Decimal(str(args.get("quantity", 1)))
-    if not quantity.is_finite() or not 0 <= quantity <= LARGEST_QUANTITY or quantity % 1:
-        raise ValueError("quantity")
-    return int(quantity)
-
-
-def _add_item(cart: Cart, catalogue: Catalogue, args: Mapping[str, Any]) -> Cart | CartRefusal:
-    key = str(args.get("item", ""))
-    product = catalogue.product(key)
-    if product is None:
-        return CartRefusal(f'The catalogue has no product "{key}".')
-    quantity = _quantity(args)
-    old = cart.line(key)
-    if old is not None:
-        return _with_line(cart, msgspec.structs.replace(old, quantity=old.quantity + quantity))
-    price = to_minor(args.get("price", product.price), cart.currency)
-    return _with_line(cart, Line(item=key, name=product.name, quantity=quantity, price=price))
-
-
-def _remove_item(cart: Cart, catalogue: Catalogue, args: Mapping[str, Any]) -> Cart | CartRefusal:
-    key = str(args.get("item", ""))
-    return msgspec.structs.replace(cart, lines=tuple(line for line in cart.lines if line.item != key))
-
-
-def _set_quantity(cart: Cart, catalogue: Catalogue, args: Mapping[str, Any]) -> Cart | CartRefusal:
-    key = str(args.get("item", ""))
-    old = cart.line(key)
-    if old is None:
-        return _add_item(cart, catalogue, args)
-    return _with_line(cart, msgspec.structs.replace(old, quantity=_quantity(args)))
-
-
-def _set_shipping(cart: Cart, catalogue: Catalogue, args: Mapping[str, Any]) -> Cart | CartRefusal:
-    key = str(args.get("method", ""))
-    method = next((method for method in catalogue.shipping if method.key == key), None)
-    if method is None:
-        return CartRefusal(f'The catalogue has no shipping method "{key}".')
-    return msgspec.structs.replace(
-        cart,
-        shipping_key=key,
-        shipping_name=method.name,
-        shipping=to_minor(method.price, cart.currency),
-    )
-
-
-def _set_tax(cart: Cart, catalogue: Catalogue, args: Mapping[str, Any]) -> Cart | CartRefusal:
-    percent = Decimal(str(args.get("percent", "")))
-    if not percent.is_finite() or not 0 <= percent <= LARGEST_PERCENT:
-        raise ValueError("percent")
-    return msgspec.structs.replace(cart, tax_percent=str(percent), tax_label=str(args.get("label", "")))
-
-
-def _set_note(cart: Cart, catalogue: Catalogue, args: Mapping[str, Any]) -> Cart | CartRefusal:
-    return msgspec.structs.replace(cart, note=str(args.get("note", "")))
-
-
-def _clear_cart(cart: Cart, catalogue: Catalogue, args: Mapping[str, Any]) -> Cart | CartRefusal:
-    return Cart(currency=cart.currency)
-
-
-ACTIONS: dict[str, Action] = {
-    "add_item": _add_item,
-    "remove_item": _remove_item,
-    "set_quantity": _set_quantity,
-    "set_shipping": _set_shipping,
-    "set_tax": _set_tax,
-    "set_note": _set_note,
-    "clear_cart": _clear_cart,
-}

@@ -5,6 +5,10 @@ Rules:
 - Numbers compare as numbers (10 > 9, and "10" > 9 where the text is a number), ISO dates and
   times as points in time (UTC where no zone is given, a date as its midnight), all else as
   text without regard to case.
+- An amount of money compares as its number, with another amount only in the same currency.
+- A time with a zone (a date_time field) is a point in time; a date or a time without a zone
+  that it is compared with is meant in that zone. Where the clocks skip such a time, it is read
+  with the offset before the change (PEP 495); where it comes twice, as the first.
 - null is not "": null equals null only, and any order with null is false.
 - Text with a leading zero ("007") is text, never a number: a postal code or a phone
   number must not be equal to 7.
@@ -16,12 +20,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from halodesk.engine.flow import Condition
+from halodesk.engine.money import is_money
 from halodesk.engine.patterns import full_match
+from halodesk.engine.zones import exact, zone
 
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,30})(\.\d{1,30})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -59,7 +65,7 @@ def number_of(value: Any) -> Decimal | None:
 
 def time_of(value: Any) -> datetime | None:
     """The point in time a comparison takes a value for, or None."""
-    return _as_time(value)
+    return _as_time(value, UTC)
 
 
 def _one(condition: Condition, values: Mapping[str, Any]) -> bool:
@@ -77,27 +83,40 @@ def _as_number(value: Any) -> Decimal | None:
         return number if number.is_finite() else None
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())
+    return Decimal(value["amount"]) if is_money(value) else None
+
+
+def _zone_of(value: Any) -> tzinfo | None:
+    """The zone of a value of a date_time field."""
+    if isinstance(value, Mapping) and "utc" in value and isinstance(value.get("zone"), str):
+        return zone(value["zone"])
     return None
 
 
-def _as_time(value: Any) -> datetime | None:
-    if isinstance(value, str) and _DATE.match(value.strip()):
-        try:
-            time = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None
-        return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
-    return None
+def _as_time(value: Any, where: tzinfo) -> datetime | None:
+    """The point in time; what has no zone of its own is meant in `where`."""
+    if isinstance(value, Mapping):
+        value = value.get("utc") if _zone_of(value) is not None else None
+    if not isinstance(value, str) or not _DATE.match(value.strip()):
+        return None
+    try:
+        time = datetime.fromisoformat(value.strip())
+        return time if time.tzinfo is not None else exact(time, where)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _order(left: Any, right: Any) -> int | None:
     """-1, 0 or 1; None where the two cannot be compared."""
     if left is None or right is None:
         return None
+    if is_money(left) and is_money(right) and left["currency"] != right["currency"]:
+        return None
     numbers = _as_number(left), _as_number(right)
     if numbers[0] is not None and numbers[1] is not None:
         return (numbers[0] > numbers[1]) - (numbers[0] < numbers[1])
-    times = _as_time(left), _as_time(right)
+    where = _zone_of(left) or _zone_of(right) or UTC
+    times = _as_time(left, where), _as_time(right, where)
     if times[0] is not None and times[1] is not None:
         return (times[0] > times[1]) - (times[0] < times[1])
     if isinstance(left, str) and isinstance(right, str):

@@ -25,13 +25,15 @@ from msgspec.structs import replace
 from halodesk.engine import cart as carts
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.errors import DocumentError
 from halodesk.engine.fields.base import Problem
 from halodesk.engine.flow import Flow, content_hash
+from halodesk.engine.options import with_options
 from halodesk.engine.pan import has_card_number
 from halodesk.engine.registry import field_types, step_types
-from halodesk.engine.rules import is_sensitive, missing, previous_page
-from halodesk.engine.session import Session
+from halodesk.engine.rules import broken_rule, is_sensitive, missing, previous_page
+from halodesk.engine.session import Session, scope
 from halodesk.engine.settling import Settling
 from halodesk.engine.steps.base import Chosen, read_config
 
@@ -39,15 +41,21 @@ _LATE = c.LoseCall | c.KeepRecording | c.ReportMask | c.Resolve
 """Facts that may come in after the session has ended; nothing else may."""
 
 
-def decide(flow: Flow, state: Session, command: c.Command) -> list[e.AnyEvent] | c.Refused:
-    """The facts that follow from a wish, or why there are none."""
+def decide(
+    flow: Flow, state: Session, command: c.Command, moment: Moment | None = None
+) -> list[e.AnyEvent] | c.Refused:
+    """The facts that follow from a wish, or why there are none.
+
+    `moment` is what is so outside just now (the time, the agent's roles).
+    """
+    decision = _Decision(flow, state, moment or Moment())
     if isinstance(command, c.Start):
-        return _Decision(flow, state).start(command)
+        return decision.start(command)
     if state.status == "ended" and isinstance(command, _LATE):
-        return _Decision(flow, state).late(command)
+        return decision.late(command)
     if state.status != "running":
         return c.Refused(code="not_running", message="This session is closed.")
-    return _Decision(flow, state).take(command)
+    return decision.take(command)
 
 
 class _Decision(Settling):
@@ -139,11 +147,15 @@ class _Decision(Settling):
         why = self.kind.locks(self.flow, self.step, self.state)
         if why:
             return c.Refused(code="locked", message=why, todo=self.state.mask.todo, field=command.field)
+        field = with_options(self.flow, field, scope(self.state))
         value = field_types()[field.type].normalise(field, command.raw)
         if isinstance(value, Problem):
             if value.incident:
                 self.incident(value.incident, value.message)
             return c.Refused(code="invalid", message=value.message, field=field.name)
+        broken = broken_rule(field, value, self.state)
+        if broken:
+            return c.Refused(code="invalid", message=broken, field=field.name)
         if self.state.values.get(field.name) != value:
             self.emit(e.AnswerGiven(step=self.step.key, field=field.name, value=value))
             self.arrive(self.kind.answered(self.flow, self.step, self.state, field.name))
@@ -270,6 +282,7 @@ class _Decision(Settling):
             field = self.flow.field(name)
             if field is None:
                 continue
+            field = with_options(self.flow, field, given)
             value = field_types()[field.type].normalise(field, raw)
             if not isinstance(value, Problem) and value is not None:
                 values[name] = value

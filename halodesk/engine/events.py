@@ -59,11 +59,15 @@ class StepEntered(Event, frozen=True, tag="step_entered"):
 
 
 class AnswerGiven(Event, frozen=True, tag="answer_given"):
-    """A field's accepted, normalised value; None clears it."""
+    """A field's accepted, normalised value; None clears it.
+
+    `cause`: not the agent's doing (`hidden`: its field hid, see `Field.on_hide`).
+    """
 
     step: str
     field: str
     value: Any
+    cause: Literal["hidden"] | msgspec.UnsetType = msgspec.UNSET
 
 
 class SecretEntered(Event, frozen=True, tag="secret_entered"):

@@ -27,7 +27,7 @@ from halodesk.engine.explore_proof import proofs
 from halodesk.engine.explore_turns import Turns, relevant_values
 from halodesk.engine.explore_values import Hints, encoded
 from halodesk.engine.flow import Condition, Flow
-from halodesk.engine.places import atoms, takes_labels
+from halodesk.engine.places import atoms, named_roles, takes_labels
 from halodesk.engine.session import Session, scope
 from halodesk.engine.simulate import AnyTurn, Begin, FunctionPort, Played, begin, play
 
@@ -161,7 +161,10 @@ class _Explorer:
         return self._report()
 
     def _starts(self) -> Iterator[Begin]:
-        """As given, then with each fact of the call that conditions ask for."""
+        """With every role there is, as given, then with each fact of the call that conditions ask for."""
+        roles = named_roles(self.flow)
+        if roles and not self.start.roles:
+            yield replace(self.start, roles=roles)
         yield self.start
         if "call" not in self.hints.relevant or self.start.step:
             return

@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from halodesk.engine.explore_effects import answers
 from halodesk.engine.explore_values import Hints, encoded
 from halodesk.engine.fields.base import Problem
 from halodesk.engine.flow import Condition, Field, Flow, Step
+from halodesk.engine.options import with_options
 from halodesk.engine.pattern_samples import samples
 from halodesk.engine.places import atoms
 from halodesk.engine.registry import field_types, step_types
@@ -78,7 +79,7 @@ class Turns:
             return
         buttons = kind.buttons(self.flow, step, state)
         choices = [""] if buttons is None else [button.key for button in buttons]
-        fills = list(self._fills(step, wanted))
+        fills = list(self._fills(step, state, wanted))
         for choice in choices:
             for values in fills if choice == "" else fills[:4]:
                 yield Fill(answers=values, choice=choice)
@@ -87,9 +88,10 @@ class Turns:
         for ask in state.beside:
             yield from answers(ask, step, state, self.hints)
 
-    def _fills(self, step: Step, wanted: Sequence[Condition]) -> Iterator[dict[str, Any]]:
+    def _fills(self, step: Step, state: Session, wanted: Sequence[Condition]) -> Iterator[dict[str, Any]]:
+        known = scope(state)
         asked = [field for field in step.fields if field.type != "encrypted" and not field.read_only]
-        tried = {field.name: self.values(field) for field in asked}
+        tried = {field.name: self.values(field, known) for field in asked}
         tried = {name: values for name, values in tried.items() if values}
         base = {name: values[0] for name, values in tried.items()}
         deciding = [name for name in tried if name in self.hints.relevant and len(tried[name]) > 1]
@@ -142,8 +144,13 @@ class Turns:
         self._lot = (self._lot * 6364136223846793005 + 1442695040888963407) & 0xFFFFFFFFFFFFFFFF
         return values[(self._lot >> 33) % len(values)]
 
-    def values(self, field: Field) -> list[Any]:
-        """Raw values for a field that its type takes, one for each that it makes of them."""
+    def values(self, field: Field, session: Mapping[str, Any]) -> list[Any]:
+        """Raw values for a field that its type takes, one for each that it makes of them.
+
+        `session`: what the field's options may come from.
+        """
+        if field.source:
+            return list(self._values(with_options(self.flow, field, session)))
         known = self._tried.get(field.name)
         if known is None:
             known = self._tried[field.name] = list(self._values(field))

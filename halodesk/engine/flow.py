@@ -60,6 +60,13 @@ class Option(Part, frozen=True, kw_only=True):
     label: str = ""
 
 
+class Check(Part, frozen=True, kw_only=True):
+    """A rule of the flow's own for a field: all of `must` hold for its new value, or `message` is said."""
+
+    must: tuple[Condition, ...]
+    message: str = ""
+
+
 class Field(Part, frozen=True, kw_only=True):
     """A declared input. `config` holds what its type adds."""
 
@@ -71,10 +78,18 @@ class Field(Part, frozen=True, kw_only=True):
     show_when: tuple[Condition, ...] = ()
     default: Any = None
     help: str = ""
+    validate: tuple[Check, ...] = ()
     options: tuple[Option, ...] = ()
+    source: str = ""
+    """Where more options come from: a data source of the flow, or a variable that holds a list.
+
+    `config` names the keys of a row: `source_value` ("value") and `source_label` ("label").
+    """
     personal: bool = False
     read_only: bool = False
     on_hide: Literal["keep", "exclude", "clear"] = "keep"
+    """While `show_when` does not hold: keep: the value counts as before; exclude: it stays in the
+    form and counts nowhere; clear: it is removed."""
     kind: str = ""
     """Encrypted fields: card_number, cvv, ssn, medicare_id, bank_account, other."""
     retention: Literal["", "capture", "sealed"] = ""
@@ -163,6 +178,23 @@ class TaxRate(Part, frozen=True, kw_only=True):
     percent: str
 
 
+class Coupon(Part, frozen=True, kw_only=True):
+    """Money off the order for a code: an `amount` in major units, or `percent` of the goods."""
+
+    code: str
+    name: str = ""
+    amount: str = ""
+    percent: str = ""
+    minimum: str = ""
+    """Goods the order must reach, in major units; below it the coupon waits."""
+    expires: str = ""
+    """Last day (`2026-12-31`, until it has ended everywhere on earth), or a time with its offset."""
+    once: bool = True
+    """Counts once an order, however often it is applied; false: each time again."""
+    stacks: bool = False
+    """May stand beside other coupons that stack."""
+
+
 class Catalogue(Part, frozen=True, kw_only=True):
     """What the flow sells, and what is added to the price."""
 
@@ -170,6 +202,12 @@ class Catalogue(Part, frozen=True, kw_only=True):
     products: tuple[Product, ...] = ()
     shipping: tuple[Shipping, ...] = ()
     tax: tuple[TaxRate, ...] = ()
+    coupons: tuple[Coupon, ...] = ()
+
+    def coupon(self, code: str) -> Coupon | None:
+        """The coupon of that code, read without regard to case or blanks, or None."""
+        wanted = "".join(code.split()).casefold()
+        return next((coupon for coupon in self.coupons if coupon.code.casefold() == wanted), None)
 
     def product(self, key: str) -> Product | None:
         """The product of that key, or None."""
@@ -227,6 +265,10 @@ class Flow(Part, frozen=True, kw_only=True):
         yield from self.steps
         for template in self.templates:
             yield from template.steps
+
+    def data_source(self, key: str) -> DataSource | None:
+        """The data source of that key, or None."""
+        return next((source for source in self.data_sources if source.key == key), None)
 
     def field(self, name: str) -> Field | None:
         """The declared field of that name in any step, or None."""

@@ -185,7 +185,7 @@ def _clash(condition: Condition, field: Field | None) -> str:
 
 
 def _no_option(condition: Condition, field: Field) -> str:
-    if field.type not in _CHOICES or bool(getattr(field, "source", "")):
+    if field.type not in _CHOICES or field.source:
         return ""
     equal = ("contains", "not_contains") if field.type == "multi_select" else ("equals", "not_equals")
     if condition.op not in equal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 
-from halodesk.engine.cart import ACTIONS, Cart, CartRefusal, apply
+from halodesk.engine.cart_changes import tried
 from halodesk.engine.errors import TemplateError
 from halodesk.engine.fields.encrypted import KINDS
 from halodesk.engine.findings import Finding, error, reserved, warning
@@ -14,7 +14,7 @@ from halodesk.engine.health_conditions import bad_pattern, conditions
 from halodesk.engine.health_graph import pages
 from halodesk.engine.patterns import pattern_problem
 from halodesk.engine.places import Index, expressions, texts
-from halodesk.engine.registry import field_types
+from halodesk.engine.registry import cart_actions, field_types
 from halodesk.engine.rules import is_sensitive
 from halodesk.engine.session import SYSTEM_NAMES
 from halodesk.engine.template import names
@@ -32,12 +32,12 @@ _TYPED = ("text", "text_area", "number", "phone")
 
 def contents(flow: Flow, step: Step, known: Index, js_problem: JsProblem | None) -> Iterator[Finding]:
     """Findings inside one step."""
-    yield from _fields(step)
+    yield from _fields(flow, step, known)
     yield from conditions(flow, step)
     yield from pages(step)
     yield from _plain_secrets(step)
     yield from _texts(step, known)
-    yield from _cart(flow, step)
+    yield from _cart(flow, step, known)
     yield from _functions(step, known, js_problem)
 
 
@@ -71,8 +71,18 @@ def _functions(step: Step, known: Index, js_problem: JsProblem | None) -> Iterat
             )
 
 
-def _fields(step: Step) -> Iterator[Finding]:
+def _fields(flow: Flow, step: Step, known: Index) -> Iterator[Finding]:
     for field in step.fields:
+        kind = field_types().get(field.type)
+        for wrong in kind.check(field) if kind is not None else ():
+            yield error(
+                "field_config",
+                step,
+                f'"{field.label or field.name}" is not set up right: {wrong}.',
+                "Correct its config.",
+                field.name,
+            )
+        yield from _source(flow, step, field, known)
         if field.type not in field_types():
             yield error(
                 "unknown_field_type",
@@ -81,7 +91,7 @@ def _fields(step: Step) -> Iterator[Finding]:
                 "Update HaloDesk, or choose a known type.",
                 field.name,
             )
-        if field.type in ("dropdown", "radio_group") and not field.options:
+        if field.type in ("dropdown", "radio_group", "multi_select") and not (field.options or field.source):
             yield error(
                 "no_options",
                 step,
@@ -95,6 +105,21 @@ def _fields(step: Step) -> Iterator[Finding]:
             yield from _pattern(field.config["pattern"], step, field.name)
         if field.type == "encrypted":
             yield from _encrypted(step, field)
+
+
+def _source(flow: Flow, step: Step, field: Field, known: Index) -> Iterator[Finding]:
+    first = field.source.split(".")[0]
+    if not field.source or flow.data_source(field.source) is not None:
+        return
+    if first in known.secret or first not in known.declared:
+        yield error(
+            "unknown_source",
+            step,
+            f'"{field.label or field.name}" takes its options from "{field.source}", which is neither a data '
+            "source of the flow nor a variable.",
+            "Correct the name, or declare the data source.",
+            field.name,
+        )
 
 
 def _plain_secrets(step: Step) -> Iterator[Finding]:
@@ -169,38 +194,44 @@ def _encrypted(step: Step, field: Field) -> Iterator[Finding]:
 
 def _texts(step: Step, known: Index) -> Iterator[Finding]:
     for place in texts(step):
-        try:
-            used = names(place)
-        except TemplateError as problem:
-            yield error("template", step, f"The text does not parse. {problem.message}", problem.todo)
-            continue
-        for name in sorted(used & known.secret):
-            yield error("secret_in_text", step, f'The text shows the secret "{name}".', "Remove it.", name)
-        for name in sorted(used - known.declared):
-            yield warning(
-                "unknown_variable",
-                step,
-                f'The text reads "{name}", which nothing sets.',
-                "Correct the name.",
-                name,
-            )
+        yield from _text(step, place, known)
 
 
-def _cart(flow: Flow, step: Step) -> Iterator[Finding]:
+def _text(step: Step, text: str, known: Index) -> Iterator[Finding]:
+    try:
+        used = names(text)
+    except TemplateError as problem:
+        yield error("template", step, f"The text does not parse. {problem.message}", problem.todo)
+        return
+    for name in sorted(used & known.secret):
+        yield error("secret_in_text", step, f'The text shows the secret "{name}".', "Remove it.", name)
+    for name in sorted(used - known.declared):
+        yield warning(
+            "unknown_variable",
+            step,
+            f'The text reads "{name}", which nothing sets.',
+            "Correct the name.",
+            name,
+        )
+
+
+def _cart(flow: Flow, step: Step, known: Index) -> Iterator[Finding]:
     for action in step.cart_actions:
-        item = str(action.args.get("item", ""))
-        if action.action not in ACTIONS:
+        item = action.args.get("item")
+        literal = isinstance(item, str) and "{{" not in item
+        if action.action not in cart_actions():
             yield error(
                 "unknown_cart_action",
                 step,
                 f'This version does not know the cart action "{action.action}".',
-                f"Use one of {', '.join(ACTIONS)}.",
+                f"Use one of {', '.join(cart_actions())}.",
             )
-        elif "item" in action.args and flow.catalogue.product(item) is None:
+        elif literal and flow.catalogue.product(str(item)) is None:
             yield error(
                 "unknown_product", step, f'The catalogue has no product "{item}".', "Correct the key."
             )
-        else:
-            tried = apply(Cart(currency=flow.catalogue.currency), action.action, action.args, flow.catalogue)
-            if isinstance(tried, CartRefusal):
-                yield error("cart_action", step, tried.message, "Correct the values of the action.")
+        elif refused := tried(action.action, action.args, flow.catalogue):
+            yield error("cart_action", step, refused.message, "Correct the values of the action.")
+        for value in action.args.values():
+            if isinstance(value, str) and "{{" in value:
+                yield from _text(step, value, known)

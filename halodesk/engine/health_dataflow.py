@@ -128,7 +128,7 @@ def unused(flow: Flow) -> Iterator[Finding]:
         for action in step.cart_actions:
             for value in action.args.values():
                 read |= text_names(value) if isinstance(value, str) else set()
-        read |= {source for field in step.fields if (source := getattr(field, "source", ""))}
+        read |= {field.source.split(".")[0] for field in step.fields if field.source}
     for step in flow.every_step():
         for field in step.fields:
             if field.name not in read and field.type != "encrypted":

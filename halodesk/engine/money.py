@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
+from typing import Any
 
 from babel.numbers import format_currency, get_currency_precision
 
@@ -44,3 +45,22 @@ def percent_of(minor: int, percent: str | Decimal) -> int:
 def words(minor: int, currency: str, locale: str = "en_US") -> str:
     """For the screen: `$1,234.50`."""
     return format_currency(to_major(minor, currency), currency, locale=locale)
+
+
+def is_money(value: Any) -> bool:
+    """Whether a value of a session is an amount with its code, as the currency field keeps it."""
+    if not isinstance(value, dict) or set(value) != {"amount", "currency"}:
+        return False
+    amount, code = value["amount"], value["currency"]
+    if not isinstance(amount, str) or not isinstance(code, str) or not code.isalpha():
+        return False
+    try:
+        to_minor(amount, code)
+    except ValueError:
+        return False
+    return True
+
+
+def say_money(value: dict[str, str], locale: str = "en_US") -> str:
+    """Such a value in words: `$1,234.50`."""
+    return words(to_minor(value["amount"], value["currency"]), value["currency"], locale)

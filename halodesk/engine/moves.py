@@ -9,9 +9,12 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from halodesk.engine import cart as carts
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine import hidden
+from halodesk.engine.cart import Cart, CartRefusal
+from halodesk.engine.cart_actions.base import Moment
+from halodesk.engine.cart_changes import change, filled, reads_values
 from halodesk.engine.conditions import holds
 from halodesk.engine.effects import BACKGROUND
 from halodesk.engine.evolve import evolve
@@ -32,9 +35,10 @@ MAX_LOOP_HOPS = 5000
 class Moves:
     """Collects events and folds each at once."""
 
-    def __init__(self, flow: Flow, state: Session) -> None:
+    def __init__(self, flow: Flow, state: Session, moment: Moment) -> None:
         self.flow = flow
         self.state = state
+        self.moment = moment
         self.events: list[e.AnyEvent] = []
         self._due: Literal["", "proceed", "route"] = ""
         self._hopped: tuple[int, bool] | None = None
@@ -64,9 +68,12 @@ class Moves:
         self._due = "proceed"
 
     def emit(self, event: e.AnyEvent) -> None:
-        """One more fact."""
+        """One more fact, and what it makes of fields that hide."""
         self.events.append(event)
         self.state = evolve(self.state, event)
+        while (follows := hidden.due(self.flow, self.state)) is not None:
+            self.events.append(follows)
+            self.state = evolve(self.state, follows)
 
     def incident(self, code: str, message: str, step: str = "") -> None:
         """Something a team lead should see."""
@@ -101,10 +108,12 @@ class Moves:
                 )
             )
             return
-        values = scope(state)
         for action in step.cart_actions:
-            if holds(action.when, values):
-                self.change_cart(action.action, action.args)
+            if holds(action.when, scope(self.state)):
+                refused = self.change_cart(action.action, action.args)
+                if refused is not None and self._mendable(refused, action.args):
+                    self.send_back(refused.message)
+                    return
         work = self.kind.work(self.flow, step, self.state)
         if work.refused is not None:
             self.send_back(work.refused.message)
@@ -138,6 +147,8 @@ class Moves:
             self.incident(*settled.incident)
         if settled.freeze_cart:
             self.emit(e.CartChanged(action="freeze", cart=replace(self.state.cart, frozen=True)))
+        if settled.void_cart:
+            self.emit(e.CartChanged(action="void", cart=replace(self.state.cart, frozen=False)))
         for name, value in settled.values.items():
             self.emit(e.VariableSet(name=name, value=value, source=source))
 
@@ -164,20 +175,30 @@ class Moves:
             self.incident("work_refused", problem)
             self.to_wrap_up()
 
-    def change_cart(self, action: str, args: dict[str, Any]) -> None:
+    def change_cart(self, action: str, args: dict[str, Any]) -> CartRefusal | None:
         """One cart action; what the cart refuses is an incident and changes nothing."""
-        cart = carts.apply(self.state.cart, action, args, self.flow.catalogue)
-        if isinstance(cart, carts.CartRefusal):
-            self.incident("cart_refused", cart.message)
-        else:
-            self.take_cart(action, cart)
+        args = filled(args, scope(self.state))
+        done = change(self.state.cart, action, args, self.flow.catalogue, self.moment)
+        if isinstance(done, CartRefusal):
+            self.incident("cart_refused", done.message)
+            return done
+        if done.cart != self.state.cart:
+            self.emit(e.CartChanged(action=action, cart=done.cart))
+        for words in done.dropped:
+            self.incident("coupon_dropped", words)
+        return None
 
-    def take_cart(self, action: str, cart: carts.Cart) -> None:
+    def take_cart(self, action: str, cart: Cart) -> None:
         """The cart as a step's own work makes it; a paid one stays as it is."""
         if self.state.cart.frozen:
             self.incident("cart_refused", "The order is paid: the cart can no longer be changed.")
         elif cart != self.state.cart:
             self.emit(e.CartChanged(action=action, cart=cart))
+
+    def _mendable(self, refused: CartRefusal, args: dict[str, Any]) -> bool:
+        """Whether the agent can do something about it on this page."""
+        open_page = self.kind.has_page(self.step) and not self.state.call_left and not self.state.cart.frozen
+        return open_page and (refused.stop or reads_values(args))
 
     def ask(self, ask: Ask) -> None:
         """Request outside work under an id that no other request of the session has.

@@ -6,19 +6,21 @@ stands here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
 import msgspec
 
-from halodesk.engine.cart import Cart
+from halodesk.engine.cart import AppliedCoupon, Cart
 from halodesk.engine.commands import Refused
 from halodesk.engine.errors import TemplateError
 from halodesk.engine.flow import Field, Flow, Option, Step
 from halodesk.engine.money import words
+from halodesk.engine.options import with_options
 from halodesk.engine.registry import field_types, step_types
 from halodesk.engine.rules import is_required, is_sensitive, previous_page, visible_fields, was_shown
-from halodesk.engine.session import Mask, Session, scope
+from halodesk.engine.session import Mask, Session, counted, scope
 from halodesk.engine.steps.sub_script import outer_values
 from halodesk.engine.subscripts import outermost, targets
 from halodesk.engine.template import render_markdown, render_text
@@ -42,6 +44,10 @@ class FieldView(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     filled: bool = False
     """Encrypted fields: the vault holds a complete value."""
+    hint: str = ""
+    """A doubt about the accepted value, in words; it stops nothing."""
+    reads: str = ""
+    """The accepted value read back, where its input shows less."""
     config: dict[str, Any] = {}
 
 
@@ -71,10 +77,28 @@ class AnswerView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CartLineView(msgspec.Struct, frozen=True, kw_only=True):
+    """One line; `total` is after its own `discount`, which is empty where there is none."""
+
     name: str
     quantity: int
     price: str
     total: str
+    gross: str = ""
+    """Before the line's own discount."""
+    discount: str = ""
+    """What comes off this line."""
+    discount_label: str = ""
+    """`10 %`, or nothing for an amount."""
+    overridden: str = ""
+    """Why it is not as the catalogue has it."""
+
+
+class CouponView(msgspec.Struct, frozen=True, kw_only=True):
+    """One coupon of the order; `waits` says what it still needs."""
+
+    label: str
+    discount: str
+    waits: str = ""
 
 
 class CartView(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +107,7 @@ class CartView(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[CartLineView, ...]
     subtotal: str
     discount: str
+    """What comes off the order in all: the order discount, or the coupons."""
     shipping: str
     shipping_name: str
     tax: str
@@ -90,6 +115,10 @@ class CartView(msgspec.Struct, frozen=True, kw_only=True):
     total: str
     paid: bool
     quantity: int
+    discount_label: str = ""
+    """`10 %` or nothing; the codes where it is the coupons that count."""
+    coupons: tuple[CouponView, ...] = ()
+    note: str = ""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +189,7 @@ def page(flow: Flow, state: Session) -> Page:
         title=_text(step.title or step.key, values),
         html=_html(str(step.config.get("body", "")), values),
         fields=tuple(
-            _field(field, step, state, locked)
+            _field(flow, field, step, state, locked)
             for field in visible_fields(step, state)
             if not field.config.get("buttons")
         ),
@@ -191,16 +220,27 @@ def cart_view(cart: Cart) -> CartView:
     def money(minor: int) -> str:
         return words(minor, cart.currency)
 
-    off = cart.subtotal - cart.goods
+    by_coupon = cart.coupon_discount > cart.order_discount
+    codes = ", ".join(coupon.code for coupon in cart.applied if coupon.worth(cart.subtotal))
+    share = f"{cart.discount_percent} %" if cart.discount_percent and not cart.discount else ""
     return CartView(
         lines=tuple(
             CartLineView(
-                name=line.name, quantity=line.quantity, price=money(line.price), total=money(line.total)
+                name=line.name,
+                quantity=line.quantity,
+                price=money(line.price),
+                total=money(line.total),
+                gross=money(line.gross),
+                discount=money(line.off) if line.off else "",
+                discount_label=f"{line.discount_percent} %" if line.discount_percent else "",
+                overridden=line.override.reason if line.override else "",
             )
             for line in cart.lines
         ),
         subtotal=money(cart.subtotal),
-        discount=money(-off) if off else "",
+        discount=money(cart.off) if cart.off else "",
+        discount_label=codes if by_coupon else share,
+        coupons=tuple(_coupon(coupon, cart, money) for coupon in cart.applied),
         shipping=money(cart.shipping) if cart.lines else money(0),
         shipping_name=cart.shipping_name,
         tax=money(cart.tax),
@@ -208,6 +248,21 @@ def cart_view(cart: Cart) -> CartView:
         total=money(cart.total),
         paid=cart.frozen,
         quantity=cart.quantity,
+        note=cart.note,
+    )
+
+
+def _coupon(coupon: AppliedCoupon, cart: Cart, money: Callable[[int], str]) -> CouponView:
+    waits = ""
+    if cart.subtotal < coupon.minimum:
+        waits = f"counts from {money(coupon.minimum)}"
+    elif cart.order_discount >= cart.coupon_discount:
+        waits = "the order discount is more"
+    times = f"{coupon.times} × " if coupon.times > 1 else ""
+    return CouponView(
+        label=f"{times}{coupon.name or coupon.code}",
+        discount=money(coupon.worth(cart.subtotal)),
+        waits=waits,
     )
 
 
@@ -220,7 +275,7 @@ def _waiting(state: Session) -> str:
     return _WAITING.get(ask.kind, "Working …")
 
 
-def _field(field: Field, step: Step, state: Session, waiting: str) -> FieldView:
+def _field(flow: Flow, field: Field, step: Step, state: Session, waiting: str) -> FieldView:
     secret = field.type == "encrypted"
     why = waiting
     if secret and not waiting and state.mask.phase != "held":
@@ -228,11 +283,14 @@ def _field(field: Field, step: Step, state: Session, waiting: str) -> FieldView:
     role = ""
     if secret:
         role = next((name for name in ("number", "expiry", "cvv") if step.config.get(name) == field.name), "")
+    field = with_options(flow, field, scope(state)) if field.source else field
+    value = None if secret else state.values.get(field.name)
+    known = field_types().get(field.type) if value is not None else None
     return FieldView(
         name=field.name,
         type=field.type,
         label=field.label or field.name,
-        value=None if secret else state.values.get(field.name),
+        value=value,
         required=is_required(field, state),
         help=field.help,
         options=field.options,
@@ -242,6 +300,8 @@ def _field(field: Field, step: Step, state: Session, waiting: str) -> FieldView:
         locked=bool(why),
         why=why,
         filled=field.name in state.secrets,
+        hint=known.hint(field, value) if known is not None else "",
+        reads=known.reads(field, value) if known is not None else "",
         config=field.config,
     )
 
@@ -257,6 +317,7 @@ def _choices(flow: Flow, step: Step, state: Session, waiting: str) -> tuple[Choi
         return tuple(
             ChoiceView(key=one.key, label=one.label, primary=one.primary, chosen=one.chosen) for one in own
         )
+    values = counted(state)
     buttons = [
         ChoiceView(
             key=f"{field.name}={value}",
@@ -266,7 +327,7 @@ def _choices(flow: Flow, step: Step, state: Session, waiting: str) -> tuple[Choi
         )
         for field in visible_fields(step, state)
         if field.config.get("buttons")
-        for index, (value, label) in enumerate(_sides(field))
+        for index, (value, label) in enumerate(_sides(with_options(flow, field, values)))
     ]
     if buttons:
         return tuple(buttons)
@@ -307,9 +368,13 @@ def _answers(flow: Flow, state: Session) -> tuple[AnswerView, ...]:
     seen = sorted(
         dict.fromkeys(visit.step for visit in state.path), key=lambda key: own.get(outermost(key), 0)
     )
-    values = {**(outer_values(state.values) or {}), **state.values}
+    captured = counted(state)
+    values = {**(outer_values(state.values) or {}), **captured}
     return tuple(
-        AnswerView(label=field.label or field.name, value=types[field.type].show(field, value))
+        AnswerView(
+            label=field.label or field.name,
+            value=types[field.type].show(with_options(flow, field, captured), value),
+        )
         for step in filter(None, map(flow.step, seen))
         for field in step.fields
         if field.type in types and (value := values.get(field.name)) is not None

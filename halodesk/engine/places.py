@@ -52,7 +52,7 @@ def guards(step: Step) -> Iterator[Guard]:
             yield Guard(kind="show", place=field.name, index=index, when=field.show_when)
         if field.required_when:
             yield Guard(kind="required", place=field.name, index=index, when=field.required_when)
-        for check in getattr(field, "validate", ()):
+        for check in field.validate:
             yield Guard(kind="rule", place=field.name, index=index, when=check.must)
     for index, action in enumerate(step.cart_actions):
         if action.when:
@@ -184,6 +184,12 @@ def sets(flow: Flow, step: Step) -> set[str]:
             found |= {field.name for field in inner.fields}
             found |= {function.target for function in inner.functions} | own_sets(inner)
     return found
+
+
+def named_roles(flow: Flow) -> tuple[str, ...]:
+    """Roles that cart actions of the flow ask for."""
+    found = {str(action.args.get("role", "")) for step in flow.every_step() for action in step.cart_actions}
+    return tuple(sorted(found - {""}))
 
 
 def own_sets(step: Step) -> set[str]:

@@ -119,7 +119,7 @@ def domains(flow: Flow, step: Step, conditions: Iterable[Condition], *, submitte
         home, field = places[0]
         if field.type == "boolean":
             values: Domain = (True, False)
-        elif field.type in ("dropdown", "radio_group") and not getattr(field, "source", ""):
+        elif field.type in ("dropdown", "radio_group") and not field.source:
             values = tuple(option.value for option in field.options)
         else:
             continue

@@ -6,6 +6,7 @@ Rules:
 - A function whose expression and values are the same has the recorded value; another runs.
 - Steps that were only renamed (`diff.renames`) count as the same.
 - It ends at the first difference: from there on nobody knows what the caller would have said.
+- The agent's roles are not in the record; what a role allows is taken to have been allowed.
 - Answers to fields that the candidate has not are left out; that alone is no difference.
 """
 
@@ -18,11 +19,13 @@ import msgspec
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.core import decide
 from halodesk.engine.diff import renames
 from halodesk.engine.effects import FUNCTION, Evaluate, Timer
 from halodesk.engine.evolve import evolve
 from halodesk.engine.flow import Flow
+from halodesk.engine.places import named_roles
 from halodesk.engine.registry import step_types
 from halodesk.engine.session import Session, scope
 from halodesk.engine.simulate import FunctionPort
@@ -65,6 +68,7 @@ class _Stop(Exception):
 class _Rehearsal:
     def __init__(self, old: Flow, candidate: Flow, functions: FunctionPort, now: float) -> None:
         self.old, self.flow, self.functions, self.now = old, candidate, functions, now
+        self.moment = Moment(now=now, roles=named_roles(candidate))
         self.renamed = renames(old, candidate)
         self.state = Session()
         self.then = Session()
@@ -123,7 +127,7 @@ class _Rehearsal:
                 pass
 
     def do(self, command: c.Command) -> c.Refused | None:
-        decided = decide(self.flow, self.state, command)
+        decided = decide(self.flow, self.state, command, self.moment)
         if isinstance(decided, c.Refused):
             return decided
         self.keep(decided)
@@ -201,7 +205,7 @@ class _Rehearsal:
         first: list[e.AnyEvent] | None = None
         refused = ""
         for key in dict.fromkeys(keys):
-            decided = decide(self.flow, self.state, c.Submit(choice=key))
+            decided = decide(self.flow, self.state, c.Submit(choice=key), self.moment)
             if isinstance(decided, c.Refused):
                 refused = refused or decided.message
                 continue

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from halodesk.engine.commands import Refused
 from halodesk.engine.conditions import holds, is_empty
 from halodesk.engine.flow import Field, Flow, Step
-from halodesk.engine.registry import step_types
+from halodesk.engine.registry import field_types, step_types
 from halodesk.engine.session import Session, Visit, scope
 
 
@@ -29,13 +31,28 @@ def is_required(field: Field, state: Session) -> bool:
     return field.required or (bool(field.required_when) and holds(field.required_when, scope(state)))
 
 
+def broken_rule(field: Field, value: Any, state: Session) -> str:
+    """Which of the field's own rules (`validate`) this value breaks, in words; or nothing."""
+    if value is None or not field.validate:
+        return ""
+    values = {**scope(state), field.name: value}
+    broken = next((check for check in field.validate if not holds(check.must, values)), None)
+    return "" if broken is None else broken.message or "This value cannot be taken here."
+
+
 def missing(step: Step, state: Session) -> dict[str, str]:
-    """Visible required fields without a value: name to what is to be said of it."""
+    """Visible fields that stop a submit, for want of a value or for a broken rule: name to the words."""
     errors: dict[str, str] = {}
     for field in visible_fields(step, state):
-        source = state.secrets if field.type == "encrypted" else state.values
-        if is_empty(source.get(field.name)) and is_required(field, state):
+        known = field_types().get(field.type)
+        if field.type == "encrypted" or known is None:
+            lacks = is_empty(state.secrets.get(field.name))
+        else:
+            lacks = known.lacks(field, state.values.get(field.name))
+        if lacks and is_required(field, state):
             errors[field.name] = f"{field.label or field.name} is still missing."
+        elif broken := broken_rule(field, state.values.get(field.name), state):
+            errors[field.name] = broken
     return errors
 
 

@@ -129,16 +129,33 @@ SYSTEM_NAMES = ("call", "cart", "charge", "agent", "flow")
 """First names of values the engine provides; no field may be called so."""
 
 
-def scope(state: Session) -> dict[str, Any]:
+EXCLUDED = "on_hide.excluded"
+"""Name in `VariableSet` of the list of fields whose values count nowhere while they are hidden."""
+
+
+def counted(state: Session) -> Mapping[str, Any]:
+    """The captured values without those of fields that are hidden and excluded."""
+    away = state.values.get(EXCLUDED)
+    if away is None:
+        return state.values
+    return {name: value for name, value in state.values.items() if name != EXCLUDED and name not in away}
+
+
+def scope(state: Session, *, everything: bool = False) -> dict[str, Any]:
     """What conditions, texts and functions may read: captured values and the system's own.
 
-    Secrets are not in it, in any form. Amounts are decimals as text, in major units. Names with a
-    colon are the engine's own (where a loop stands) and are left out.
+    Secrets are not in it, in any form; nor, unless `everything` is asked for, what is hidden and
+    excluded. Amounts are decimals as text, in major units. Names with a colon are the engine's own
+    (where a loop stands) and are left out.
     """
     cart, currency = state.cart, state.cart.currency
     last = state.charges[-1] if state.charges else None
     return {
-        **{name: value for name, value in state.values.items() if ":" not in name},
+        **{
+            name: value
+            for name, value in (state.values if everything else counted(state)).items()
+            if ":" not in name
+        },
         "call": {
             "direction": state.call.direction,
             "number": state.call.number,
@@ -151,6 +168,9 @@ def scope(state: Session) -> dict[str, Any]:
             "subtotal": str(to_major(cart.subtotal, currency)),
             "tax": str(to_major(cart.tax, currency)),
             "shipping": str(to_major(cart.shipping, currency)),
+            "discount": str(to_major(cart.off, currency)),
+            "coupons": [coupon.code for coupon in cart.applied],
+            "note": cart.note,
             "quantity": cart.quantity,
             "currency": currency,
             "items": [

@@ -18,6 +18,7 @@ import msgspec
 from halodesk.engine import cart as carts
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.core import decide
 from halodesk.engine.effects import FUNCTION, Evaluate, Timer
 from halodesk.engine.evolve import evolve, fold
@@ -98,6 +99,8 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True):
         direction="in", number="+12025550143", called="1001", sip_call_id="simulated"
     )
     agent: str = "Simulator"
+    roles: tuple[str, ...] = ()
+    """What the agent may do that not every agent may."""
     prefill: dict[str, Any] = {}
     step: str = ""
     values: dict[str, Any] = {}
@@ -111,6 +114,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
     state: Session
     now: float
+    roles: tuple[str, ...] = ()
     events: tuple[e.AnyEvent, ...] = ()
     """Of the last turn."""
     refused: c.Refused | None = None
@@ -121,7 +125,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
 def begin(flow: Flow, how: Begin, functions: FunctionPort) -> Played:
     """The first moment. Raises nothing; a step that does not exist is `refused`."""
-    run = _Run(flow, Played(state=Session(), now=how.now), functions, fail=False)
+    run = _Run(flow, Played(state=Session(), now=how.now, roles=how.roles), functions, fail=False)
     if not how.step:
         run.do(c.Start(agent=how.agent, call=how.call, prefill=how.prefill))
     elif flow.step(how.step) is None:
@@ -143,7 +147,7 @@ class _Run:
 
     def __init__(self, flow: Flow, before: Played, functions: FunctionPort, *, fail: bool) -> None:
         self.flow, self.functions, self.fail = flow, functions, fail
-        self.state, self.now = before.state, before.now
+        self.state, self.now, self.roles = before.state, before.now, before.roles
         self.events: list[e.AnyEvent] = []
         self.refused: c.Refused | None = None
         self.problem = ""
@@ -154,6 +158,7 @@ class _Run:
         return Played(
             state=self.state,
             now=self.now,
+            roles=self.roles,
             events=tuple(self.events),
             refused=self.refused,
             problem=self.problem,
@@ -167,7 +172,7 @@ class _Run:
 
     def do(self, command: c.Command) -> bool:
         """Whether it was taken."""
-        decided = decide(self.flow, self.state, command)
+        decided = decide(self.flow, self.state, command, self.moment)
         if isinstance(decided, c.Refused):
             self.refused = decided
             self.take(list(decided.incidents))
@@ -193,7 +198,7 @@ class _Run:
             variables={**{one.name: one.default for one in self.flow.variables}, **how.values},
             cart=cart,
         )
-        moves = Moves(self.flow, fold([started]))
+        moves = Moves(self.flow, fold([started]), self.moment)
         for line in how.cart:
             moves.change_cart("add_item", {"item": line.item, "quantity": line.quantity})
         moves.enter(how.step, "start")
@@ -235,6 +240,10 @@ class _Run:
     def names(self) -> list[str]:
         step = self.step
         return [field.name for field in visible_fields(step, self.state)] if step is not None else []
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(now=self.now, roles=self.roles)
 
     @property
     def step(self) -> Step | None:

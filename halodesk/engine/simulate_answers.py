@@ -21,7 +21,7 @@ from halodesk.engine.explore_values import Hints
 from halodesk.engine.flow import Flow, Step
 from halodesk.engine.registry import step_types
 from halodesk.engine.rules import is_required, is_sensitive, visible_fields
-from halodesk.engine.session import Session
+from halodesk.engine.session import Session, scope
 from halodesk.engine.simulate import (
     AnyTurn,
     Begin,
@@ -129,7 +129,7 @@ class _Guide:
             if given is not None:
                 found[field.name] = given
             elif field.name in shown and is_required(field, state) and state.values.get(field.name) is None:
-                usual = [value for value in self.turns.values(field) if value is not None]
+                usual = [value for value in self.turns.values(field, scope(state)) if value is not None]
                 found |= {field.name: usual[0]} if usual else {}
         return found
 

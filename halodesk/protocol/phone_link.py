@@ -2,7 +2,7 @@
 
 One msgpack frame is one message, over `multiprocessing.connection` bytes. Every request
 carries `rid`, a number the seat chooses; the phone answers it with exactly one reply
-bearing the same `rid` (`Done`, `Refusal`, `Attached` or `MaskState`) and sends notices
+bearing the same `rid` (`Done`, `Refusal` or what was asked for) and sends notices
 (`rid` 0) at any time. Only plain values cross: no pj object, no exception, no traceback.
 
 Masking is counted by lease name and belongs to the phone process, not to a connection:
@@ -28,6 +28,7 @@ HoldState = Literal["off", "pending", "on"]
 DtmfMethod = Literal["rfc4733", "info"]
 """As events in the media stream (RFC 4733), or in SIP INFO requests."""
 RegistrationState = Literal["unregistered", "registering", "registered", "failed"]
+SoundSide = Literal["microphone", "speaker"]
 
 
 class _Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
@@ -127,12 +128,66 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     max_calls: int
 
 
+class SoundDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A microphone or a speaker the system offers."""
+
+    id: str
+    """The system's own name for it: the same whenever it is plugged in."""
+    name: str
+    side: SoundSide
+    default: bool = False
+    """The system would take it."""
+
+
+class SoundUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call hears or speaks through."""
+
+    preferred: str = ""
+    """Id of the device that was chosen; empty: the system's own choice is followed."""
+    preferred_name: str = ""
+    device: str = ""
+    """Id of the device a call uses, or would use now; empty: there is none."""
+    name: str = ""
+    open: bool = False
+    """Sound goes through it at this moment: only during calls."""
+    message: str = ""
+    """What is not as it should be, in words a person understands; empty when all is well."""
+    todo: str = ""
+
+
+class SoundState(msgspec.Struct, frozen=True, kw_only=True):
+    """The sound of the phone."""
+
+    backend: str = ""
+    """Name of the sound library; empty while it is loading, and where there is none."""
+    silent: bool = False
+    """Wanted so: by setting, or because a sound file stands for the microphone."""
+    devices: tuple[SoundDevice, ...] = ()
+    microphone: SoundUse = SoundUse()
+    speaker: SoundUse = SoundUse()
+
+
+class StreamFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What one direction has been through, all calls together. Levels are those of the call now up."""
+
+    under_runs: int = 0
+    """Breaks in the sound: nothing was there when it was due."""
+    over_runs: int = 0
+    """Times the oldest sound was thrown away because too much had gathered."""
+    level_ms: float = 0.0
+    target_ms: float = 0.0
+    """Delay the elastic ring has, and aims at."""
+    bent_samples: int = 0
+    """Samples added or left out to follow the device's clock."""
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a newly attached window needs."""
 
     registrations: tuple[Registration, ...] = ()
     calls: tuple[CallInfo, ...] = ()
     leases: tuple[str, ...] = ()
+    sound: SoundState = SoundState()
 
 
 # requests, seat to phone
@@ -218,6 +273,25 @@ class ReadMask(_Message, frozen=True, tag="read_mask"):
     pass
 
 
+class ChooseDevice(_Message, frozen=True, tag="choose_device"):
+    """Speak or hear through this device, now and whenever it is there; answered by `SoundChanged`."""
+
+    side: SoundSide
+    device: str = ""
+    """Id; empty: follow the system's own choice."""
+
+
+class ReadSound(_Message, frozen=True, tag="read_sound"):
+    """Answered by `SoundChanged`."""
+
+
+class ReadSoundFigures(_Message, frozen=True, tag="read_sound_figures"):
+    """Answered by `SoundFigures`."""
+
+    reset: bool = False
+    """Count anew from here on."""
+
+
 class Ping(_Message, frozen=True, tag="ping"):
     pass
 
@@ -261,6 +335,24 @@ class CallChanged(_Message, frozen=True, tag="call_changed"):
     call: CallInfo
 
 
+class SoundChanged(_Message, frozen=True, tag="sound_changed"):
+    """How the sound stands; also the reply to `ChooseDevice` and `ReadSound`."""
+
+    sound: SoundState
+
+
+class SoundFigures(_Message, frozen=True, tag="sound_figures"):
+    """Since the phone started, or since they were last reset."""
+
+    microphone: StreamFigures
+    speaker: StreamFigures
+    frames: int = 0
+    """20 ms frames that came from calls."""
+    gap_p99_ms: float = 0.0
+    gap_max_ms: float = 0.0
+    """Time between one frame of a call and the next: 20 ms when nothing is in the way."""
+
+
 class Fault(_Message, frozen=True, tag="fault"):
     """Something went wrong that no request asked for (a recording disk that is full, say)."""
 
@@ -284,11 +376,14 @@ Request = (
     | Mask
     | Unmask
     | ReadMask
+    | ChooseDevice
+    | ReadSound
+    | ReadSoundFigures
     | Ping
     | Quit
 )
-Reply = Attached | Done | Refusal | MaskState
-Notice = RegistrationChanged | CallChanged | MaskState | Fault
+Reply = Attached | Done | Refusal | MaskState | SoundChanged | SoundFigures
+Notice = RegistrationChanged | CallChanged | MaskState | SoundChanged | Fault
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

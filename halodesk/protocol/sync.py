@@ -73,6 +73,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     chunk_bytes: int = 512 * 1024
     recheck_days: float = 7.0
     """How long acknowledged sessions are offered again when the server's history has changed."""
+    seat_recorders: bool = True
+    """Whether a seat may hold a platform's credentials itself; false: it must ask the server to mask."""
 
 
 # enrolment

@@ -105,6 +105,26 @@ class AmiRecorderControl:
         """Why the PBX cannot be asked at this moment, in words, or ""."""
         return self._client.problem or ("" if self._ready.is_set() else "The PBX's calls are being read.")
 
+    @property
+    def tells_holders(self) -> bool:
+        """Yes, the PBX names every channel after its endpoint."""
+        return True
+
+    async def holders(self, sip_call_id: str) -> frozenset[str]:
+        """Endpoints (authenticated by the PBX) whose channels carry this; "" for one of no endpoint.
+
+        Every channel is asked for its Call-ID first: a forged second one shows. Raises `RecorderError`.
+        """
+        if not self._ready.is_set():
+            raise RecorderError("The PBX manager interface is not connected.", self.problem)
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        await self._pbx.ask_call_ids(deadline)
+        if not self._pbx.calls.of_sip_call(sip_call_id):
+            await self._pbx.look_again(deadline)
+        calls = self._pbx.calls
+        found = [calls.get(uniqueid) for uniqueid in calls.of_sip_call(sip_call_id)]
+        return frozenset(channel.endpoint for channel in found if channel is not None)
+
     # --- the port -----------------------------------------------------------------------------
 
     async def mask(self, sip_call_id: str, lease: str) -> RecorderAnswer:

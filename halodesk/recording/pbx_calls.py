@@ -17,6 +17,7 @@ Event fields as Asterisk 22 sends them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -24,6 +25,8 @@ import msgspec
 from halodesk.recording.ami_wire import AmiMessage
 
 HOLDING = "holding_bridge"
+_OF_ENDPOINT = re.compile(r"PJSIP/(.+)-[0-9a-f]{8,16}")
+"""What chan_pjsip calls a channel; one that is being replaced has a suffix and belongs to nobody."""
 
 
 class Channel(msgspec.Struct, kw_only=True):
@@ -38,6 +41,12 @@ class Channel(msgspec.Struct, kw_only=True):
     recordings: int = 0
     """MixMonitors announced as started and not as stopped."""
     born_seen: bool = False
+
+    @property
+    def endpoint(self) -> str:
+        """The PJSIP endpoint the PBX made this channel for; "" where its name does not say so."""
+        found = _OF_ENDPOINT.fullmatch(self.name)
+        return found[1] if found is not None else ""
 
     @property
     def may_record(self) -> bool:

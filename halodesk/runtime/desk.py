@@ -81,10 +81,12 @@ class Desk(DeskFace):
         clock: Clock,
         dtmf: link.DtmfMethod = "rfc4733",
         on_durable: Callable[[], None] = lambda: None,
+        roles: Sequence[str] = (),
     ) -> None:
         """`on_durable` hears, on the db thread, of facts that have just reached the disk."""
         super().__init__(agent, account)
         self._seat, self._dtmf, self._on_durable = seat, dtmf, on_durable
+        self._roles = tuple(roles)
         self._campaigns, self._store, self._phone = Campaigns(flows), store, phone
         self._masking, self._secret_entry, self._effects = masking, secret_entry, effects
         self._io, self._post, self._clock = io, post, clock
@@ -332,7 +334,7 @@ class Desk(DeskFace):
             return
         log = SessionLog(session=secrets.token_hex(12), seat=self._seat, clock=self._clock)
         self._store.keep_flow(flow)
-        session = LiveSession(flow, log, self._store, self._kept)
+        session = LiveSession(flow, log, self._store, self._kept, self._roles)
         self._session = self._owners[call.key] = session
         facts = e.CallFacts(
             direction=call.direction,
@@ -364,7 +366,7 @@ class Desk(DeskFace):
         if not self._waiting:
             return
         found = self._waiting.popleft()
-        session = LiveSession(found.flow, found.log, self._store, self._kept)
+        session = LiveSession(found.flow, found.log, self._store, self._kept, self._roles)
         session.restore(found.events, found.drafts)
         self._session = session
         _log.info("session_resumed", session=session.id, step=session.state.step)

@@ -18,7 +18,7 @@ import msgspec
 
 from halodesk.engine.commands import Command, Refused
 from halodesk.engine.page import Page
-from halodesk.protocol.phone_link import CallInfo, Registration, Reply, Request
+from halodesk.protocol.phone_link import CallInfo, Registration, Reply, Request, SoundSide, SoundState
 
 if TYPE_CHECKING:
     from halodesk.runtime import review as r
@@ -311,6 +311,21 @@ class DeskPort(PagePort, Protocol):
 
     def close_session(self) -> None:
         """Put the ended session away; the desk is ready for the next call."""
+        ...
+
+
+class SoundPort(Protocol):
+    """The phone's sound devices as the window sees them. Main thread only."""
+
+    @property
+    def state(self) -> SoundState: ...
+
+    def subscribe(self, listener: Callable[[], None]) -> Unsubscribe:
+        """`listener` is called after `state` has changed, and after a refused choice."""
+        ...
+
+    def choose(self, side: SoundSide, device: str) -> None:
+        """Use this device by its id, now and whenever it is there; empty: follow the system."""
         ...
 
 

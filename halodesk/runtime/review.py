@@ -1,4 +1,4 @@
-"""What a review of recorded sessions shows: plain values, and the player that has no sound.
+"""What a review of recorded sessions shows: plain values.
 
 They cross from the thread that reads and checks records to the main thread, which renders them.
 """
@@ -11,7 +11,6 @@ import msgspec
 
 from halodesk.engine.events import CallFacts
 from halodesk.engine.page import Page
-from halodesk.runtime.ports import Clock
 
 ExportFormat = Literal["jsonl", "csv", "html"]
 MomentKind = Literal["", "step", "incident", "erased", "mask"]
@@ -119,30 +118,3 @@ class ReviewProblem(msgspec.Struct, frozen=True, kw_only=True):
 
     message: str
     todo: str = ""
-
-
-class SilentPlayer:
-    """The player of a build without a sound device: time goes on, nothing is heard."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._from_s = self._begun = 0.0
-
-    @property
-    def problem(self) -> str:
-        """Always: there is nothing to hear it with."""
-        return "No sound device in this build"
-
-    def load(self, path: str) -> None:
-        """Nothing to open."""
-
-    def play(self, from_s: float) -> None:
-        """Lets the time run from there."""
-        self._from_s, self._begun = from_s, self._clock.mono()
-
-    def pause(self) -> None:
-        """Nothing sounds."""
-
-    def position(self) -> float:
-        """Seconds into the recording."""
-        return self._from_s + self._clock.mono() - self._begun

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.core import decide
 from halodesk.engine.evolve import evolve, fold
 from halodesk.engine.flow import Flow
@@ -44,13 +45,22 @@ Listener = Callable[["LiveSession", Sequence[e.AnyEvent], "Future[Any]"], None]
 class LiveSession:
     """The state, the log and the drafts of the session in hand."""
 
-    def __init__(self, flow: Flow, log: SessionLog, store: EventStore, listener: Listener) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        log: SessionLog,
+        store: EventStore,
+        listener: Listener,
+        roles: tuple[str, ...] = (),
+    ) -> None:
+        """`roles` are those of the agent at the seat."""
         self.flow = flow
         self.state = Session()
         self.drafts: dict[tuple[str, str], Any] = {}
         self._log = log
         self._store = store
         self._listener = listener
+        self._roles = roles
         self._page: Page | None = None
 
     @property
@@ -72,7 +82,8 @@ class LiveSession:
 
     def do(self, command: c.Command) -> c.Refused | None:
         """Decide, keep, fold, tell; the incidents of a refusal are kept too."""
-        decided = decide(self.flow, self.state, command)
+        moment = Moment(now=self._log.now(), roles=self._roles)
+        decided = decide(self.flow, self.state, command, moment)
         if isinstance(decided, c.Refused):
             self._keep(decided.incidents)
             return decided

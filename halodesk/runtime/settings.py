@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -26,7 +26,7 @@ class SipAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Ami(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Asterisk manager of the PBX whose recordings must be masked."""
+    """Asterisk manager of the PBX whose recordings must be masked: short for a recorder `ami`."""
 
     host: str
     port: int = 5038
@@ -46,14 +46,33 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     timeout_s: float = 15.0
 
 
+class Sound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sound devices by the system's ids; they count until the agent chooses others in the window."""
+
+    devices: Literal["auto", "none"] = "auto"
+    """`none`: the phone is silent and says so; for machines that only test."""
+    microphone: str = ""
+    speaker: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a seat needs to know. `flows`: files or folders of `*.flow.json`."""
 
     agent: str = "Agent"
+    roles: tuple[str, ...] = ()
+    """What the agent may do beyond an agent's work: a cart override names the role it needs."""
     account: SipAccount | None = None
     flows: tuple[str, ...] = ()
     gateways: tuple[Gateway, ...] = ()
+    connections: tuple[dict[str, Any], ...] = ()
+    """Outside systems that flows call (`connectors.http_call.HttpConnection`)."""
+    mail: tuple[dict[str, Any], ...] = ()
+    """Accounts that mails are sent from (`connectors.email.provider.MailAccount`)."""
+    data: tuple[dict[str, Any], ...] = ()
+    """Files and databases that flows read lists from (`connectors.data_sources.DataConnection`)."""
     ami: Ami | None = None
+    recorders: tuple[dict[str, Any], ...] = ()
+    """Every recorder besides our own: `control` names a module of `recording`, the rest is that module's."""
     theme: Literal["light", "dark", "system"] = "system"
     sip_bind: str = ""
     """Local address of the phone; empty: the one that leads to the registrar."""
@@ -62,6 +81,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     orphan_after_s: float = 60.0
     """How long a phone without a window keeps its calls."""
     mask_longest_s: float = 900.0
+    sound: Sound = Sound()
+
+    @property
+    def controls(self) -> tuple[dict[str, Any], ...]:
+        """Every recorder control, the short form spelled out."""
+        short = () if self.ami is None else ({"control": "ami", **msgspec.structs.asdict(self.ami)},)
+        return (*short, *self.recorders)
 
 
 def load(path: Path) -> Settings:
@@ -103,4 +129,8 @@ def _has_secret(settings: Settings) -> bool:
         (account and account.password)
         or (ami and ami.secret)
         or any(gateway.api_key for gateway in settings.gateways)
+        or settings.recorders
+        or settings.connections
+        or settings.mail
+        or settings.data
     )

@@ -1,7 +1,7 @@
 """The server as an ASGI application: addresses and who may ask for them.
 
     anyone      /healthz /readyz /v1/identity /v1/enroll /v1/auth/challenge /v1/auth/token
-    a seat      /v1/ingest /v1/have /v1/sync /v1/blobs/SHA256 /v1/push (websocket)
+    a seat      /v1/ingest /v1/have /v1/sync /v1/blobs/SHA256 /v1/push and /v1/mask (websockets)
     a publisher GET /v1/flows/KEY, POST /v1/flows/KEY/versions
 
 A token says who asks; nothing a request says of itself gives a right.
@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
@@ -32,29 +33,40 @@ from halodesk.server.database import Database
 from halodesk.server.flood import Flood
 from halodesk.server.ingest import accept, behind, quarantine
 from halodesk.server.keys import ServerKeys
+from halodesk.server.mask_line import mask_route
+from halodesk.server.masks import Masks
 from halodesk.server.push import Hub, Line
 from halodesk.server.web import WebRequest, answer, body, decode, failed
 
 UPLOADS = 8
 """How many uploads are unpacked and checked at once: bounds the memory they take."""
 SEAT_RATE, SEAT_BURST = 50.0, 100.0
+MASK_RATE, MASK_BURST = 20.0, 100.0
 STRANGER_RATE, STRANGER_BURST = 50.0, 300.0
-"""Requests a second of one seat, and of one address that has not signed in (a whole site may share it)."""
+"""Requests a second of one seat, of its questions for masks (which renew once a second), and of one
+address that has not signed in (a whole site may share it)."""
 
 _log = structlog.get_logger("server")
 
 
-def create_app(database: Database, keys: ServerKeys, policy: wire.Policy) -> Litestar:
-    """The application. It closes the database when it ends."""
-    server = _Server(database, keys, policy)
+def create_app(
+    database: Database, keys: ServerKeys, policy: wire.Policy, recorders: Sequence[dict[str, Any]] = ()
+) -> Litestar:
+    """The application; `recorders` are those it masks. It closes the database when it ends.
+
+    Raises `SettingsError` for a recorder that cannot be used.
+    """
+    server = _Server(database, keys, policy, Masks(database, recorders))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         watching = asyncio.create_task(server.hub.watch())
+        server.masks.start()
         try:
             yield
         finally:
             watching.cancel()
+            await server.masks.close()
             await asyncio.to_thread(database.close)
 
     return Litestar(
@@ -69,23 +81,34 @@ def create_app(database: Database, keys: ServerKeys, policy: wire.Policy) -> Lit
 
 
 class _Server:
-    def __init__(self, database: Database, keys: ServerKeys, policy: wire.Policy) -> None:
-        self.database, self.keys, self.policy = database, keys, policy
+    def __init__(self, database: Database, keys: ServerKeys, policy: wire.Policy, masks: Masks) -> None:
+        self.database, self.keys, self.policy, self.masks = database, keys, policy, masks
         self.access = Access(keys.tokens, keys.identity.public)
         self.hub = Hub(database)
         self.seats = Flood(SEAT_RATE, SEAT_BURST)
         self.strangers = Flood(STRANGER_RATE, STRANGER_BURST)
+        self.masking = Flood(MASK_RATE, MASK_BURST)
         self.uploads = asyncio.Semaphore(UPLOADS)
 
     def routes(self) -> list[ControllerRouterHandler]:
-        return [*_open_routes(self), *_seat_routes(self), *_publisher_routes(self), _push_route(self)]
+        mask = mask_route(self.masks, partial(self.access.holder, role="seat"), self.may_mask)
+        return [*_open_routes(self), *_seat_routes(self), *_publisher_routes(self), _push_route(self), mask]
 
     def holder(self, authorization: str, role: wire.Role) -> Holder:
         holder = self.access.holder(authorization, role)
-        if (holder.tenant, holder.subject) in self.hub.revoked:
-            raise refused(403, "seat_revoked", "This seat has been shut out.", "Tell IT.")
+        self.let_in(holder)
         self.seats.check(f"{holder.tenant}/{holder.subject}")
         return holder
+
+    def let_in(self, holder: Holder) -> None:
+        """Raises `RefusedError` for one that was shut out."""
+        if (holder.tenant, holder.subject) in self.hub.revoked:
+            raise refused(403, "seat_revoked", "This seat has been shut out.", "Tell IT.")
+
+    def may_mask(self, holder: Holder) -> None:
+        """As `let_in`, and not too often. Uploads are counted apart: they must not lock a page."""
+        self.let_in(holder)
+        self.masking.check(f"{holder.tenant}/{holder.subject}")
 
     def stranger(self, request: WebRequest) -> None:
         self.strangers.check(request.client.host if request.client else "")

@@ -8,8 +8,9 @@ Rules:
   many seats and a job that fails undoes itself only. Readers have connections of their own (WAL).
 - PostgreSQL runs each job in a transaction of its own on a pool of threads; `single` says that
   the job is one statement, which then needs no BEGIN and COMMIT around it.
-- A database that is away makes a job fail with `ServerAwayError`. It is not tried again here: the
-  commit may have gone through, and whoever asked knows how to ask again.
+- A disk that is full, or a database that is away, makes a job fail with `ServerAwayError`, each in
+  words of its own. It is not tried again here: the commit may have gone through, and whoever asked
+  knows how to ask again.
 """
 
 from __future__ import annotations
@@ -26,16 +27,26 @@ from threading import Lock, Thread
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, make_url, select, text
-from sqlalchemy.exc import ArgumentError, InternalError, OperationalError, SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 
 from halodesk.engine.errors import StoreError
 from halodesk.protocol.sync import ServerAwayError
 from halodesk.server import tables as t
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration."""
 GROUP = 16
 THREADS = 8
+FULL_RETRY_S = 15.0
+"""Room comes back when a person makes it."""
+_FULL = ("disk is full", "disk i/o error", "readonly database", "no space left", "could not extend file")
 EPOCH_SECONDS = 1.0
 """For so long an answer may still name the history before a failover."""
 
@@ -159,7 +170,7 @@ class _Sqlite:
                         done.append((future, None, error))
         except Exception as error:
             for _, future in batch:
-                future.set_exception(_away() if _passes(error) else error)
+                future.set_exception(_away(error) if _passes(error) else error)
             return
         for future, value, failed in done:
             if failed is not None:
@@ -216,7 +227,7 @@ def _attempt(engine: Engine, job: Job[Result]) -> Result:
         with engine.begin() as connection:
             return job(connection)
     except SQLAlchemyError as error:
-        raise (_away() if _passes(error) else error) from None
+        raise (_away(error) if _passes(error) else error) from None
 
 
 def _passes(error: Exception) -> bool:
@@ -224,10 +235,15 @@ def _passes(error: Exception) -> bool:
     return isinstance(error, OperationalError | InternalError | TimeoutError)
 
 
-def _away() -> ServerAwayError:
-    return ServerAwayError(
-        "The server's database does not answer.", "Nothing is lost: the seat tries again.", retry_after=2.0
-    )
+def _away(error: Exception | None = None) -> ServerAwayError:
+    kept = "Nothing is lost: the seat tries again."
+    if isinstance(error, DBAPIError) and any(sign in str(error.orig).lower() for sign in _FULL):
+        return ServerAwayError(
+            "The server's disk is full or cannot be written.",
+            f"{kept} Whoever runs the server must free some space.",
+            retry_after=FULL_RETRY_S,
+        )
+    return ServerAwayError("The server's database does not answer.", kept, retry_after=2.0)
 
 
 def _sqlite_engine(url: URL, begin: str, *, pool_size: int) -> Engine:
@@ -267,4 +283,5 @@ def _migrate(connection: Connection) -> None:
         config.set_main_option("script_location", "halodesk.server:migrations")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+    if not current:
         connection.execute(insert(t.server).values(one=1, id=secrets.token_hex(8)))

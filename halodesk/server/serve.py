@@ -16,6 +16,7 @@ from halodesk.protocol.sync import Policy
 from halodesk.server.app import create_app
 from halodesk.server.database import open_database
 from halodesk.server.keys import ServerKeys
+from halodesk.server.recorders import load
 
 GRACE_S = 3
 _BIND_TODO = "Choose another port, or 0 for any free one."
@@ -59,9 +60,10 @@ def serve(
     _check_bind(bind, tls)
     keys = ServerKeys(folder)
     policy = _policy(folder / "policy.json")
+    recorders = load(folder)
     listener = _listen(bind, port)
     with listener:
-        app = create_app(open_database(folder, database_url), keys, policy)
+        app = create_app(open_database(folder, database_url), keys, policy, recorders)
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # its lines carry addresses and tracebacks
         config = uvicorn.Config(
             app,

@@ -43,6 +43,26 @@ seat = Table(
     Column("revoked_at", Float),
 )
 
+seat_account = Table(
+    "seat_account",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("pbx", String, primary_key=True),
+    Column("account", String, primary_key=True),
+    Column("seat", String, nullable=False),
+)
+"""Whose calls a seat may have masked: the accounts of a PBX that IT gave it."""
+
+mask_lease = Table(
+    "mask_lease",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("pbx", String, primary_key=True),
+    Column("call", String, primary_key=True),
+    Column("seat", String, nullable=False),
+)
+"""Calls (SIP Call-IDs) that seats have masked."""
+
 enroll_token = Table(
     "enroll_token",
     metadata,

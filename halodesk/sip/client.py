@@ -46,6 +46,8 @@ from halodesk.protocol.phone_link import (
     Reply,
     Request,
     Snapshot,
+    SoundChanged,
+    SoundState,
     decode_answer,
     encode,
 )
@@ -94,6 +96,7 @@ class PhoneClient:
         self._registrations: dict[str, Registration] = {}
         self._calls: dict[str, CallInfo] = {}
         self._leases: tuple[str, ...] = ()
+        self._sound = SoundState()
         self._gone = asyncio.Event()
         self._reader = threading.Thread(target=self._read, name="phone-link", daemon=True)
 
@@ -156,7 +159,7 @@ class PhoneClient:
 
     @property
     def snapshot(self) -> Snapshot:
-        """Registrations, calls and leases as they are now.
+        """Registrations, calls, leases and sound as they are now.
 
         Calls that ended while no window was attached are among them, in state "ended".
         """
@@ -164,6 +167,7 @@ class PhoneClient:
             registrations=tuple(self._registrations.values()),
             calls=tuple(self._calls.values()),
             leases=self._leases,
+            sound=self._sound,
         )
 
     async def request(self, request: Request, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Reply:
@@ -222,6 +226,7 @@ class PhoneClient:
         self._registrations = {entry.account: entry for entry in snapshot.registrations}
         self._calls = {call.key: call for call in snapshot.calls}
         self._leases = snapshot.leases
+        self._sound = snapshot.sound
 
     # reader thread
 
@@ -248,6 +253,8 @@ class PhoneClient:
                 self._welcome(message)
             if isinstance(message, MaskState):
                 self._leases = message.leases
+            if isinstance(message, SoundChanged):
+                self._sound = message.sound
             future = self._pending.get(message.rid)
             if future is not None and not future.done() and isinstance(message, Reply):
                 future.set_result(message)
@@ -265,6 +272,8 @@ class PhoneClient:
                 self._calls[call.key] = call
             case MaskState(leases=leases):
                 self._leases = leases
+            case SoundChanged(sound=sound):
+                self._sound = sound
             case Fault():
                 pass  # told, not kept
 

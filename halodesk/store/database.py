@@ -34,12 +34,15 @@ _PRAGMAS = (
 )
 
 
-def open_database(path: Path, key: bytes) -> Engine:
+def open_database(path: Path, key: bytes, *, as_it_is: bool = False) -> Engine:
     """An engine on the database at `path`, made and migrated where needed.
 
-    Raises `StoreKeyError` when the key does not open it, `StoreError` when it cannot be used.
+    `as_it_is`: for who only looks; nothing is made, migrated or changed. Raises `StoreKeyError` when
+    the key does not open it, `StoreError` when it cannot be used.
     """
     try:
+        if as_it_is and not path.exists():
+            raise StoreError(f"There is no {path.name} in {path.parent}.", "Start HaloDesk once.")
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
@@ -55,10 +58,12 @@ def open_database(path: Path, key: bytes) -> Engine:
         connection.execute(f"PRAGMA key=\"x'{key.hex()}'\"")
         for pragma in _PRAGMAS:
             connection.execute(pragma)
+        if as_it_is:
+            connection.execute("PRAGMA query_only=ON")
 
     try:
         with engine.connect() as connection:
-            _migrate(connection)
+            schema_version(connection) if as_it_is else _migrate(connection)
     except StoreError:
         engine.dispose()
         raise
@@ -76,7 +81,7 @@ def open_database(path: Path, key: bytes) -> Engine:
 
 
 def _migrate(connection: Connection) -> None:
-    current = _version(connection)
+    current = schema_version(connection)
     connection.rollback()
     if current == SCHEMA:
         return
@@ -84,7 +89,7 @@ def _migrate(connection: Connection) -> None:
         raise StoreError("This database was written by a newer HaloDesk.", "Update HaloDesk on this seat.")
     # All or nothing, and one process at a time: a crash in between must not leave half of the tables.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-    if _version(connection) == SCHEMA:
+    if schema_version(connection) == SCHEMA:
         connection.rollback()
         return
     from alembic import command  # 0.2 s of imports that only a new or old database needs
@@ -97,9 +102,22 @@ def _migrate(connection: Connection) -> None:
     connection.commit()
 
 
-def _version(connection: Connection) -> str:
+def schema_version(connection: Connection) -> str:
     """Version of the schema; empty in a new database."""
     known = text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
     if not connection.execute(known).scalar():
         return ""
     return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+
+
+def damage(connection: Connection) -> list[str]:
+    """What is damaged in the file, in SQLite's words; empty where every page is as it was written.
+
+    SQLCipher checks the authentication code of each page, SQLite how the pages hang together. Reads
+    the whole file.
+    """
+    found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA cipher_integrity_check")]
+    if not found:
+        rows = connection.exec_driver_sql("PRAGMA integrity_check(20)")
+        found = [str(row[0]) for row in rows if row[0] != "ok"]
+    return found

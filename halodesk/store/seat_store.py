@@ -9,29 +9,48 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from sqlalchemy.exc import DatabaseError
+
 from halodesk.crypto.keystore import Status, load_key
+from halodesk.engine.errors import StoreError
 from halodesk.engine.flow import Flow, content_hash, dump
 from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.ports import StorageState
 from halodesk.store import search, sessions
-from halodesk.store.database import open_database
+from halodesk.store.database import SCHEMA, damage, open_database, schema_version
 from halodesk.store.sync_store import SyncStore
 from halodesk.store.writer import Writer
 
 FILE = "seat.db"
 
 
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How the file is: the migration it is at, the newest one this HaloDesk knows, what is damaged."""
+
+    schema: str
+    newest: str
+    damage: tuple[str, ...]
+
+
 class SeatStore:
     """Opens `seat.db` in a data folder.
 
-    Raises `StoreKeyError` when the seat's key does not open it, `StoreError` when it cannot be used.
+    `as_it_is`: to look and change nothing; then `health` comes before anything else is read. Raises
+    `StoreKeyError` when the seat's key does not open it, `StoreError` when it cannot be used.
     """
 
-    def __init__(self, folder: Path, on_state: Callable[[StorageState], None] = lambda state: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        on_state: Callable[[StorageState], None] = lambda state: None,
+        *,
+        as_it_is: bool = False,
+    ) -> None:
         self.path = folder / FILE
         self.key_status: Status
         key, self.key_status = load_key(folder)
-        self._engine = open_database(self.path, key)
+        self._engine = open_database(self.path, key, as_it_is=as_it_is)
         self._writer = Writer(self._engine, on_state)
         self.sessions = sessions.Sessions(self._engine)
         self.search = search.Search(self._engine)
@@ -65,6 +84,17 @@ class SeatStore:
     def index(self, entries: Sequence[search.Entry]) -> Future[Any]:
         """Keep the words of sessions for searching."""
         return self._writer.submit(partial(search.keep, entries=entries))
+
+    def health(self, *, pages: bool = True) -> Health:
+        """`pages`: look for damage, too, which reads the whole file. Raises `StoreError`."""
+        try:
+            with self._engine.connect() as connection:
+                found = tuple(damage(connection)) if pages else ()
+                return Health(schema=schema_version(connection), newest=SCHEMA, damage=found)
+        except DatabaseError as error:
+            raise StoreError(
+                f"{self.path.name} cannot be read: {error.orig}.", "Check the disk, and tell IT."
+            ) from None
 
     def close(self) -> bool:
         """Write what is queued, close the file. False: something could not be written in time."""

@@ -172,6 +172,11 @@ class Sessions:
         with self._engine.connect() as connection:
             return {(row.step, row.field): msgspec.json.decode(row.raw) for row in connection.execute(query)}
 
+    def seat(self) -> str:
+        """The id of this seat; empty before its first start."""
+        with self._engine.connect() as connection:
+            return str(connection.execute(select(t.seat.c.id)).scalar() or "")
+
     def count(self) -> tuple[int, int]:
         """Sessions ever begun, and sessions there: a difference is a deletion."""
         with self._engine.connect() as connection:

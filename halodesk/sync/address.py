@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from urllib.parse import urlsplit
 
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.web_address import protected
 
 _TODO = "Write https://HOST:PORT as IT gave it to you."
 
@@ -23,7 +23,7 @@ def checked(url: str) -> str:
         host = ""
     if not host or parts.path.strip("/") or parts.query or parts.username:
         raise SettingsError(f"{url} is no address of a server.", _TODO)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(host)):
+    if not protected(parts.scheme, host):
         raise SettingsError(f"{url} would send everything unprotected.", _TODO)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -43,10 +43,3 @@ def trusting(authority: bytes) -> ssl.SSLContext:
             "The certificate of the authority cannot be read.", "Name a PEM file, as IT gave it to you."
         ) from None
     return context
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -47,7 +47,7 @@ class Inbox:
     """Run `run` as a task of the loop that `server` belongs to; `wake` on that loop.
 
     `on_flow` hears of a version once it is on disk, `on_refused` of what was refused, in words,
-    `on_epoch` of the server's history.
+    `on_epoch` of the server's history, `on_back` that the server answers again.
     """
 
     def __init__(
@@ -59,12 +59,15 @@ class Inbox:
         on_flow: OnFlow,
         on_refused: Callable[[HaloDeskError], None] = lambda error: None,
         on_epoch: Callable[[str], None] = lambda epoch: None,
+        on_back: Callable[[], None] = lambda: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         between: pace.Chance = pace.chance,
     ) -> None:
         self._store, self._server = store, server
         self._on_flow, self._on_refused, self._on_epoch = on_flow, on_refused, on_epoch
+        self._on_back = on_back
         self._sleep, self._between = sleep, between
+        self._patience = pace.Patience(sleep, between)
         self._root, self._trust_bytes = link.root, link.trust
         self._trust = metadata.open_trust(link.trust, root=link.root, tenant=link.tenant)
         self._epoch = link.catalogue_epoch
@@ -76,18 +79,23 @@ class Inbox:
         """There may be something new."""
         self._wake.set()
 
+    def retry(self) -> None:
+        """The server may be there again."""
+        self._patience.end()
+
     async def run(self) -> None:
         """Ask when woken, and each minute by itself, until cancelled."""
         failures = 0
         while True:
             self._wake.clear()
+            self._patience.fresh()
             try:
                 await self.sync()
-                failures = 0
+                failures = pace.back(failures, self._on_back)
                 await self._rest(pace.jittered(self.policy.poll_s, between=self._between))
             except ServerAwayError as away:
                 failures += 1
-                await self._sleep(pace.delay(failures, away.retry_after, between=self._between))
+                await self._patience.wait(pace.delay(failures, away.retry_after, between=self._between))
             except RefusedError as refusal:  # the outbox tells it, with what to do
                 _log.error("seat_refused", code=refusal.problem.code)
                 await self._sleep(pace.jittered(5 * self.policy.poll_s, between=self._between))

@@ -8,7 +8,8 @@ Rules:
 - 409: the server names the event it expects. Where our own head before it is the server's, we go
   on from there (back or forth); else the session has two histories.
 - 422, and a session that is another seat's: put aside for good, with words for IT; the others go on.
-- 413: half of it. 429, 503 or no answer: wait as asked, and at random up to a minute more.
+- 413: half of it. 429, 503 or no answer: wait as asked, and at random up to a minute more; `retry`
+  ends that wait, when the network is another one or the server was just reached by another way.
 - Each answer names the server's history (epoch). When it is another one than before, the server may
   have lost what it had acknowledged: every session acknowledged in the last days is offered again.
 """
@@ -52,7 +53,10 @@ _log = structlog.get_logger("outbox")
 
 
 class Outbox:
-    """Run `run` as a task of the loop that `server` belongs to; `wake` and `epoch_seen` on that loop."""
+    """Run `run` as a task of the loop that `server` belongs to; all other calls on that loop.
+
+    `on_back` hears that the server answers again.
+    """
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class Outbox:
         *,
         seat: str,
         on_state: OnState = lambda state: None,
+        on_back: Callable[[], None] = lambda: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         between: pace.Chance = pace.chance,
     ) -> None:
@@ -69,7 +74,9 @@ class Outbox:
         self._tenant, self._server_key = link.tenant, link.server_key
         self._key = SigningKey(link.sign_seed)
         self._epoch = self._newest_epoch = link.epoch
-        self._on_state, self._sleep, self._between = on_state, sleep, between
+        self._on_state, self._on_back = on_state, on_back
+        self._sleep, self._between = sleep, between
+        self._patience = pace.Patience(sleep, between)
         self._wake = asyncio.Event()
         self._most: dict[str, int] = {}
         self._aside: dict[str, tuple[int, float]] = {}
@@ -78,6 +85,10 @@ class Outbox:
     def wake(self) -> None:
         """Something was written."""
         self._wake.set()
+
+    def retry(self) -> None:
+        """The server may be there again."""
+        self._patience.end()
 
     def epoch_seen(self, epoch: str) -> None:
         """The server's history, as another answer named it."""
@@ -90,14 +101,15 @@ class Outbox:
         failures = 0
         while True:
             self._wake.clear()
+            self._patience.fresh()
             try:
                 await self.drain()
-                failures = 0
+                failures = pace.back(failures, self._on_back)
                 await self._rest(pace.jittered(POLL_S, between=self._between))
             except ServerAwayError as away:
                 failures += 1
                 await self._tell("waiting", away.message, away.todo)
-                await self._sleep(pace.delay(failures, away.retry_after, between=self._between))
+                await self._patience.wait(pace.delay(failures, away.retry_after, between=self._between))
             except RefusedError as refusal:  # not of one session: of this seat
                 _log.error("seat_refused", code=refusal.problem.code)
                 await self._tell("trouble", refusal.message, refusal.todo or "Tell IT.")

@@ -38,7 +38,7 @@ class Push:
     """Run `run` as a task of the client's loop.
 
     `cursor` gives the seat's cursor, `on_poke` hears of each poke, `on_revoked` that the seat is
-    shut out.
+    shut out, `on_back` that the server is there again.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Push:
         cursor: Callable[[], int],
         on_poke: Callable[[Poke], None],
         on_revoked: Callable[[RefusedError], None],
+        on_back: Callable[[], None] = lambda: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         between: pace.Chance = pace.chance,
     ) -> None:
@@ -57,23 +58,28 @@ class Push:
         self._tls = tls if url.startswith("https:") else None
         self._client, self._cursor = client, cursor
         self._on_poke, self._on_revoked = on_poke, on_revoked
-        self._sleep, self._between = sleep, between
+        self._on_back, self._between = on_back, between
+        self._patience = pace.Patience(sleep, between)
+        self._failures = 0
         self.connected = False
+
+    def retry(self) -> None:
+        """The server may be there again."""
+        self._patience.end()
 
     async def run(self) -> None:
         """Stay connected, until cancelled."""
-        failures = 0
         while True:
+            self._patience.fresh()
             try:
                 await self._listen()
-                failures = 0
             except (WebSocketException, OSError, msgspec.DecodeError, UnicodeError) as error:
-                failures += 1
+                self._failures += 1
                 _log.info("push_lost", error=type(error).__name__)
             except (ServerAwayError, RefusedError) as error:  # no token: the outbox tells why
-                failures += 1
+                self._failures += 1
                 _log.info("push_lost", error=type(error).__name__)
-            await self._sleep(pace.delay(failures, between=self._between))
+            await self._patience.wait(pace.delay(self._failures, between=self._between))
 
     async def _listen(self) -> None:
         headers = {"Authorization": f"Bearer {await self._client.token()}"}
@@ -81,6 +87,7 @@ class Push:
             self._url, ssl=self._tls, additional_headers=headers, compression=None, max_size=LARGEST
         ) as socket:
             self.connected = True
+            self._failures = pace.back(self._failures, self._on_back)
             try:
                 await socket.send(msgspec.json.encode(Hello(cursor=self._cursor())))
                 async for data in socket:

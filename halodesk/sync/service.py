@@ -48,8 +48,8 @@ class SyncService:
     ) -> None:
         self._store, self._link, self._on_state = store, link, on_state
         tls = address.trusting(link.authority)
-        self._client = ServerClient(link.url, tls, _credentials(link, seat), on_policy=self._policy_given)
-        self.outbox = Outbox(store, self._client, link, seat=seat, on_state=on_state)
+        self._client = ServerClient(link.url, tls, credentials_of(link, seat), on_policy=self._policy_given)
+        self.outbox = Outbox(store, self._client, link, seat=seat, on_state=on_state, on_back=self.retry)
         self.inbox = Inbox(
             store,
             self._client,
@@ -57,6 +57,7 @@ class SyncService:
             on_flow=on_flow,
             on_refused=on_refused,
             on_epoch=self.outbox.epoch_seen,
+            on_back=self.retry,
         )
         self.push = Push(
             link.url,
@@ -65,6 +66,7 @@ class SyncService:
             cursor=lambda: self.inbox.cursor,
             on_poke=self._poked,
             on_revoked=self._revoked,
+            on_back=self.retry,
         )
         self._follow(msgspec.json.decode(link.policy, type=Policy))
         self._gathering: asyncio.TimerHandle | None = None
@@ -90,6 +92,11 @@ class SyncService:
     def _gathered(self) -> None:
         self._gathering = None
         self.outbox.wake()
+
+    def retry(self) -> None:
+        """The machine woke, its network changed, or a part reached the server: all try now. Io loop only."""
+        for part in (self.outbox, self.inbox, self.push):
+            part.retry()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -135,7 +142,8 @@ class SyncService:
         self._on_state(SyncState(state="trouble", message=refusal.message, todo=refusal.todo))
 
 
-def _credentials(link: Link, seat: str) -> Credentials:
+def credentials_of(link: Link, seat: str) -> Credentials:
+    """What an enrolled seat signs in with."""
     return Credentials(
         tenant=link.tenant,
         role="seat",

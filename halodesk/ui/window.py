@@ -18,7 +18,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from halodesk.runtime.ports import DeskPort, ReviewPort, Topic, Unsubscribe
+from halodesk.runtime.ports import DeskPort, ReviewPort, SoundPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
 from halodesk.ui.desk.call_panel import CallPanel
 from halodesk.ui.desk.context_panel import ContextPanel
@@ -49,9 +49,14 @@ class MainWindow(QMainWindow):
     theme_changed = Signal(str)
 
     def __init__(
-        self, desk: DeskPort, *, theme: ThemeChoice = "system", review: ReviewPort | None = None
+        self,
+        desk: DeskPort,
+        *,
+        theme: ThemeChoice = "system",
+        review: ReviewPort | None = None,
+        sound: SoundPort | None = None,
     ) -> None:
-        """Without `review` there is no Sessions page."""
+        """Without `review` there is no Sessions page, without `sound` no choice of devices."""
         self._restyle_to(resolve(theme))
         super().__init__()
         self.setObjectName("halodesk")
@@ -70,6 +75,7 @@ class MainWindow(QMainWindow):
         self._ringing = False
         self._shortcuts: Shortcuts | None = None
         self.status = StatusBar()
+        self.status.sound.attach(sound)
         self.band = MaskBand()
         self.rail = Rail(sessions=review is not None)
         self.ring_band = RingBand()
@@ -136,6 +142,7 @@ class MainWindow(QMainWindow):
         self.call_panel.controls.microphone.connect(lambda muted: desk.set_microphone(muted=muted))
         self.call_panel.controls.keys.connect(desk.send_dtmf)
         self.ready.dial.connect(desk.dial)
+        self.step.dial.connect(desk.dial)
         self.ended.closed.connect(desk.close_session)
         self.status.theme_wanted.connect(self.toggle_theme)
         self.status.shortcuts_wanted.connect(self.show_shortcuts)
@@ -147,6 +154,7 @@ class MainWindow(QMainWindow):
             "F6": self.call_panel.controls.toggle_hold,
             "F7": self.call_panel.controls.toggle_microphone,
             "F8": self.call_panel.controls.open_keypad,
+            "F9": self.status.sound.open_panel,
             "Alt+Left": self._go_back,
             "Ctrl+1": partial(self.show_page, DESK),
             "Ctrl+2": partial(self.show_page, SESSIONS),
@@ -407,6 +415,7 @@ class MainWindow(QMainWindow):
             self.context.notes.keep()
             self._leave()
             self._leave = None
+            self.status.sound.detach()
             if self._unfollow is not None:
                 self._unfollow()
         super().closeEvent(event)

@@ -68,6 +68,7 @@ def seat_settings(
         ),
         ami=s.Ami(host=HOST, port=ami_port or pbx.ami_port, username="lab", secret=SECRET),
         theme="light",
+        sound=s.Sound(devices="none"),
         sip_bind=HOST,
         sip_port=sip_port,
         orphan_after_s=20.0,

@@ -74,8 +74,8 @@ Disk = TmpfsDisk | LimitedDisk
 
 
 @contextmanager
-def small_disk(kind: str, folder: Path) -> Iterator[Disk]:
-    """A disk for the length of a `with` block."""
+def small_disk(kind: str, folder: Path, *, size: int = SIZE) -> Iterator[Disk]:
+    """A disk for the length of a `with` block; `size` in bytes, of a tmpfs."""
     folder.mkdir(mode=0o700)
     if kind == "limit":
         limited = LimitedDisk(folder)
@@ -84,7 +84,7 @@ def small_disk(kind: str, folder: Path) -> Iterator[Disk]:
         finally:
             limited.free()
         return
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=700", "tmpfs", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(folder)], check=True)
     try:
         yield TmpfsDisk(folder)
     finally:

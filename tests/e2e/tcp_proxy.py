@@ -1,7 +1,8 @@
 """Stands between a seat and a server (the PBX's manager port, a gateway) and fails as networks do.
 
 `freeze`: connections stay open, nothing passes, new ones are taken and stay silent.
-`cut`: connections are closed, new ones are refused. `mend` ends both.
+`cut`: connections are closed, new ones are refused. `deafen`: what is asked arrives, and each connection
+ends in place of the answer. `mend` ends all three. Where nobody is behind it, connections end at once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class TcpProxy:
         self.passed = threading.Event()
         self._passes = threading.Event()
         self._passes.set()
+        self._deaf = False
         self._closing = False
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
@@ -42,8 +44,13 @@ class TcpProxy:
         _shut(self._listener)
         self._drop()
 
+    def deafen(self) -> None:
+        """From now on no answer comes back: who asked cannot know whether it was done."""
+        self._deaf = True
+
     def mend(self) -> None:
         """Let everything pass again: what a frozen connection held back, too."""
+        self._deaf = False
         self._passes.set()
         if self._listener.fileno() < 0:
             self._listener = self._listen(self.port)
@@ -74,16 +81,22 @@ class TcpProxy:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                far = socket.create_connection((HOST, self._target))
+                try:
+                    far = socket.create_connection((HOST, self._target))
+                except OSError:
+                    _shut(near)
+                    continue
                 with self._lock:
                     self._sockets += [near, far]
-                self._begin(self._pump, near, far)
-                self._begin(self._pump, far, near)
+                self._begin(self._pump, near, far, False)
+                self._begin(self._pump, far, near, True)
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(_CHUNK):
                 self._passes.wait()
+                if answers and self._deaf:
+                    break
                 sink.sendall(data)
                 if self._watch and self._watch in data:
                     self.passed.set()

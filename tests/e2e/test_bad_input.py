@@ -210,6 +210,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
         sip_bind=HOST,
         sip_port=port,
         orphan_after_s=20,
+        sound=s.Sound(devices="none"),
     )
     with small_disk(kind, tmp_path / "seat") as disk, desk_seat(qtbot, settings, disk.folder) as desk:
         desk.until("the phone", lambda: bool(desk.seat.keeper.registrations))

@@ -32,6 +32,8 @@ from halodesk.protocol.phone_link import (
     RegistrationChanged,
     Reply,
     Request,
+    SoundChanged,
+    SoundState,
 )
 from halodesk.sip.client import PhoneClient, phone_argv
 from tests.lab.pbx import HOST, Pbx
@@ -45,13 +47,16 @@ Sound = npt.NDArray[np.float64]
 
 
 class Seat:
-    """A window without a window: an io loop in a thread, and a phone process of its own."""
+    """A window without a window: an io loop in a thread, and a phone process of its own.
+
+    Without sound devices, unless `options` ask for them.
+    """
 
     def __init__(self, data_dir: Path, *options: str) -> None:
         self.data_dir = data_dir
         self.notices: list[Notice] = []
         self.away: list[PhoneAwayError] = []
-        self._options = options
+        self._options = options if "--sound" in options else ("--sound", "none", *options)
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="seat-io", daemon=True)
@@ -122,6 +127,20 @@ class Seat:
             return None
 
         return self.wait(f"call {state}", found, timeout_s)
+
+    def sound(self, what: str, found: Callable[[SoundState], bool]) -> SoundState:
+        """Waits until the sound is as wanted: now, or by a notice to come."""
+        now = self.client.snapshot.sound
+        if found(now):
+            return now
+
+        def match(notice: Notice) -> SoundState | None:
+            match notice:
+                case SoundChanged(sound=state) if found(state):
+                    return state
+            return None
+
+        return self.wait(what, match)
 
     def fault(self, code: str, timeout_s: float = PATIENCE_S) -> Fault:
         """Waits for a fault."""

@@ -30,13 +30,21 @@ class Authority:
         self._certificate = made.sign(self._key, hashes.SHA256())
         self.pem = self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def issue(self, folder: Path, name: str, *, address: str = "127.0.0.1") -> tuple[Path, Path]:
-        """Certificate and key files of a server at that address."""
+    def issue(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        address: str = "127.0.0.1",
+        begins: datetime.timedelta = -_DAY,
+        ends: datetime.timedelta = _DAY,
+    ) -> tuple[Path, Path]:
+        """Certificate and key files of a server at that address; valid from and to, from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
         made = (
-            _builder(subject, self._name, key.public_key())
+            _builder(subject, self._name, key.public_key(), begins, ends)
             .add_extension(names, critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(
@@ -57,7 +65,11 @@ class Authority:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    public: ec.EllipticCurvePublicKey,
+    begins: datetime.timedelta = -_DAY,
+    ends: datetime.timedelta = _DAY,
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
@@ -66,8 +78,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(public)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _DAY)
-        .not_valid_after(now + _DAY)
+        .not_valid_before(now + begins)
+        .not_valid_after(now + ends)
     )
 
 

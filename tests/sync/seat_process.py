@@ -2,8 +2,10 @@
 
     seat_process.py FOLDER SESSIONS EVENTS PAUSE
 
-Prints {"ready": …}, then a line for each version that comes in and for each session that is
-recorded, and {"sent": …} whenever nothing waits. Ends when its standard input does.
+Prints {"ready": …}, then a line for each version that comes in, for each event that is on disk
+({"kept": session, "seq": …}) and each session that is whole, and for how it stands with the server
+({"state": …} or {"waits": true}) and with the disk ({"storage": …}). A byte on its standard input is the
+news that the network is another one. Ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -35,12 +37,14 @@ def say(**what: Any) -> None:
 def main(folder: Path, sessions: int, events: int, pause_s: float) -> None:
     """Record and sync until standard input ends."""
     logs.set_up(folder / "logs", "seat")
-    seat = Recorder(folder)
+    seat = Recorder(folder, lambda state: say(storage=state.state, message=state.message))
     io = IoThread()
 
     def told(state: SyncState) -> None:
         if state.state in ("sent", "trouble"):
             say(state=state.state, message=state.message, connected=service.push.connected)
+        elif state.state == "waiting" and state.message:
+            say(waits=True, message=f"{state.message} {state.todo}")
 
     def arrived(flow: Flow) -> None:
         say(flow=flow.key, version=flow.version)
@@ -58,12 +62,14 @@ def main(folder: Path, sessions: int, events: int, pause_s: float) -> None:
 
     def record() -> None:
         for _ in range(sessions):
-            say(session=seat.session(events, pause_s=pause_s))
+            kept = seat.session(events, pause_s=pause_s, told=lambda session, seq: say(kept=session, seq=seq))
+            say(session=kept)
             io.call(service.wake)
 
     threading.Thread(target=record, daemon=True).start()
     while sys.stdin.buffer.read(1):
         io.call(service.wake)
+        io.call(service.retry)
     running.cancel()
     with suppress(CancelledError, TimeoutError):
         running.result(5)

@@ -1,19 +1,15 @@
-"""Seats in processes of their own, and a killer of processes."""
+"""Seats in processes of their own."""
 
 from __future__ import annotations
 
 import json
 import queue
-import random
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from tests.sync.world import COMMAND, Announced, World, recorder
 
@@ -27,12 +23,22 @@ class Seat:
         self.folder = folder
         self.child: Announced = world.seat_process(folder, sessions=sessions, events=events, pause_s=pause_s)
         self.said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.listener = threading.Thread()
+        """Ends when all it said has been heard."""
 
     def start(self) -> None:
         """Start it and listen to it."""
         self.child.start()
         assert self.child.process is not None
-        threading.Thread(target=self._listen, args=(self.child.process,), daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, args=(self.child.process,), daemon=True)
+        self.listener.start()
+
+    def kill(self) -> None:
+        """Kill it, and hear out what it had said."""
+        if self.child.process is not None:
+            self.child.process.kill()
+            self.listener.join(10)
+        self.child.kill()
 
     def wait_for(self, key: str, value: Any = None, timeout_s: float = 30.0) -> dict[str, Any]:
         """The next thing it says with that key."""
@@ -68,48 +74,3 @@ def sync_by_command(folder: Path) -> None:
         if done.returncode == 0 and json.loads(done.stdout)["waiting_sessions"] == 0:
             return
     raise AssertionError(done.stdout + done.stderr)
-
-
-class Toll(msgspec.Struct, frozen=True, kw_only=True):
-    """What was recorded, and what of it the server has not, or has otherwise. All in events."""
-
-    kills: int
-    sessions: int
-    events: int
-    lost: int
-    other: int
-
-
-def kills(world: World, count: int, *, seed: int, also: Callable[[], None] | None = None) -> Toll:
-    """Two seats record and push while seats and server, and what `also` kills, die at random moments."""
-    chance = random.Random(seed)
-    folders = [world.enrol(name) for name in ("one", "two")]
-    running: dict[int, Seat] = {}
-    for _ in range(count):
-        for index in {0, 1} - running.keys():
-            running[index] = Seat(
-                world, folders[index], sessions=50, events=chance.randint(2, 150), pause_s=0.0005
-            )
-            running[index].start()
-        time.sleep(chance.uniform(0.0, 0.5))
-        victim = chance.choice([0, 1, 2, 3] if also else [0, 1, 2])
-        if victim in running:
-            running.pop(victim).child.kill()
-        elif victim == 2:
-            world.kill()
-            time.sleep(chance.uniform(0.0, 0.3))
-            world.start()
-        elif also is not None:
-            also()
-    for seat in running.values():
-        seat.child.kill()
-    for folder in folders:
-        sync_by_command(folder)
-    expected, held = expected_and_held(world, *folders)
-    return Toll(
-        kills=count,
-        sessions=len(expected),
-        events=sum(lines.count(b"\n") for lines in expected.values()),
-        lost=sum(lines.count(b"\n") for session, lines in expected.items() if session not in held),
-        other=sum(lines.count(b"\n") for session, lines in held.items() if expected.get(session) != lines),
-    )

@@ -1,9 +1,8 @@
-"""Two seats and a server as real processes: publish, kill, lose nothing."""
+"""Two seats and a server as real processes: publish, restore, clone."""
 
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 import subprocess
 import time
@@ -15,9 +14,11 @@ import pytest
 from halodesk.engine.events import NoteAdded
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.threads import SystemClock
-from tests.server.postgres import Postgres, binaries
-from tests.sync.seats import Seat, expected_and_held, kills, sync_by_command
+from tests.sync.seats import Seat, expected_and_held, sync_by_command
 from tests.sync.world import COMMAND, SAMPLE, Announced, World, recorder
+
+PUSHED_S = 10.0
+"""By far less than the next look at the catalogue; `make bench` measures how long it takes."""
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.stop()
 
 
-def test_a_version_is_on_both_seats_within_a_second(world: World) -> None:
+def test_a_version_is_pushed_to_both_seats(world: World) -> None:
     seats = [Seat(world, world.enrol(name), sessions=1, events=3) for name in ("one", "two")]
     try:
         for seat in seats:
@@ -39,50 +40,10 @@ def test_a_version_is_on_both_seats_within_a_second(world: World) -> None:
             outcome = world.publish()
             assert (outcome.version, outcome.seats) == (version, 2)
             for seat in seats:
-                assert seat.wait_for("version", version)["at"] - begun < 1.0
+                assert seat.wait_for("version", version)["at"] - begun < PUSHED_S
     finally:
         for seat in seats:
             seat.child.kill()
-
-
-def test_kills_lose_nothing_and_double_nothing(world: World) -> None:
-    toll = kills(world, 6, seed=1)
-    assert (toll.lost, toll.other) == (0, 0)
-    assert toll.events > 100
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("seed", range(4))
-def test_a_hundred_kills_lose_nothing_and_double_nothing(world: World, seed: int) -> None:
-    toll = kills(world, 25, seed=100 + seed)
-    assert (toll.lost, toll.other) == (0, 0)
-    assert toll.events > 1000
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.xdist_group("postgres")
-def test_kills_of_postgresql_too_lose_nothing(tmp_path: Path) -> None:
-    found = binaries()
-    if found is None:
-        pytest.skip("no PostgreSQL here")
-    cluster = Postgres(found, durable=True)
-    world = World(tmp_path, database_url=cluster.database(f"t{secrets.token_hex(6)}"))
-    world.start()
-
-    def crash() -> None:
-        cluster.kill()
-        time.sleep(0.2)
-        cluster.start()
-
-    try:
-        toll = kills(world, 25, seed=7, also=crash)
-    finally:
-        world.stop()
-        cluster.close()
-    assert (toll.lost, toll.other) == (0, 0)
-    assert toll.events > 1000
 
 
 def test_a_server_restored_from_an_old_backup_gets_everything_again(world: World, tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from halodesk.protocol import log_lines
 from halodesk.runtime.flow_files import load_file
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.paths import resources_dir
+from halodesk.runtime.ports import StorageState
 from halodesk.runtime.threads import SystemClock
 from halodesk.server import tenants
 from halodesk.server.database import open_database
@@ -65,6 +67,13 @@ class Announced:
         said: dict[str, Any] = msgspec.json.decode(line)
         return said
 
+    def nudge(self) -> None:
+        """Write a byte to its standard input: to a seat, the news that the network is another one."""
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+
     def kill(self) -> None:
         """As a crash."""
         self._end(hard=True)
@@ -94,8 +103,16 @@ class Announced:
 class World:
     """A server with a publisher in a folder. `start` it; seats enrol and record."""
 
-    def __init__(self, folder: Path, *, database_url: str = "", arguments: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        database_url: str = "",
+        arguments: Sequence[str] = (),
+        command: Sequence[str] = COMMAND,
+    ) -> None:
         self.folder, self.database_url = folder, database_url
+        self._command = command
         self.server_folder = folder / "server"
         self.keys = PersonalKeys(_made(folder / "keys"))
         self.publisher = self.keys.new("anna")
@@ -116,7 +133,7 @@ class World:
         database = ["--database", self.database_url] if self.database_url else []
         place = ["--data", str(self.server_folder), "--port", str(self.port)]
         self._server = Announced(
-            [*COMMAND, "server", *place, *database, *self._arguments], log=self.folder / "server.log"
+            [*self._command, "server", *place, *database, *self._arguments], log=self.folder / "server.log"
         )
         self.port = self._server.start()["port"]
 
@@ -124,6 +141,19 @@ class World:
         """Kill the server."""
         if self._server is not None:
             self._server.kill()
+
+    def freeze(self) -> None:
+        """Stop the server from running; its connections stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it run on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._server is not None
+        assert self._server.process is not None
+        self._server.process.send_signal(number)
 
     def stop(self) -> None:
         """Stop the server."""
@@ -149,12 +179,12 @@ class World:
             )
         )
 
-    def enrol(self, name: str, **how: Any) -> Path:
-        """The folder of a new seat that has enrolled."""
+    def enrol(self, name: str, *, url: str = "", hours: float = 1.0, **how: Any) -> Path:
+        """The folder of a new seat that has enrolled; `url`: by another way than straight."""
         seat = _made(self.folder / name)
         store = SeatStore(seat)
         try:
-            asyncio.run(enrol(store.sync, self.url, self.token(), name=name, **how))
+            asyncio.run(enrol(store.sync, url or self.url, self.token(hours=hours), name=name, **how))
         finally:
             store.close()
         return seat
@@ -193,8 +223,8 @@ class World:
 class Recorder:
     """Records sessions in a seat's folder as the desk does. Close it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.store = SeatStore(folder)
+    def __init__(self, folder: Path, on_state: Callable[[StorageState], None] = lambda state: None) -> None:
+        self.store = SeatStore(folder, on_state)
         self.seat = self.store.seat()
         flow = load_file(SAMPLE)
         self._hash = content_hash(flow)
@@ -207,14 +237,25 @@ class Recorder:
         assert link is not None
         return link
 
-    def session(self, count: int, *, ended: bool = True, pause_s: float = 0.0) -> str:
-        """Record a session of that many events, one after the other; its id."""
+    def session(
+        self,
+        count: int,
+        *,
+        ended: bool = True,
+        pause_s: float = 0.0,
+        told: Callable[[str, int], None] = lambda session, seq: None,
+    ) -> str:
+        """Record a session of that many events, one after the other; its id.
+
+        With a pause each is written by itself, and `told` hears of it once it is on disk.
+        """
         log = SessionLog(session=secrets.token_hex(12), seat=self.seat, clock=SystemClock())
         facts = some_events(count, ended=ended, flow_hash=self._hash)
         if not pause_s:
             self.store.append(log.stamp(facts, flow="flow", version=3)).result(10)
-        for fact in facts if pause_s else ():
-            self.store.append(log.stamp([fact], flow="flow", version=3)).result(10)
+        for seq, fact in enumerate(facts if pause_s else (), start=1):
+            self.store.append(log.stamp([fact], flow="flow", version=3)).result(60)
+            told(log.session, seq)
             time.sleep(pause_s)
         return log.session
 

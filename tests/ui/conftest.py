@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from halodesk.runtime.ports import ReviewPort
 from halodesk.ui.theme.active import ThemeChoice
 from halodesk.ui.window import MainWindow
+from tests.fakes.sound import FakeSound
 from tests.ui.fake_desk import FakeDesk
 from tests.ui.hands import Hands
 
@@ -42,15 +43,21 @@ def review() -> ReviewPort | None:
 
 
 @pytest.fixture
+def sound() -> FakeSound:
+    """A headset and a built-in pair."""
+    return FakeSound()
+
+
+@pytest.fixture
 def open_window(
-    qapp: QApplication, desk: FakeDesk, pictures: Path, review: ReviewPort | None
+    qapp: QApplication, desk: FakeDesk, pictures: Path, review: ReviewPort | None, sound: FakeSound
 ) -> Iterator[Opener]:
     """Opens windows on `desk`; afterwards no widget, timer, animation or listener may be left."""
     opened: list[MainWindow] = []
     before = set(qapp.topLevelWidgets())  # of other tests in this process: not ours to judge
 
     def open_(theme: ThemeChoice = "light", width: int = 1280, height: int = 800) -> Hands:
-        window = MainWindow(desk, theme=theme, review=review)
+        window = MainWindow(desk, theme=theme, review=review, sound=sound)
         opened.append(window)
         window.resize(width, height)
         window.show()
@@ -66,7 +73,7 @@ def open_window(
         window.close()
         shiboken6.delete(window)
         assert not any(shiboken6.isValid(part) for part in parts), "timers outlive their window"
-    assert desk.listeners == 0
+    assert desk.listeners == len(sound.listeners) == 0
     ours = [widget for widget in qapp.topLevelWidgets() if widget not in before]
     assert [widget for widget in ours if widget.isVisible()] == []
     leaked = [widget for widget in ours if not widget.parent()]

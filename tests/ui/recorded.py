@@ -11,10 +11,10 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from sqlalchemy import text
 
 from halodesk.engine import events as e
-from halodesk.runtime.review import SilentPlayer
 from halodesk.store.review import SessionReview
 from halodesk.store.seat_store import SeatStore
 from tests.fakes.order import Run
+from tests.fakes.player import SilentPlayer
 from tests.fakes.records import BEGAN, SetClock, keep, new_store, order_events, recording
 
 DAY = 86400.0

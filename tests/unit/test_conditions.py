@@ -45,6 +45,22 @@ def check(left: Any, op: str, right: Any = None) -> bool:
         ("2026-02-01T10:00", "greater_than", "2026-02-01", True),
         ("2026-02-01T10:00+02:00", "less_than", "2026-02-01T09:00Z", True),
         ("2026-02-30", "greater_than", "2026-02-01", True),  # no date: text
+        # money: as its number, and only within one currency
+        ({"amount": "10.00", "currency": "USD"}, "greater_than", 9, True),
+        ({"amount": "10.00", "currency": "USD"}, "equals", "10", True),
+        ({"amount": "10.00", "currency": "USD"}, "greater_than", {"amount": "9.00", "currency": "USD"}, True),
+        (
+            {"amount": "10.00", "currency": "USD"},
+            "greater_than",
+            {"amount": "9.00", "currency": "EUR"},
+            False,
+        ),
+        ({"amount": "10.00", "currency": "USD"}, "equals", {"amount": "10.00", "currency": "EUR"}, False),
+        ({"amount": 10, "currency": "USD"}, "greater_than", 9, False),  # a payment, not an amount
+        # a time with its zone
+        ({"utc": "2026-02-01T03:00:00Z", "zone": "America/New_York"}, "less_than", "2026-02-01", True),
+        ({"utc": "2026-02-01T03:00:00Z", "zone": "America/New_York"}, "equals", "2026-01-31T22:00", True),
+        ({"utc": "2026-02-01T03:00:00Z", "zone": "Mars"}, "less_than", "2026-02-01", False),
         # null and ""
         (None, "equals", "", False),
         ("", "equals", None, False),

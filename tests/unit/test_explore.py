@@ -85,14 +85,14 @@ PLANTED: dict[str, Flow] = {
     "dates": planted(
         page_step(
             "page",
-            fields=[text("day", config={"pattern": r"\d{4}-\d{2}-\d{2}"})],
+            fields=[text("day", type="date")],
             routes=to_treasure(
                 when("day", "greater_than", "2026-02-28"), when("day", "less_or_equal", "2026-03-01")
             ),
         )
     ),
     "birthday": planted(
-        page_step("page", "judge", fields=[text("born", config={"pattern": r"\d{4}-\d{2}-\d{2}"})]),
+        page_step("page", "judge", fields=[text("born", type="date")]),
         {
             "key": "judge",
             "type": "decision",
@@ -157,7 +157,7 @@ PLANTED: dict[str, Flow] = {
         page_step(
             "page",
             "judge",
-            fields=[text("much", config={"pattern": "[0-9]+"})],
+            fields=[text("much", type="number")],
             cart_actions=[
                 {
                     "action": "add_item",

@@ -23,6 +23,12 @@ SHOULD_EXIST = {
     "dropdown",
     "radio_group",
     "encrypted",
+    "number",
+    "currency",
+    "date",
+    "date_time",
+    "multi_select",
+    "checkbox",
 }
 OPTIONS = (Option(value="a", label="Alpha"), Option(value="b"))
 
@@ -43,8 +49,8 @@ def show(type_: str, value: Any, **config: Any) -> str:
     return field_types()[type_].show(Field(name="x", type=type_, options=OPTIONS, config=config), value)
 
 
-def test_the_types_the_sample_needs_are_there() -> None:
-    assert set(field_types()) >= SHOULD_EXIST
+def test_all_fifteen_types_are_there() -> None:
+    assert set(field_types()) == SHOULD_EXIST
     assert all(found.name == name for name, found in field_types().items())
 
 
@@ -149,7 +155,6 @@ def test_a_real_phone_number_is_no_card_number() -> None:
 def test_email() -> None:
     assert normalise("email", " Jo@Example.COM ") == "Jo@example.com"
     assert normalise("email", "jo@bücher.example") == "jo@bücher.example"
-    assert "jo@gmail.com" in problem("email", "jo@gmial.com").message
     for wrong in ("jo", "jo@", "@x.com", "jo@x", "a b@x.com", "jo@x..com", "x" * 255 + "@example.com"):
         assert problem("email", wrong).message
     assert show("email", "jo@example.com") == "jo@example.com"

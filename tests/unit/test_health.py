@@ -48,6 +48,27 @@ DEFECTS: dict[str, list[tuple[str, str, Callable[[Document], object]]]] = {
         ("error", "gather", lambda d: step(d, "gather").update(type="start")),
     ],
     "no_end": [],  # a flow without an end has no way to one either: below
+    "field_config": [
+        ("error", "gather", lambda d: field(d, "first_name").update(type="number", config={"min": "few"})),
+        (
+            "error",
+            "gather",
+            lambda d: field(d, "first_name").update(type="number", config={"min": 2, "max": 1}),
+        ),
+        ("error", "gather", lambda d: field(d, "first_name").update(type="date", config={"max": "soon"})),
+        ("error", "gather", lambda d: field(d, "first_name").update(type="date", config={"locale": "xx"})),
+        (
+            "error",
+            "gather",
+            lambda d: field(d, "first_name").update(type="currency", config={"currency": "XQQ"}),
+        ),
+        (
+            "error",
+            "gather",
+            lambda d: field(d, "first_name").update(type="date_time", config={"zone": "Mars"}),
+        ),
+    ],
+    "unknown_source": [("error", "start", lambda d: field(d, "heard_from").update(source="nowhere"))],
     "missing_step": [
         ("error", "start", lambda d: step(d, "start").update(fallback="nowhere")),
         ("error", "gather", lambda d: step(d, "gather").update(routes=[{"to": "nowhere"}])),

@@ -14,7 +14,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked
 
 from halodesk.crypto import keystore
-from halodesk.crypto.keystore import KEY_BYTES, load_key
+from halodesk.crypto.keystore import KEY_BYTES, keep_secret, kept_secret, load_key
 from halodesk.engine.errors import StoreKeyError
 
 
@@ -204,3 +204,16 @@ def test_the_stretching_is_as_rfc_9106_recommends() -> None:
     """Argon2id, 64 MiB, 3 passes, 4 lanes: a frozen value, or old seats lose their key."""
     stretched = keystore._stretch(b"correct horse", bytes(16)).hex()
     assert stretched == "f0639f0fc96e24acb02223500138d10b4b7dfec05b21b32cfdad8e567fab4d1f"
+
+
+def test_secrets_of_other_systems_are_kept_in_a_safe_keyring_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoreKeyError, match="no keyring here that encrypts"):
+        keep_secret("pbx", "word")
+    ring = SafeRing()
+    use(monkeypatch, ring)
+    assert kept_secret("pbx") == ""
+    keep_secret("pbx", "word")
+    assert kept_secret("pbx") == "word"
+    ring.locked = True
+    with pytest.raises(StoreKeyError, match="does not open"):
+        kept_secret("pbx")

@@ -113,7 +113,7 @@ def test_a_discount_is_shown_as_one() -> None:
     from msgspec.structs import replace
 
     state = replace(run.state, cart=replace(run.state.cart, discount=500))
-    assert page(run.flow, state).cart.discount == "-$5.00"
+    assert page(run.flow, state).cart.discount == "$5.00"
 
 
 def test_path_answers_and_progress() -> None:

@@ -23,8 +23,8 @@ from halodesk.protocol.phone_link import (
     RegistrationChanged,
     Snapshot,
 )
-from halodesk.sip.phone import audio
 from halodesk.sip.phone.account import RETRY_MOST_S, retry_after_s
+from halodesk.sip.phone.audio import bridge
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.endpoint import EndpointSettings, Guard, SipThread
 from halodesk.sip.phone.invite import Party, clean, host_of, read_invite, read_party
@@ -147,18 +147,18 @@ def test_the_next_try_comes_later_each_time_with_full_jitter() -> None:
 
 
 def test_silence_and_loop() -> None:
-    assert audio.Silence().read(3) == bytes(6)
-    loop = audio.Loop(b"abcdef")
+    assert bridge.Silence().read(3) == bytes(6)
+    loop = bridge.Loop(b"abcdef")
     assert loop.read(2) == b"abcd"
     assert loop.read(5) == b"efabcdefab"
-    assert audio.Loop(b"").read(3) == bytes(6)
+    assert bridge.Loop(b"").read(3) == bytes(6)
 
 
 def test_sound_files_of_any_shape_become_mono_at_16_khz(tmp_path: Path) -> None:
     sound = np.zeros((8_000, 2))
     sound[:, 0] = 0.5
     soundfile.write(tmp_path / "stereo.wav", sound, 8_000)
-    samples = np.frombuffer(audio.load_sound(tmp_path / "stereo.wav"), dtype="<i2")
+    samples = np.frombuffer(bridge.load_sound(tmp_path / "stereo.wav"), dtype="<i2")
     assert len(samples) == 16_000
     assert set(samples) <= {8190, 8191, 8192}
 
@@ -167,13 +167,13 @@ def test_sound_files_of_any_shape_become_mono_at_16_khz(tmp_path: Path) -> None:
 def test_both_ways_move_a_frame(way: str) -> None:
     sample = bytes(range(256)) + bytes(range(128))
     frame = pj.MediaFrame()
-    read = audio._fast_read if way == "fast" else audio._slow_read
-    write = audio._fast_write if way == "fast" else audio._slow_write
+    read = bridge._fast_read if way == "fast" else bridge._slow_read
+    write = bridge._fast_write if way == "fast" else bridge._slow_write
     write(frame, sample)
     assert bytes(frame.buf) == sample
     assert read(frame.buf, len(sample)) == sample
     assert read(frame.buf, 0) == b""
-    assert audio.pointers_work()
+    assert bridge.pointers_work()
 
 
 def call(state: str = "active", key: str = "c") -> CallChanged:

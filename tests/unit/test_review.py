@@ -13,12 +13,13 @@ from structlog.testing import capture_logs
 
 from halodesk.engine import events as e
 from halodesk.engine.errors import SessionFileError
-from halodesk.runtime.review import Review, ReviewProblem, SessionQuery, SilentPlayer
+from halodesk.runtime.review import Review, ReviewProblem, SessionQuery
 from halodesk.store.record import read
 from halodesk.store.replay import review
 from halodesk.store.review import SessionReview
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.waveform import SLICES, outline
+from tests.fakes.player import SilentPlayer
 from tests.fakes.records import RATE, SetClock, keep, new_store, order_events, recording
 
 Timed = list[tuple[float, e.AnyEvent]]

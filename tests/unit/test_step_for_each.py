@@ -237,7 +237,10 @@ def test_what_the_health_check_says() -> None:
     def told(exit_: str = "end", label: str = "body", **config: Any) -> list[str]:
         each = loop("each", "ask", exit_, **config)
         each["routes"][0]["label"] = label
-        fields = [{"name": "name", "type": "text"}, {"name": "picks", "type": "multi_select"}]
+        fields = [
+            {"name": "name", "type": "text"},
+            {"name": "picks", "type": "multi_select", "options": [{"value": "a"}]},
+        ]
         flow_variables = [{"name": "orders", "type": "list", "default": []}]
         found = codes(each, page_step("ask", "each", fields=fields), variables=flow_variables)
         return [code for code in found if code != "unknown_field_type"]

@@ -88,7 +88,8 @@ def _listen(host: str, port: int) -> socket.socket:
             "Use a loopback address such as 127.0.0.1.",
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named, or asyncio does not take it for TCP and leaves Nagle's delay on.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":
             # Windows lets two servers share a port with this option.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from halodesk.engine.fields.base import Problem, plain_text
+from halodesk.engine.fields.base import Plain, Problem, plain_text
 from halodesk.engine.flow import Field
 
 PARTS = ("line1", "line2", "city", "region", "postal_code", "country")
@@ -24,7 +24,7 @@ _POSTAL = {
 }
 
 
-class Address:
+class Address(Plain):
     """`config`: `countries` (ISO codes, ["US", "CA"])."""
 
     name = "address"

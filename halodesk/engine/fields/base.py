@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
+from babel import Locale, UnknownLocaleError
 
+from halodesk.engine.conditions import is_empty
 from halodesk.engine.flow import Field
 from halodesk.engine.pan import has_card_number
+
+LOCALE = "en_US"
+"""How numbers and dates are typed and read where a field names no `locale` of its own."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -32,6 +39,42 @@ class FieldType(Protocol):
     def show(self, field: Field, value: Any) -> str:
         """The value in words for path, replay and export."""
         ...
+
+    def lacks(self, field: Field, value: Any) -> bool:
+        """Whether this value does not answer a required field."""
+        ...
+
+    def hint(self, field: Field, value: Any) -> str:
+        """A doubt about an accepted value, in words for the agent; it stops nothing."""
+        ...
+
+    def reads(self, field: Field, value: Any) -> str:
+        """An accepted value read back where its input shows less (the day of the week, say)."""
+        ...
+
+    def check(self, field: Field) -> Iterator[str]:
+        """What is wrong with the field's own `config`, for the health check."""
+        ...
+
+
+class Plain:
+    """Where a field type starts from: nothing to doubt, to read back or to set up wrong."""
+
+    def lacks(self, field: Field, value: Any) -> bool:
+        """Empty is no answer."""
+        return is_empty(value)
+
+    def hint(self, field: Field, value: Any) -> str:
+        """No doubt."""
+        return ""
+
+    def reads(self, field: Field, value: Any) -> str:
+        """The input shows it all."""
+        return ""
+
+    def check(self, field: Field) -> Iterator[str]:
+        """Nothing that could be wrong."""
+        yield from ()
 
 
 CARD_NUMBER = Problem(
@@ -71,3 +114,30 @@ def option_label(field: Field, value: Any) -> str:
     return next(
         (option.label or option.value for option in field.options if option.value == value), str(value)
     )
+
+
+def locale_of(field: Field) -> str:
+    """The field's own `locale` (CLDR name), or the usual one where it is none that is known."""
+    own = str(field.config.get("locale") or LOCALE)
+    return own if _known(own) else LOCALE
+
+
+def check_locale(field: Field) -> Iterator[str]:
+    """Whether the field's own `locale` is one that is known."""
+    own = field.config.get("locale")
+    if own is not None and not _known(str(own)):
+        yield f'"{own}" is no known locale'
+
+
+@lru_cache(maxsize=64)
+def _known(locale: str) -> bool:
+    try:
+        Locale.parse(locale)
+    except (UnknownLocaleError, ValueError):
+        return False
+    return True
+
+
+def in_words(choices: list[str]) -> str:
+    """`a, b or c`."""
+    return choices[0] if len(choices) == 1 else f"{', '.join(choices[:-1])} or {choices[-1]}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from halodesk.engine.fields.base import Problem
+from halodesk.engine.fields.base import Plain, Problem
 from halodesk.engine.flow import Field
 
-_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
-class Boolean:
+class Boolean(Plain):
     """`config`: `true_label`, `false_label`."""
 
     name = "boolean"
@@ -21,7 +21,7 @@ class Boolean:
             return None
         if isinstance(raw, bool):
             return raw
-        value = _WORDS.get(str(raw).strip().casefold())
+        value = WORDS.get(str(raw).strip().casefold())
         return Problem("Choose yes or no.") if value is None else value
 
     def show(self, field: Field, value: Any) -> str:

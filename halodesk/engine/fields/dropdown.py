@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from halodesk.engine.fields.base import Problem, option_label
+from halodesk.engine.fields.base import Plain, Problem, option_label
 from halodesk.engine.flow import Field
 
 
-class Choice:
+class Choice(Plain):
     """One of `options`; shared by dropdown and radio_group."""
 
     def __init__(self, name: str) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from halodesk.engine.fields.base import Problem
+from halodesk.engine.fields.base import Plain, Problem
 from halodesk.engine.flow import Field
 
 KINDS = ("card_number", "cvv", "ssn", "medicare_id", "bank_account", "other")
 
 
-class Encrypted:
+class Encrypted(Plain):
     """Takes no raw value: `EnterSecret` brings a handle, and only while the mask is held."""
 
     name = "encrypted"

@@ -6,12 +6,12 @@ from typing import Any
 
 import phonenumbers
 
-from halodesk.engine.fields.base import CARD_NUMBER, Problem, plain_text
+from halodesk.engine.fields.base import CARD_NUMBER, Plain, Problem, plain_text
 from halodesk.engine.flow import Field
 from halodesk.engine.pan import has_card_number
 
 
-class Phone:
+class Phone(Plain):
     """`config`: `region` (ISO country of numbers without one, "US")."""
 
     name = "phone"

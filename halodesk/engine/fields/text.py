@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from halodesk.engine.fields.base import Problem, longest, plain_text
+from halodesk.engine.fields.base import Plain, Problem, longest, plain_text
 from halodesk.engine.flow import Field
 from halodesk.engine.patterns import full_match
 
 
-class Text:
+class Text(Plain):
     """`config`: `max_length` (characters, 200), `pattern` (RE2, full match), `pattern_help`."""
 
     name = "text"

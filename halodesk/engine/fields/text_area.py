@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from halodesk.engine.fields.base import Problem, longest, plain_text
+from halodesk.engine.fields.base import Plain, Problem, longest, plain_text
 from halodesk.engine.flow import Field
 
 
-class TextArea:
+class TextArea(Plain):
     """`config`: `max_length` (characters, 4000)."""
 
     name = "text_area"

@@ -84,6 +84,9 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     values: Mapping[str, Any] = {}
     problem: str = ""
     freeze_cart: bool = False
+    """A charge is authorised: the cart stays as it is from now on."""
+    void_cart: bool = False
+    """The authorised charge is voided: the cart is open again."""
     incident: tuple[str, str] | None = None
     take: str = ""
     """With `go`: label of the route to take."""

@@ -15,7 +15,7 @@ from halodesk.runtime.effects.base import Job, Ports, Tell
 KINDS = (ZipSearch.kind,)
 _PARTS = (
     "code", "city", "state", "county", "country", "latitude", "longitude", "timezone", "dma", "dma_source",
-    "tax_rate", "tax_source",
+    "tax_rate", "tax_source", "tax_label",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 `main.run` is the whole process. A synthetic caller is made of the same parts without the
 hub: `SipThread`, `Masks`, `Board`, `Accounts`, `Calls` and
-`CallKit(sip, Bridges(sip), board, masks, source, None)` with a source of its own
-(`audio.Source`). It attaches a receiver to the board to hear of its calls, and calls
+`CallKit(sip, Bridges(sip), board, masks, line, None)` with a line of its own
+(`audio.bridge.Line`). It attaches a receiver to the board to hear of its calls, and calls
 `Accounts` and `Calls` through `SipThread.post`.
 """

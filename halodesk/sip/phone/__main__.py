@@ -20,6 +20,9 @@ def main() -> int:
     parser.add_argument("--sip-port", type=int, default=0)
     parser.add_argument("--rtp-port", type=int, default=0)
     parser.add_argument("--microphone", type=Path, help="sound file played in a loop")
+    parser.add_argument("--sound", default="auto", choices=("auto", "none"), help="use sound devices")
+    parser.add_argument("--microphone-device", default="", metavar="ID", help="until one is chosen")
+    parser.add_argument("--speaker-device", default="", metavar="ID", help="until one is chosen")
     parser.add_argument("--recordings", type=Path, help="folder (default: DATA_DIR/recordings)")
     parser.add_argument("--no-record", action="store_true")
     parser.add_argument("--guard", type=float, default=GUARD_S, metavar="S", help="silence kept after unmask")
@@ -37,6 +40,9 @@ def main() -> int:
         record=not options.no_record,
         guard_s=options.guard,
         log_level=options.log_level,
+        sound=options.sound,
+        microphone_device=options.microphone_device,
+        speaker_device=options.speaker_device,
     )
 
 

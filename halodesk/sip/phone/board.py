@@ -18,6 +18,8 @@ from halodesk.protocol.phone_link import (
     Registration,
     RegistrationChanged,
     Snapshot,
+    SoundChanged,
+    SoundState,
 )
 from halodesk.sip.phone.masks import Masks
 
@@ -27,13 +29,14 @@ Receiver = Callable[[Notice], None]
 
 
 class Board:
-    """Registrations and calls by key. All methods may be called from any thread."""
+    """Registrations and calls by key, and the sound. All methods may be called from any thread."""
 
     def __init__(self, masks: Masks) -> None:
         self._lock = threading.Lock()
         self._masks = masks
         self._registrations: dict[str, Registration] = {}
         self._calls: dict[str, CallInfo] = {}
+        self._sound = SoundState()
         self._unseen: deque[CallInfo] = deque(maxlen=_UNSEEN_ENDED)
         self._receivers: list[Receiver] = []
 
@@ -53,6 +56,7 @@ class Board:
                 registrations=tuple(self._registrations.values()),
                 calls=(*self._unseen, *self._calls.values()),
                 leases=self._masks.state().leases,
+                sound=self._sound,
             )
             welcome(snapshot)
             self._unseen.clear()
@@ -75,6 +79,8 @@ class Board:
                         self._unseen.append(call)
                 case CallChanged(call=call):
                     self._calls[call.key] = call
+                case SoundChanged(sound=sound):
+                    self._sound = sound
                 case _:  # the masks keep their own state; a fault is told, not kept
                     pass
             for receiver in self._receivers:

@@ -35,7 +35,7 @@ from halodesk.protocol.phone_link import (
     Recording,
 )
 from halodesk.sip.phone.account import PhoneAccount
-from halodesk.sip.phone.audio import Bridge, Bridges, SourceFactory
+from halodesk.sip.phone.audio.bridge import Bridge, Bridges, LineFactory
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.endpoint import Guard, SipThread
 from halodesk.sip.phone.invite import clean, read_tags
@@ -80,7 +80,7 @@ class CallKit(msgspec.Struct, frozen=True):
     bridges: Bridges
     board: Board
     masks: Masks
-    source: SourceFactory
+    line: LineFactory
     recordings: Path | None
     """Folder of the recordings; None: nothing is recorded."""
     guard_s: float = GUARD_S
@@ -275,7 +275,7 @@ class PhoneCall(pj.Call):
             log = self.kit.sip.log
             key = self.info.key
             self._bridge = self.kit.bridges.lend(
-                self.kit.source(), lambda text: log.error("audio_failed", call=key, error=text)
+                self.kit.line(), lambda text: log.error("audio_failed", call=key, error=text)
             )
         self._gate_microphone()
         audio.startTransmit(self._bridge)

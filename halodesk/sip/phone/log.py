@@ -22,7 +22,7 @@ Log = structlog.typing.FilteringBoundLogger
 
 _ALLOWED = frozenset(
     "event level timestamp pid version port account call direction state code reason codec seconds "
-    "lease leases masked client clients error path samples windows lost text pj_level job".split()
+    "lease leases masked client clients error path samples windows lost text pj_level job side device".split()
 )
 _MAX_BYTES = 5_000_000
 _CREDENTIAL_WORDS = ("authorization", "password", "digest")

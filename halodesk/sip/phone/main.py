@@ -1,8 +1,11 @@
 """The phone process: wires its parts, waits, and leaves in order.
 
 Order of the end: no new calls, hang up, 300 ms of events, ports and accounts, `libDestroy`
-(all in `endpoint`), recordings closed, socket and `phone.json` gone, the last notices sent:
-a window that sees its connection end finds nothing left of this phone.
+(all in `endpoint`), recordings closed, sound devices closed, socket and `phone.json` gone, the last
+notices sent: a window that sees its connection end finds nothing left of this phone.
+
+The sound library is loaded once the phone is ready: it takes as long as all the rest, and a call
+does not wait for it.
 
 An orphaned phone is a hot microphone. With no window attached it refuses new calls, and
 after `orphan_after_s` it ends those that are up and leaves; a window that comes back in
@@ -12,6 +15,7 @@ that time finds everything as it was, the masks above all.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -19,11 +23,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal, Protocol
 
+import psutil
 import soundfile
 
 from halodesk.engine.errors import PhoneError
-from halodesk.protocol.phone_link import PROTOCOL_VERSION
+from halodesk.protocol.phone_link import PROTOCOL_VERSION, SoundChanged, SoundState
 from halodesk.sip.link import (
     ALREADY_RUNS,
     READY_LINE,
@@ -35,7 +41,18 @@ from halodesk.sip.link import (
     withdraw_endpoint,
 )
 from halodesk.sip.phone.account import Accounts
-from halodesk.sip.phone.audio import Bridges, Loop, Silence, Source, SourceFactory, load_sound, pointers_work
+from halodesk.sip.phone.audio.bridge import (
+    Bridges,
+    Line,
+    Loop,
+    OneWay,
+    Silence,
+    Source,
+    SourceFactory,
+    load_sound,
+    pointers_work,
+)
+from halodesk.sip.phone.audio.sound import Sound
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.call import CallKit
 from halodesk.sip.phone.calls import Calls
@@ -51,7 +68,12 @@ FAILED = 1
 
 ORPHAN_AFTER_S = 60.0
 
+SoundMode = Literal["auto", "none"]
+"""`auto`: the devices of the system, or silence where there are none. `none`: silence."""
+
 _JOIN_RECORDERS_S = 3.0
+_NICE = -11
+"""That of PulseAudio."""
 
 
 def run(
@@ -68,20 +90,25 @@ def run(
     guard_s: float = GUARD_S,
     log_level: int = 2,
     source: SourceFactory | None = None,
+    sound: SoundMode = "auto",
+    microphone_device: str = "",
+    speaker_device: str = "",
 ) -> int:
     """Runs the phone of `data_dir` until it is asked to quit; returns the exit status.
 
     To be called on the main thread of a process of its own. `start_masked` holds the lease
     "restart" until the seat gives it back: a phone that replaces a dead one cannot know
     what was masked. `microphone` is a sound file played in a loop instead of a microphone;
-    `source` makes each call a voice of its own instead. `recordings` defaults to
-    `<data_dir>/recordings`. Ports 0: the system chooses.
+    `source` makes each call a voice of its own instead; with either no device is used.
+    `microphone_device` and `speaker_device` are ids, until somebody chooses at this seat.
+    `recordings` defaults to `<data_dir>/recordings`. Ports 0: the system chooses.
 
     0: left in order. 1: could not start. 3 (`ALREADY_RUNS`): another phone runs here.
     """
     os.umask(0o077)
     say_ready = _take_standard_output()
     _forbid_core_dumps()
+    _come_first()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = _lock(data_dir)
     if lock is None:
@@ -97,13 +124,14 @@ def run(
             log_level=log_level,
         )
         try:
-            voice = source or _source_factory(microphone)
+            voice = source or _source_factory(microphone, silent=sound == "none")
             phone = _Phone(
                 data_dir,
                 settings,
                 make_log(log_file),
                 masks=Masks(start_masked=start_masked),
                 source=voice,
+                devices=(microphone_device, speaker_device),
                 recordings=(recordings or data_dir / "recordings") if record else None,
                 guard_s=guard_s,
             )
@@ -113,9 +141,20 @@ def run(
             print(f"The phone cannot start: {error}", file=sys.stderr)
             return FAILED
         say_ready()
+        phone.load_sound()
         phone.wait(orphan_after_s)
         phone.close()
     return 0
+
+
+class _Waiting(Protocol):
+    """What the main thread sleeps on: `threading.Event`, or Qt's loop in its shape."""
+
+    def set(self) -> None: ...
+
+    def clear(self) -> None: ...
+
+    def wait(self, timeout: float | None = None) -> bool: ...
 
 
 class _Phone:
@@ -128,7 +167,8 @@ class _Phone:
         log: Log,
         *,
         masks: Masks,
-        source: SourceFactory,
+        source: SourceFactory | None,
+        devices: tuple[str, str],
         recordings: Path | None,
         guard_s: float,
     ) -> None:
@@ -137,12 +177,18 @@ class _Phone:
         self._masks = masks
         self._board = Board(masks)
         self._sip = SipThread(settings, log)
-        kit = CallKit(self._sip, Bridges(self._sip), self._board, masks, source, recordings, guard_s)
+        self._source = source
+        self._sound: Sound | None = None
+        if source is None:
+            self._sound = Sound(data_dir, self._publish_sound, log, microphone=devices[0], speaker=devices[1])
+        else:
+            self._publish_sound(SoundState(silent=True))
+        kit = CallKit(self._sip, Bridges(self._sip), self._board, masks, self._line, recordings, guard_s)
         self._accounts = Accounts(self._sip, self._board, lambda: self._calls.up())
         self._calls = Calls(kit, self._accounts)
         self._hub: Hub | None = None
         self._endpoint: Endpoint | None = None
-        self._wake = threading.Event()
+        self._wake: _Waiting = threading.Event()
         self._leave = ""
 
     def open(self) -> None:
@@ -155,8 +201,9 @@ class _Phone:
             accounts=self._accounts,
             calls=self._calls,
             capabilities=capabilities,
+            sound=self._sound,
             on_quit=lambda: self._ask_to_leave("asked to quit"),
-            on_attendance=self._wake.set,
+            on_attendance=lambda: self._wake.set(),
         )
         try:
             address = new_address(self._data_dir)
@@ -186,6 +233,24 @@ class _Phone:
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal ends no call
 
+    def load_sound(self) -> None:
+        """Finds the devices, or says why there are none. From here on Qt's loop is the main thread's."""
+        if self._sound is None:
+            return
+        try:
+            from halodesk.sip.phone.audio.qt_waiting import QtWaiting
+
+            self._wake = QtWaiting(self._log)  # first: what Qt says while it loads belongs into the log
+            from halodesk.sip.phone.audio.qt_backend import QtBackend
+        except ImportError as error:  # no library of the system's sound server, say
+            self._sound.do_without(
+                f"The sound library cannot be loaded: {error}.",
+                "Ask IT to install the sound libraries of docs/it.md. Calls have no sound until then.",
+            )
+            return
+        gc.freeze()  # what has come lives to the end, too
+        self._sound.begin(QtBackend(self._sound.patch, self._sound))
+
     def wait(self, orphan_after_s: float) -> None:
         """Blocks the main thread until the phone is to leave."""
         alone_since: float | None = None
@@ -207,6 +272,8 @@ class _Phone:
         """Ends everything in order."""
         self._sip.stop()
         self._calls.join_recorders(_JOIN_RECORDERS_S)
+        if self._sound is not None:
+            self._sound.end()
         if self._hub is not None:
             self._hub.let_nobody_in()
         if self._endpoint is not None:
@@ -215,14 +282,23 @@ class _Phone:
         if self._hub is not None:
             self._hub.close()
 
+    def _line(self) -> Line:
+        if self._sound is not None:
+            return self._sound.line()
+        return OneWay(self._source() if self._source is not None else Silence())
+
+    def _publish_sound(self, state: SoundState) -> None:
+        self._board.publish(SoundChanged(sound=state))
+
     def _ask_to_leave(self, reason: str) -> None:
         self._leave = reason
         self._wake.set()
 
 
-def _source_factory(microphone: Path | None) -> SourceFactory:
+def _source_factory(microphone: Path | None, *, silent: bool) -> SourceFactory | None:
+    """What speaks instead of a device; None: a device does."""
     if microphone is None:
-        return Silence
+        return Silence if silent else None
     sound = load_sound(microphone)
 
     def loop() -> Source:
@@ -237,6 +313,18 @@ def _forbid_core_dumps() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _come_first() -> None:
+    """Sound before everything else on this machine, as sound servers have it; threads inherit it.
+
+    Many systems let only some people do so: then the phone competes like any other program.
+    """
+    with contextlib.suppress(psutil.AccessDenied):
+        if sys.platform == "win32":
+            psutil.Process().nice(psutil.HIGH_PRIORITY_CLASS)
+        else:
+            psutil.Process().nice(_NICE)
 
 
 def _lock(data_dir: Path) -> contextlib.AbstractContextManager[object] | None:

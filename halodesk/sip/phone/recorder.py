@@ -39,9 +39,10 @@ FRAME_SAMPLES = 320
 GUARD_S = 0.5
 """Silence kept after the last lease is given back.
 
-It must cover all sound spoken before: the jitter buffer holds at most 0.30 s
-(`endpoint.JITTER_MAX_MS`), the microphone's ring and block about 0.06 s, and 0.14 s are
-left for the network (ITU-T G.114 calls 0.15 s one way the limit of good speech).
+It must cover all sound spoken before. The caller's: the jitter buffer holds at most 0.30 s
+(`endpoint.JITTER_MAX_MS`), and 0.14 s are left for the network (ITU-T G.114 calls 0.15 s one
+way the limit of good speech). The agent's: the microphone's ring holds at most 0.24 s
+(`audio.ring.MOST`), its block some 0.02 to 0.1 s.
 """
 
 QUEUE_FRAMES = 500

@@ -10,6 +10,8 @@ import os
 import threading
 from collections.abc import Callable
 
+import msgspec
+
 from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import (
     PROTOCOL_VERSION,
@@ -17,6 +19,7 @@ from halodesk.protocol.phone_link import (
     Attach,
     Attached,
     Capabilities,
+    ChooseDevice,
     Dial,
     Done,
     HangUp,
@@ -26,6 +29,8 @@ from halodesk.protocol.phone_link import (
     Ping,
     Quit,
     ReadMask,
+    ReadSound,
+    ReadSoundFigures,
     Refusal,
     Register,
     Request,
@@ -33,11 +38,14 @@ from halodesk.protocol.phone_link import (
     SendDtmf,
     SetMicrophone,
     Snapshot,
+    SoundChanged,
+    SoundState,
     Unhold,
     Unmask,
     Unregister,
 )
 from halodesk.sip.phone.account import Accounts, resolve_peers
+from halodesk.sip.phone.audio.sound import Sound
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.calls import Calls
 from halodesk.sip.phone.endpoint import SipThread, words
@@ -57,16 +65,18 @@ class Service:
         accounts: Accounts,
         calls: Calls,
         capabilities: Capabilities,
+        sound: Sound | None,
         on_quit: Callable[[], None],
         on_attendance: Callable[[], None],
     ) -> None:
-        """`on_attendance` is told whenever a window attaches or leaves."""
+        """`on_attendance` is told whenever a window attaches or leaves. No `sound`: silent by setting."""
         self._sip = sip
         self._board = board
         self._masks = masks
         self._accounts = accounts
         self._calls = calls
         self._capabilities = capabilities
+        self._sound = sound
         self._on_quit = on_quit
         self._on_attendance = on_attendance
 
@@ -82,6 +92,8 @@ class Service:
                 self._masked(self._masks.unmask(lease), rid, client)
             case ReadMask():
                 client.send(_numbered(self._masks.state(), rid))
+            case ChooseDevice() | ReadSound() | ReadSoundFigures():
+                self._on_sound(request, client)
             case Ping():
                 client.send(Done(rid=rid))
             case Attach():
@@ -153,6 +165,25 @@ class Service:
         self._board.attach(client.send, welcome)
         self._sip.log.info("client_attached", client=client.number)
         self._on_attendance()
+
+    def _on_sound(self, request: ChooseDevice | ReadSound | ReadSoundFigures, client: Client) -> None:
+        sound, rid = self._sound, request.rid
+        match request:
+            case ReadSound():
+                state = sound.state() if sound is not None else SoundState(silent=True)
+                client.send(SoundChanged(rid=rid, sound=state))
+            case _ if sound is None:
+                refusal = PhoneRefusedError(
+                    "This phone works without sound devices.", "Ask IT to allow them."
+                )
+                self._refuse(client, rid, refusal)
+            case ChooseDevice(side=side, device=device):
+                try:
+                    client.send(SoundChanged(rid=rid, sound=sound.choose(side, device)))
+                except PhoneRefusedError as refusal:
+                    self._refuse(client, rid, refusal)
+            case ReadSoundFigures(reset=reset):
+                client.send(msgspec.structs.replace(sound.figures(reset=reset), rid=rid))
 
     def _masked(self, state: MaskState, rid: int, client: Client) -> None:
         client.send(_numbered(state, rid))

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from halodesk.engine import commands as c
-from halodesk.engine.page import CartView, Page
+from halodesk.engine.page import CartLineView, CartView, Page
 from halodesk.runtime.ports import DeskPort
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.buttons import Button
@@ -105,6 +105,8 @@ class CartCard(QFrame):
         self._sums = Rows("muted", "muted", spacing=Space.XS)
         self._rule = rule()
         self._total = label(role="number", name="cart_total")
+        self._note = label(role="caption", name="cart_note", wrap=True)
+        self._note.hide()
         head = QHBoxLayout()
         head.addWidget(label(self.tr("Cart"), "label"))
         head.addStretch(1)
@@ -122,6 +124,7 @@ class CartCard(QFrame):
         layout.addWidget(self._rule)
         layout.addWidget(self._sums)
         layout.addLayout(foot)
+        layout.addWidget(self._note)
         self._shown: CartView | None = None
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
@@ -139,25 +142,37 @@ class CartCard(QFrame):
             (self._rule, full),
         ):
             widget.setVisible(shown)
-        self._lines.render(
-            tuple(
-                Row(
-                    f"{line.quantity} × {line.name}",
-                    line.total,
-                    self.tr("{price} each").format(price=line.price),
-                )
-                for line in cart.lines
-            )
-        )
+        self._lines.render(tuple(row for line in cart.lines for row in self._line(line)))
         sums = [Row(self.tr("Subtotal"), cart.subtotal)]
         if cart.discount:
-            sums.append(Row(self.tr("Discount"), f"−{cart.discount}"))
+            what = self.tr("Discount")
+            named = f"{what}, {cart.discount_label}" if cart.discount_label else what
+            sums.append(Row(named, f"−{cart.discount}"))
+        for coupon in cart.coupons:
+            if coupon.waits:
+                sums.append(Row(self.tr("Coupon {label}").format(label=coupon.label), coupon.waits))
         if cart.shipping_name:
             sums.append(Row(self.tr("Shipping, {name}").format(name=cart.shipping_name), cart.shipping))
         if cart.tax_label:
             sums.append(Row(self.tr("Tax, {label}").format(label=cart.tax_label), cart.tax))
         self._sums.render(tuple(sums))
         self._total.setText(cart.total)
+        set_text(self._note, cart.note)
+
+    def _line(self, line: CartLineView) -> list[Row]:
+        """The product before its own discount, and the discount below it."""
+        each = self.tr("{price} each").format(price=line.price)
+        tip = f"{each}. {line.overridden}" if line.overridden else each
+        rows = [Row(f"{line.quantity} × {line.name}", line.gross, tip)]
+        if line.discount:
+            what = self.tr("Discount")
+            rows.append(
+                Row(
+                    f"  {what}, {line.discount_label}" if line.discount_label else f"  {what}",
+                    f"−{line.discount}",
+                )
+            )
+        return rows
 
 
 class NotesCard(QFrame):

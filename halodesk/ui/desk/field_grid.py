@@ -26,6 +26,9 @@ _STOCK = {
     "address": 2,
     "text_area": 1,
     "encrypted": 3,
+    "number": 1,
+    "date": 1,
+    "checkbox": 1,
 }
 
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from halodesk.engine.page import Page
 from halodesk.protocol.phone_link import CallInfo, Registration
 from halodesk.runtime.ports import DeskPort, SyncState
+from halodesk.ui.desk.sound_panel import SoundButton
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.buttons import Button, ThemeButton
 from halodesk.ui.parts.labels import elided, label
@@ -19,7 +20,7 @@ from halodesk.ui.theme.tokens import Size, Space
 
 
 class StatusBar(QFrame):
-    """Renders the desk's own state; emits what its three buttons ask for."""
+    """Renders the desk's own state; emits what its buttons ask for."""
 
     theme_wanted = Signal()
     shortcuts_wanted = Signal()
@@ -45,6 +46,7 @@ class StatusBar(QFrame):
         keys.setAccessibleName(self.tr("Keyboard shortcuts"))
         keys.setToolTip(self.tr("Keyboard shortcuts (F1)"))
         keys.clicked.connect(self.shortcuts_wanted)
+        self.sound = SoundButton()
         self.theme = ThemeButton()
         self.theme.clicked.connect(self.theme_wanted)
         who = QVBoxLayout()
@@ -64,7 +66,7 @@ class StatusBar(QFrame):
         layout.addStretch(1)
         layout.addWidget(self.recording)
         layout.addSpacing(Space.S)
-        for button in (self.side, keys, self.theme):
+        for button in (self.side, self.sound, keys, self.theme):
             layout.addWidget(button)
 
     def be_brief(self, brief: bool) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -40,6 +40,8 @@ _WIDE = 560
 class StepPage(QFrame):
     """Renders the steps of a session, one after another, with the same widgets."""
 
+    dial = Signal(str)
+
     def __init__(
         self,
         desk: PagePort,
@@ -53,7 +55,7 @@ class StepPage(QFrame):
         Not `live`: it shows what was, presses nothing and leaves the focus where it is.
         """
         super().__init__()
-        self._live = live
+        self.live = live
         self.setProperty("pane", "page")
         self.page: Page | None = None
         self._desk = desk
@@ -121,7 +123,7 @@ class StepPage(QFrame):
         self.choices.render_page(page, wait_here=not layout.big_wait)
         if entering:
             self._scroll.verticalScrollBar().setValue(0)
-        if not self._live:
+        if not self.live:
             return
         if (entering and not elsewhere) or (before is not None and self._opened_again(before, page)):
             self.focus_first()
@@ -156,12 +158,18 @@ class StepPage(QFrame):
             self._show_problem()
 
     def focus_first(self) -> None:
-        """To the first empty field, or to the button that Enter presses."""
-        for widget in self.fields.widgets.values():
+        """To what was left half-typed, to the first empty field, or to the button that Enter presses."""
+        drafts, empty = self._desk.drafts, None
+        for name, widget in self.fields.widgets.items():
             inputs = [found for found in widget.inputs() if found.isEnabled()]
-            if inputs and widget.is_empty():
-                inputs[0].setFocus(Qt.FocusReason.OtherFocusReason)
-                return
+            if inputs and name in drafts:
+                empty = inputs[0]
+                break
+            if inputs and widget.is_empty() and empty is None:
+                empty = inputs[0]
+        if empty is not None:
+            empty.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
         primary = self.choices.primary()
         (primary or self).setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -304,6 +312,10 @@ class StepPage(QFrame):
     def erase_secret(self, field: str, *, all_digits: bool) -> SecretView:
         """One digit, or all, taken back."""
         return self._desk.erase_secret(field, all_digits=all_digits)
+
+    def dial_number(self, number: str) -> None:
+        """On to whoever places calls."""
+        self.dial.emit(number)
 
     def advance(self, field: str) -> None:
         """On to the next secure box that is not complete; after the last one the focus stays."""

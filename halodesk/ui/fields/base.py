@@ -17,6 +17,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from halodesk.engine.flow import Field
 from halodesk.engine.page import FieldView
 from halodesk.runtime.ports import SecretView
 from halodesk.ui.parts.labels import label, set_text
@@ -29,6 +30,9 @@ _STAYS = (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReaso
 
 class FieldHost(Protocol):
     """What a field asks of its page."""
+
+    live: bool
+    """False: a record is shown, and nothing can be done with it."""
 
     def answer(self, field: str, raw: Any) -> str:
         """Commits; the words of the refusal, or nothing."""
@@ -44,6 +48,10 @@ class FieldHost(Protocol):
 
     def advance(self, field: str) -> None:
         """The field is complete: the focus may go on."""
+        ...
+
+    def dial_number(self, number: str) -> None:
+        """Place a call; the desk says why not where it cannot."""
         ...
 
 
@@ -67,8 +75,10 @@ class FieldWidget(QWidget):
         self._optional = label(self.tr("optional"), role="caption")
         self._message = label(role="help", wrap=True)
         self._error = label(role="error", wrap=True)
-        self._message.hide()
-        self._error.hide()
+        self._hint = label(role="hint", wrap=True)
+        self._reads = label(role="help", wrap=True)
+        for words in (self._message, self._error, self._hint, self._reads):
+            words.hide()
         above = QHBoxLayout()
         above.setSpacing(Space.S)
         above.addWidget(self.caption)
@@ -81,8 +91,8 @@ class FieldWidget(QWidget):
         layout.setSpacing(6)
         layout.addLayout(above)
         layout.addLayout(self.body)
-        layout.addWidget(self._message)
-        layout.addWidget(self._error)
+        for words in (self._reads, self._hint, self._message, self._error):
+            layout.addWidget(words)
         layout.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
@@ -116,6 +126,13 @@ class FieldWidget(QWidget):
     def mark(self, wrong: bool) -> None:
         """Shows at the input itself that it was refused."""
 
+    def declared(self) -> Field:
+        """The field as its type in the engine needs it for showing a value."""
+        view = self.view
+        if view is None:
+            return Field(name="", type="")
+        return Field(name=view.name, type=view.type, options=view.options, config=view.config)
+
     def is_empty(self) -> bool:
         """Nothing has been typed or chosen."""
         return self.raw() in (None, "")
@@ -130,6 +147,8 @@ class FieldWidget(QWidget):
         """Becomes the input of a field, with its value or what was half typed."""
         self.setObjectName(f"field_frame:{view.name}")
         self._error.setObjectName(f"field_error:{view.name}")
+        self._hint.setObjectName(f"field_hint:{view.name}")
+        self._reads.setObjectName(f"field_reads:{view.name}")
         self._timer.stop()
         self.view, self.dirty = view, False
         self.name_inputs(view)
@@ -146,6 +165,7 @@ class FieldWidget(QWidget):
         if view == self.view:
             if not self.dirty:
                 self.put(view.value)
+                self._say_more()
             return
         self.view = view
         self._dress(view)
@@ -160,7 +180,8 @@ class FieldWidget(QWidget):
         self.refuse("")
         self.view = None
         self.setObjectName("")
-        self._error.setObjectName("")
+        for words in (self._error, self._hint, self._reads):
+            words.setObjectName("")
         for widget in self.inputs():
             widget.setObjectName("")
 
@@ -169,7 +190,14 @@ class FieldWidget(QWidget):
         self._optional.setVisible(not view.required)
         self._message.setText(view.help)
         self._message.setVisible(bool(view.help) and not self.problem)
+        self._say_more()
         self.lock(view.locked or view.read_only)
+
+    def _say_more(self) -> None:
+        """What the engine says of the accepted value; of one that has changed since it says nothing."""
+        view = self.view if not self.problem and not self.dirty else None
+        set_text(self._hint, view.hint if view is not None else "")
+        set_text(self._reads, view.reads if view is not None else "")
 
     # the way to the engine
 
@@ -178,6 +206,7 @@ class FieldWidget(QWidget):
         self.dirty = True
         if self.problem:
             self.refuse("")
+        self._say_more()
         self._timer.start()
 
     def flush_draft(self) -> None:
@@ -211,9 +240,10 @@ class FieldWidget(QWidget):
         self.problem = words
         set_text(self._error, words)
         self._message.setVisible(bool(self._message.text()) and not words)
+        self._say_more()
         self.mark(bool(words))
         for widget in self.inputs():
-            widget.setAccessibleDescription(words)
+            widget.setAccessibleDescription(words or self._hint.text())
 
     def watch(self, widget: QWidget) -> None:
         """Commits when the focus leaves this input."""

@@ -23,8 +23,8 @@ class TilesField(FieldWidget):
 
     def __init__(self, host: FieldHost) -> None:
         super().__init__(host)
-        self._group = QButtonGroup(self)
-        self._group.buttonClicked.connect(self._clicked)
+        self.group = QButtonGroup(self)
+        self.group.buttonClicked.connect(self._clicked)
         self._tiles: list[Tile] = []
         self._used = 0
         self._grid = QGridLayout()
@@ -35,31 +35,39 @@ class TilesField(FieldWidget):
         """Key, value and words of each option."""
         return [(option.value, option.value, option.label or option.value) for option in view.options]
 
+    def make_tile(self) -> Tile:
+        """One tile."""
+        return Tile()
+
+    def tiles(self) -> list[Tile]:
+        """The tiles in use, in the order of the options."""
+        return self._tiles[: self._used]
+
     def inputs(self) -> list[QWidget]:
         """The tiles in use."""
-        return list(self._tiles[: self._used])
+        return list(self.tiles())
 
     def raw(self) -> Any:
         """Value of the chosen tile, or None."""
-        chosen = self._group.checkedButton()
+        chosen = self.group.checkedButton()
         return chosen.value if isinstance(chosen, Tile) else None
 
     def put(self, value: Any) -> None:
         """Chooses the tile of the value, or none."""
-        if value == self.raw() and (value is None) == (self._group.checkedButton() is None):
+        if value == self.raw() and (value is None) == (self.group.checkedButton() is None):
             return
-        self._group.setExclusive(False)
+        self.group.setExclusive(False)
         for tile in self._tiles[: self._used]:
             tile.setChecked(value is not None and tile.value == value)
-        self._group.setExclusive(True)
+        self.group.setExclusive(True)
 
     def name_inputs(self, view: FieldView) -> None:
         """One tile an option."""
         options = self.options(view)
         while len(self._tiles) < len(options):
             index = len(self._tiles)
-            tile = Tile()
-            self._group.addButton(tile)
+            tile = self.make_tile()
+            self.group.addButton(tile)
             self._tiles.append(tile)
             self.watch(tile)
             self._grid.addWidget(tile, index // _COLUMNS, index % _COLUMNS)

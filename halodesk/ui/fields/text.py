@@ -22,13 +22,17 @@ class TextField(FieldWidget):
 
     def __init__(self, host: FieldHost) -> None:
         super().__init__(host)
-        self.line = QLineEdit()
+        self.line = self.make_line()
         self.line.setFixedHeight(Size.INPUT)
         self.line.setInputMethodHints(self.hints)
         self.line.textEdited.connect(self.edited)
         self.caption.setBuddy(self.line)
         self.watch(self.line)
         self.body.addWidget(self.line)
+
+    def make_line(self) -> QLineEdit:
+        """The input itself."""
+        return QLineEdit()
 
     def inputs(self) -> list[QWidget]:
         """The line."""

@@ -1,4 +1,4 @@
-"""Options side by side, one of them chosen: radio groups and yes or no."""
+"""Options side by side: one of them chosen (radio groups, yes or no), or any number ticked."""
 
 from __future__ import annotations
 
@@ -55,14 +55,7 @@ class Tile(QAbstractButton):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(colour("accent"), 1))
             painter.drawRoundedRect(area.adjusted(3, 3, -3, -3), Radius.M - 3, Radius.M - 3)
-        centre = QPointF(Space.L + 9, self.height() / 2)
-        painter.setPen(QPen(colour("accent" if chosen else "edge"), 2))
-        painter.setBrush(colour("surface"))
-        painter.drawEllipse(centre, 8, 8)
-        if chosen:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(colour("accent"))
-            painter.drawEllipse(centre, 4.5, 4.5)
+        self.draw_mark(painter, QPointF(Space.L + 9, self.height() / 2))
         painter.setFont(font(15, QFont.Weight.Medium))
         painter.setPen(colour("text" if enabled else "muted"))
         left = Space.L + 18 + Space.S
@@ -78,3 +71,37 @@ class Tile(QAbstractButton):
                 int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight),
                 self.hint,
             )
+
+    def draw_mark(self, painter: QPainter, centre: QPointF) -> None:
+        """A ring: one of several."""
+        painter.setPen(QPen(colour("accent" if self.isChecked() else "edge"), 2))
+        painter.setBrush(colour("surface"))
+        painter.drawEllipse(centre, 8, 8)
+        if self.isChecked():
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colour("accent"))
+            painter.drawEllipse(centre, 4.5, 4.5)
+
+
+class TickTile(Tile):
+    """One option of several that may be ticked together; Space ticks it."""
+
+    def draw_mark(self, painter: QPainter, centre: QPointF) -> None:
+        """A box."""
+        draw_tick(painter, centre, ticked=self.isChecked(), enabled=self.isEnabled())
+
+
+def draw_tick(painter: QPainter, centre: QPointF, *, ticked: bool, enabled: bool = True) -> None:
+    """A box of 18 pixels, with a tick in it or not."""
+    box = QRectF(centre.x() - 9, centre.y() - 9, 18, 18)
+    ink = "accent" if ticked and enabled else "edge"
+    painter.setPen(QPen(colour(ink), 2))
+    painter.setBrush(colour(ink if ticked else "surface"))
+    painter.drawRoundedRect(box, 5, 5)
+    if ticked:
+        pen = QPen(colour("on_accent" if enabled else "surface"), 2.2)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        painter.setPen(pen)
+        x, y = centre.x(), centre.y()
+        painter.drawPolyline([QPointF(x - 4, y), QPointF(x - 1, y + 3.5), QPointF(x + 4.5, y - 3.5)])

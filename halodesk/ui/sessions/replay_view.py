@@ -57,7 +57,7 @@ class ReplayView(QWidget):
         self.moments = EntryList("replay_moments", self.tr("What happened"))
         self.steps.chosen.connect(self._to_step)
         self.moments.chosen.connect(self._to_moment_of_step)
-        self.transport = Transport(review.player.problem)
+        self.transport = Transport()
         self.transport.play.clicked.connect(self.toggle)
         self.transport.line.sought.connect(self.seek)
         self._tick = QTimer(self)
@@ -102,7 +102,6 @@ class ReplayView(QWidget):
         self.review = review
         self._shown = ("", 0)
         self.head.show_review(review)
-        self.transport.show_review(review)
         self._problem.render_as("info", "")
         many = self.tr(
             "{number} entries of this session were erased. What they held is gone; the rest is here."
@@ -112,6 +111,7 @@ class ReplayView(QWidget):
         self._erased.render_as("info", words if review.erased else "")
         audio = review.audio
         self._port.player.load(audio.path if audio is not None else "")
+        self.transport.show_review(review, self._port.player.problem)
         if audio is not None:
             self._port.waveform(review.line.id, partial(self._drawn, review.line.id))
         self.go(0)
@@ -220,6 +220,8 @@ class ReplayView(QWidget):
     def _replay_from_here(self) -> None:
         if self.playing:
             self._port.player.play(self.at_s - self._begins())
+            if self.review is not None:
+                self.transport.show_sound(self.review, self._port.player.problem)
 
     def _begins(self) -> float:
         """The session's second at which the recording begins."""

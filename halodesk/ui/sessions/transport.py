@@ -16,8 +16,7 @@ from halodesk.ui.theme.tokens import Size, Space
 class Transport(QFrame):
     """Renders the time; what is pressed is the replay's to do."""
 
-    def __init__(self, silent: str) -> None:
-        """`silent`: why nothing is heard; empty where sound comes out."""
+    def __init__(self) -> None:
         super().__init__()
         self.setProperty("pane", "card")
         self._seconds = 0.0
@@ -27,7 +26,6 @@ class Transport(QFrame):
         )
         self._time = label(role="number", name="replay_time")
         self._sound = label(role="caption", name="replay_sound")
-        self._silent = silent
         self._sign = label()
         bottom = QHBoxLayout()
         bottom.setSpacing(Space.M)
@@ -46,15 +44,19 @@ class Transport(QFrame):
         layout.addLayout(bottom)
         self.show_playing(False)
 
-    def show_review(self, review: Review) -> None:
-        """Another session."""
+    def show_review(self, review: Review, silent: str) -> None:
+        """Another session; `silent`: why nothing is heard, empty where sound comes out."""
         self._seconds = review.seconds
         self.line.show_review(review)
+        self.show_sound(review, silent)
+
+    def show_sound(self, review: Review, silent: str) -> None:
+        """Whether anything can be heard; a speaker may come and go."""
         audio, lost = review.audio, ""
         if audio is not None and audio.lost_s:
             lost = self.tr("{seconds} s lost to a full disk").format(seconds=f"{audio.lost_s:.1f}")
         sides = self.tr("agent above, caller below") if audio is not None else ""
-        silent = self._silent if audio is not None else self.tr("No recording of this session")
+        silent = silent if audio is not None else self.tr("No recording of this session")
         self._sign.setPixmap(pixmap("silent", "muted", 16))
         self._sign.setVisible(bool(silent))
         self._sound.setText("  ·  ".join(filter(None, (silent, lost, sides))))

@@ -19,6 +19,9 @@ _NAMES = {
     "answer": "ph.phone-fill",
     "back": "ph.arrow-left-bold",
     "brand": "ph.moon-stars-fill",
+    "before": "ph.caret-left-bold",
+    "behind": "ph.caret-right-bold",
+    "calendar": "ph.calendar-blank-fill",
     "cart": "ph.shopping-cart-simple-fill",
     "check": "ph.check-bold",
     "close": "ph.x-bold",
@@ -48,6 +51,7 @@ _NAMES = {
     "sessions": "ph.clock-counter-clockwise-bold",
     "side": "ph.columns-fill",
     "silent": "ph.speaker-slash-fill",
+    "sound": "ph.speaker-high-fill",
     "warning": "ph.warning-fill",
 }
 

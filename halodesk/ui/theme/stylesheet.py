@@ -38,6 +38,7 @@ def _labels(c: Colours) -> str:
             label("amount-big", Type.DISPLAY, 700, c.text),
             label("error", Type.LABEL, 500, c.danger_ink),
             label("help", Type.LABEL, 400, c.muted),
+            label("hint", Type.LABEL, 500, c.warning_ink),
             label("good", Type.LABEL, 600, c.success_ink),
             label("rail", 11, 600, c.rail_text),
         )
@@ -93,6 +94,23 @@ def _inputs(c: Colours) -> str:
 
 def _lists(c: Colours) -> str:
     return f"""
+    QListWidget[role="ticks"] {{ background: {c.surface}; border: 1px solid {c.edge};
+        border-radius: {Radius.M}px; outline: none; padding: {Space.XS}px 0; color: {c.text}; }}
+    QListWidget[role="ticks"]:focus {{ border: 2px solid {c.accent}; padding: {Space.XS - 1}px 0; }}
+    QListWidget[role="ticks"][wrong="true"] {{ border: 2px solid {c.danger}; padding: {Space.XS - 1}px 0; }}
+    QListWidget[role="ticks"]:disabled {{ background: {c.raised}; border: 1px solid {c.border}; }}
+    QFrame#calendar_popup {{ background: {c.surface}; border: 1px solid {c.edge};
+        border-radius: {Radius.M}px; }}
+    QCalendarWidget QWidget {{ background: {c.surface}; color: {c.text}; alternate-background-color:
+        {c.surface}; }}
+    QCalendarWidget QToolButton {{ background: transparent; color: {c.text}; border: none;
+        border-radius: {Radius.S}px; padding: {Space.XS}px {Space.S}px; font-size: {Type.BODY}px;
+        font-weight: 600; }}
+    QCalendarWidget QToolButton:hover {{ background: {c.accent_soft}; }}
+    QCalendarWidget QToolButton::menu-indicator {{ image: none; }}
+    QCalendarWidget QAbstractItemView {{ selection-background-color: {c.accent};
+        selection-color: {c.on_accent}; outline: none; font-size: {Type.BODY}px; }}
+    QCalendarWidget QAbstractItemView:disabled {{ color: {c.thumb}; }}
     QTableView, QListView[role="list"] {{ background: transparent; border: none; outline: none;
         color: {c.text}; font-size: {Type.BODY}px; selection-background-color: transparent; }}
     QHeaderView {{ background: transparent; border: none; }}

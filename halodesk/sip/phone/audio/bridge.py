@@ -12,8 +12,8 @@ Rules:
    the begin pointer) is a fact of every compiler pjsua2 is built with, but not a promise:
    `pointers_work` writes and reads back once at start, and the slow way takes over if not.
 4. One tick of the clock asks for a frame first and delivers one after. The delivery ends the
-   tick and feeds the sink, also when nobody speaks (the bridge then delivers an empty
-   frame), so the sink's timeline does not stop during hold.
+   tick and feeds the agent's ear and the sink, also when nobody speaks (the bridge then delivers
+   an empty frame), so that neither timeline stops during hold.
 5. A bridge is never destroyed. The clock thread may call it while Python takes it apart
    (seen after 100 calls: an object without its attributes, then an abort). So bridges are
    disowned, lent to a call and used again (`Bridges`), after a rest in which the conference
@@ -52,6 +52,16 @@ class Source(Protocol):
         """
 
 
+class Line(Source, Protocol):
+    """One call's end at the agent. `read` and `hear` are called on the media clock, and must not block."""
+
+    def hear(self, sound: bytes) -> None:
+        """What the far end said in the last 20 ms."""
+
+    def close(self) -> None:
+        """The call is over. SIP thread."""
+
+
 class Sink(Protocol):
     """Takes both directions of a call, a frame at a time. Must not block."""
 
@@ -59,8 +69,28 @@ class Sink(Protocol):
         """What we sent and what we heard in the same 20 ms, 16-bit mono at 16 kHz."""
 
 
+LineFactory = Callable[[], Line]
+"""Makes the line of a new call."""
+
 SourceFactory = Callable[[], Source]
 """Makes the source of a new call."""
+
+
+class OneWay:
+    """A line that speaks with a source's voice and hears nothing."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def read(self, samples: int) -> bytes:
+        """The source's."""
+        return self._source.read(samples)
+
+    def hear(self, sound: bytes) -> None:
+        """Nobody listens."""
+
+    def close(self) -> None:
+        """Nothing to close."""
 
 
 class Silence:
@@ -137,17 +167,17 @@ def pointers_work() -> bool:
 
 
 class Bridge(pj.AudioMediaPort):
-    """One call's port: sends what `source` gives, hands both directions to `sink`.
+    """One call's port: sends what `line` says and lets it hear, hands both directions to `sink`.
 
     Made by `Bridges`, on the SIP thread.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.source: Source = Silence()
+        self.line: Line = OneWay(Silence())
         self.sink: Sink | None = None
         self.muted = False
-        """The far end and the recorder get silence; the source is read all the same."""
+        """The far end and the recorder get silence; the line is read all the same."""
         self.on_fault: Callable[[str], None] = _nobody
         self._sent = SILENCE
         fast = pointers_work()
@@ -161,7 +191,7 @@ class Bridge(pj.AudioMediaPort):
     def onFrameRequested(self, frame: pj.MediaFrame) -> None:
         """The bridge wants the next frame for the far end."""
         try:
-            data = self.source.read(FRAME_SAMPLES)[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
+            data = self.line.read(FRAME_SAMPLES)[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
         except Exception as error:
             data = SILENCE
             self._fault(error)
@@ -175,11 +205,11 @@ class Bridge(pj.AudioMediaPort):
     def onFrameReceived(self, frame: pj.MediaFrame) -> None:
         """The bridge has a frame from the far end; ends the tick."""
         sink, sent, self._sent = self.sink, self._sent, SILENCE
-        if sink is None:
-            return
         try:
             heard = self._read(frame.buf, frame.size) if frame.size else SILENCE
-            sink.push(sent, heard)
+            self.line.hear(heard)
+            if sink is not None:
+                sink.push(sent, heard)
         except Exception as error:
             self._fault(error)
 
@@ -201,14 +231,14 @@ class Bridges:
         self._free: list[Bridge] = []
         self._made = 0
 
-    def lend(self, source: Source, on_fault: Callable[[str], None]) -> Bridge:
-        """A bridge nothing is connected to. `on_fault` is told the first error of source or sink."""
+    def lend(self, line: Line, on_fault: Callable[[str], None]) -> Bridge:
+        """A bridge nothing is connected to. `on_fault` is told the first error of line or sink."""
         if self._free:
             bridge = self._free.pop()
         else:
             self._made += 1
             bridge = Bridge(f"bridge-{self._made}")
-        bridge.source = source
+        bridge.line = line
         bridge.on_fault = on_fault
         return bridge
 
@@ -216,6 +246,7 @@ class Bridges:
         """Takes a bridge back whose call is over."""
         bridge.sink = None
         bridge.muted = False
-        bridge.source = Silence()
+        line, bridge.line = bridge.line, OneWay(Silence())
+        line.close()
         bridge.on_fault = _nobody
         self._sip.call_later(REST_S, lambda: self._free.append(bridge))

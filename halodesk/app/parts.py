@@ -1,0 +1,100 @@
+"""What the seat is built of, made from its settings; without state of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QLockFile
+
+from halodesk.engine import codec
+from halodesk.engine import flow as flows
+from halodesk.engine.errors import SettingsError, StoreError
+from halodesk.engine.events import AnyEvent
+from halodesk.protocol.phone_link import Account
+from halodesk.protocol.sync import Policy
+from halodesk.recording import control_type, open_control
+from halodesk.recording.control import Control, MaskServer, Surroundings
+from halodesk.runtime.log import SessionLog
+from halodesk.runtime.ports import RecorderAnswer
+from halodesk.runtime.settings import Settings
+from halodesk.runtime.threads import SystemClock
+from halodesk.store.seat_store import SeatStore
+from halodesk.store.sessions import SessionRow
+
+
+class Found:
+    """A session a crash left open."""
+
+    def __init__(self, store: SeatStore, row: SessionRow, seat: str) -> None:
+        rows = store.sessions.events(row.id)
+        self.flow = flows.load(store.sessions.flow_document(row.flow_hash))
+        self.events: Sequence[AnyEvent] = [codec.decode(event.payload or b"") for event in rows]
+        self.drafts = store.sessions.drafts(row.id)
+        self.log = SessionLog(
+            session=row.id, seat=seat, clock=SystemClock(), seq=rows[-1].seq, head=rows[-1].head
+        )
+
+
+def command() -> list[str]:
+    """How this very application is started again: itself in a bundle, else the interpreter."""
+    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "halodesk"]
+
+
+def account_of(settings: Settings) -> Account | None:
+    given = settings.account
+    if given is None:
+        return None
+    return Account(
+        key="main",
+        uri=given.uri,
+        registrar=given.registrar,
+        username=given.username,
+        password=given.password,
+        transport="tcp" if given.transport == "tcp" else "udp",
+        allowed_peers=given.allowed_peers,
+    )
+
+
+def phone_argv(settings: Settings, folder: Path, *, start_masked: bool) -> list[str]:
+    """How the phone of this seat is started."""
+    argv = [*command(), "phone", "--data", str(folder)]
+    argv += ["--orphan-after", str(settings.orphan_after_s)]
+    argv += ["--bind", settings.sip_bind] if settings.sip_bind else []
+    argv += ["--sip-port", str(settings.sip_port)]
+    sound = settings.sound
+    argv += ["--no-sound"] if sound.devices == "none" else []
+    argv += ["--microphone-device", sound.microphone] if sound.microphone else []
+    argv += ["--speaker-device", sound.speaker] if sound.speaker else []
+    argv += ["--start-masked"] if start_masked else []
+    return argv
+
+
+def open_controls(
+    settings: Settings,
+    policy: Policy,
+    on_changed: Callable[[str, RecorderAnswer], None],
+    line: Callable[[], MaskServer],
+) -> list[Control]:
+    """Every recorder control of the settings. Raises `SettingsError`, also where policy forbids one."""
+    around = Surroundings(on_changed=on_changed, line=line)
+    for wanted in settings.controls:
+        if not policy.seat_recorders and control_type(wanted).has_credentials:
+            raise SettingsError(
+                "Policy keeps the credentials of recorders off this desk.",
+                'Use the recorder {"control": "central"}: the server masks for this seat.',
+            )
+    return [open_control(wanted, around) for wanted in settings.controls]
+
+
+def only_one(folder: Path) -> QLockFile:
+    lock = QLockFile(str(folder / "seat.lock"))
+    if lock.tryLock(200):
+        return lock
+    if lock.error() is QLockFile.LockError.LockFailedError:
+        raise SettingsError("HaloDesk already runs with this data folder.", "Use the window that is open.")
+    raise StoreError(
+        f"The data folder {folder} cannot be written: its disk is full, or it belongs to somebody else.",
+        "Free some space, or name another folder with --data.",
+    )

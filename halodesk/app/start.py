@@ -1,0 +1,67 @@
+"""From a command to a window, or to words on the screen about why there is none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from halodesk.app.seat import Seat
+from halodesk.engine.errors import HaloDeskError, SettingsError
+from halodesk.runtime.settings import Settings
+
+
+@contextmanager
+def failure_shown() -> Iterator[None]:
+    """A start that fails says so on the screen, too: who clicked an icon reads no terminal."""
+    try:
+        yield
+    except HaloDeskError as error:
+        _show_failure(error.message, error.todo)
+        raise
+    except OSError as error:
+        _show_failure(f"{error.filename or 'A file'}: {error.strerror}.", "")
+        raise
+
+
+def failure_box(message: str, todo: str) -> QMessageBox:
+    """What is shown instead of the window."""
+    box = QMessageBox(QMessageBox.Icon.Critical, "HaloDesk", message)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setInformativeText(todo)
+    return box
+
+
+def _show_failure(message: str, todo: str) -> None:
+    if not has_screen() or os.environ.get("QT_QPA_PLATFORM", "").startswith(("offscreen", "minimal")):
+        return
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    failure_box(message, todo).exec()
+    del app
+
+
+def has_screen() -> bool:
+    """Whether Qt finds a platform to draw on; without one it aborts the process."""
+    names = ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY")
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names)
+
+
+def run(settings: Settings, folder: Path) -> int:
+    """Open the window and serve until it is closed; the exit code."""
+    if not has_screen():
+        raise SettingsError("There is no screen here.", "Start HaloDesk in a desktop session.")
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    seat = Seat(settings, folder)
+    seat.start()
+    # Python hears of a signal when it next runs: with the seat's tick, within a second.
+    signal.signal(signal.SIGTERM, lambda number, frame: app.quit())
+    try:
+        return app.exec()
+    finally:
+        seat.close()
