@@ -107,6 +107,16 @@ def _whole(old: Flow, new: Flow) -> Iterator[Change]:
             yield Change(
                 kind="changed", what="flow", name=name, old=getattr(old, name), new=getattr(new, name)
             )
+    if old.languages != new.languages:
+        yield Change(
+            kind="changed", what="flow", name="languages", old=list(old.languages), new=list(new.languages)
+        )
+    for language in dict.fromkeys((*old.translations, *new.translations)):
+        was, now = old.translations.get(language, {}), new.translations.get(language, {})
+        for text in dict.fromkeys((*was, *now)):
+            if was.get(text) != now.get(text):
+                name = f"{language}: {text}"
+                yield Change(kind="changed", what="text", name=name, old=was.get(text), new=now.get(text))
     yield from _by_key("variable", "", old.variables, new.variables, "name")
     yield from _by_key("data_source", "", old.data_sources, new.data_sources, "key")
     yield from _by_key("template", "", old.templates, new.templates, "key")

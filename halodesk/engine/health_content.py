@@ -12,6 +12,7 @@ from halodesk.engine.findings import Finding, error, reserved, warning
 from halodesk.engine.flow import Field, Flow, Step
 from halodesk.engine.health_conditions import bad_pattern, conditions
 from halodesk.engine.health_graph import pages
+from halodesk.engine.languages import texts_of
 from halodesk.engine.patterns import pattern_problem
 from halodesk.engine.places import Index, expressions, texts
 from halodesk.engine.registry import cart_actions, field_types
@@ -37,6 +38,7 @@ def contents(flow: Flow, step: Step, known: Index, js_problem: JsProblem | None)
     yield from pages(step)
     yield from _plain_secrets(step)
     yield from _texts(step, known)
+    yield from translations(flow, step, known)
     yield from _cart(flow, step, known)
     yield from _functions(step, known, js_problem)
 
@@ -136,6 +138,25 @@ def _plain_secrets(step: Step) -> Iterator[Finding]:
                 "Make it an encrypted field; the recording is then masked.",
                 field.name,
             )
+
+
+def translations(flow: Flow, step: Step, known: Index) -> Iterator[Finding]:
+    """Each text in each language, readable, with the same values in it as the original."""
+    own = dict.fromkeys(text for text in texts_of(step) if text.strip()) if flow.languages else ()
+    for language in flow.languages[1:]:
+        there = flow.translations.get(language, {})
+        missing = [text for text in own if not there.get(text, "").strip()]
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            yield warning(
+                "missing_translation",
+                step,
+                f'In "{language}" there is no text for “{missing[0][:60]}”{more}.',
+                "Add it to the translations of the flow.",
+            )
+        for text in own:
+            if text in there and "{" in there[text]:
+                yield from _text(step, there[text], known)
 
 
 def connections(flow: Flow, known: Collection[str] | None) -> Iterator[Finding]:
