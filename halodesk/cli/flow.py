@@ -9,16 +9,25 @@ import typer
 
 from halodesk.cli.output import Json, failing, show
 
-app = typer.Typer(help="Check flow documents.", no_args_is_help=True)
+app = typer.Typer(help="Check, simulate, compare and publish flows.", no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """Check flow documents."""
+    """Check, simulate, compare and publish flows."""
 
 
 @app.command()
-def check(file: Annotated[Path, typer.Argument(help="A *.flow.json file.")], as_json: Json = False) -> None:
+def check(
+    file: Annotated[Path, typer.Argument(help="A *.flow.json file.")],
+    hints: Annotated[
+        bool, typer.Option("--hints", help="Also what need not be wrong: unused fields.")
+    ] = False,
+    connection: Annotated[
+        list[str] | None, typer.Option(help="A connection there is; once one is named, others are findings.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Find what would fail a caller. Exit code 1 when something must be mended."""
     with failing(as_json):
         from halodesk.engine.health import findings
@@ -27,7 +36,7 @@ def check(file: Annotated[Path, typer.Argument(help="A *.flow.json file.")], as_
 
         flow = load_file(file)
         with SyntaxChecker() as js_problem:
-            found = findings(flow, js_problem)
+            found = findings(flow, js_problem, connected=connection, hints=hints)
     ok = not any(finding.severity == "error" for finding in found)
     result: dict[str, Any] = {
         "ok": ok,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,9 +36,13 @@ def publish(
 ) -> None:
     """Sign a flow as its next version and give it to every seat for new sessions."""
     with failing(as_json):
+        from halodesk.cli.flow_versions import load_state
+
         flow = _checked(file)
         client = _client(server, publisher, tenant, ca, keys)
+        load_state(file, flow)  # one that cannot be read is said before anything is published
         done = asyncio.run(client.publish(flow))
+        _keep_state(file, flow, done.version, publisher)
     _say(done, as_json=as_json)
 
 
@@ -59,20 +64,26 @@ def rollback(
 
 
 def _checked(file: Path) -> Flow:
-    """A flow that would not fail a caller. Raises `DocumentError`, `SettingsError`."""
-    from halodesk.engine.errors import SettingsError
-    from halodesk.engine.health import findings
+    """A flow that would not fail a caller: healthy, its test cases hold. Raises `SettingsError`."""
+    from halodesk.cli.flow_versions import check_cases, check_health
     from halodesk.runtime.flow_files import load_file
-    from halodesk.runtime.sandbox import SyntaxChecker
 
     flow = load_file(file)
-    with SyntaxChecker() as js_problem:
-        bad = [found for found in findings(flow, js_problem) if found.severity == "error"]
-    if bad:
-        raise SettingsError(
-            f"{flow.name} must not be used: {bad[0].message}", f"Run: halodesk flow check {file}"
-        )
+    check_health(flow, file)
+    check_cases(flow, file)
     return flow
+
+
+def _keep_state(file: Path, flow: Flow, number: int, publisher: str) -> None:
+    """The version is active now: beside the file too, where its lifecycle is kept there."""
+    from halodesk.cli.flow_versions import load_state, save_state
+    from halodesk.engine.lifecycle import content_of, published
+    from halodesk.runtime.flow_cases import beside
+
+    if not beside(file, ".state.json").exists():
+        return
+    known = published(load_state(file, flow), content_of(flow), number, at=time.time(), by=publisher)
+    save_state(file, known)
 
 
 def _client(server: str, publisher: str, tenant: str, ca: Path | None, keys: Path | None) -> PublisherClient:

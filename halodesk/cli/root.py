@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 import halodesk
-from halodesk.cli import demo, doctor, flow, keys, phone, publish, sandbox_gateway, server, session
+from halodesk.cli import (
+    demo,
+    doctor,
+    flow,
+    flow_simulate,
+    flow_versions,
+    keys,
+    phone,
+    publish,
+    sandbox_gateway,
+    server,
+    session,
+)
 from halodesk.cli import seat as seat_commands
 from halodesk.cli import zip as zip_commands
 from halodesk.cli.output import failing
@@ -26,6 +38,11 @@ app.add_typer(server.app, name="server")
 app.add_typer(seat_commands.app, name="seat")
 app.add_typer(keys.app, name="keys")
 app.add_typer(zip_commands.app, name="zip")
+flow.app.command("simulate")(flow_simulate.simulate)
+flow.app.command("diff")(flow_versions.diff)
+flow.app.command("fork")(flow_versions.fork)
+flow.app.command("state")(flow_versions.state)
+flow.app.command("replay-history")(flow_versions.replay_history)
 flow.app.command("publish")(publish.publish)
 flow.app.command("rollback")(publish.rollback)
 app.command("demo")(demo.demo)

@@ -23,7 +23,8 @@ Session = Annotated[str, typer.Argument(help="Id, its first characters, or its n
 
 
 @contextmanager
-def _store(data: Path | None) -> Iterator[SeatStore]:
+def open_store(data: Path | None) -> Iterator[SeatStore]:
+    """The store of a seat that is there. Raises `StoreError`."""
     from halodesk.engine.errors import StoreError
     from halodesk.runtime.paths import data_dir
     from halodesk.store.seat_store import FILE, SeatStore
@@ -45,7 +46,7 @@ def _when(seconds: float | None) -> str:
 @app.command("list")
 def list_sessions(data: Data = None, as_json: Json = False) -> None:
     """Sessions of this seat, newest first. Times are UTC."""
-    with failing(as_json), _store(data) as store:
+    with failing(as_json), open_store(data) as store:
         rows = store.sessions.rows()
 
     def words() -> str:
@@ -62,7 +63,7 @@ def list_sessions(data: Data = None, as_json: Json = False) -> None:
 @app.command("show")
 def show_session(session: Session, data: Data = None, as_json: Json = False) -> None:
     """Answers, path and cart of one session."""
-    with failing(as_json), _store(data) as store:
+    with failing(as_json), open_store(data) as store:
         from halodesk.store.record import read
 
         record = read(store.sessions, session)
@@ -93,7 +94,7 @@ def show_session(session: Session, data: Data = None, as_json: Json = False) -> 
 @app.command()
 def verify(session: Session, data: Data = None, as_json: Json = False) -> None:
     """Check the hash chain of one session; names the first broken link."""
-    with failing(as_json), _store(data) as store:
+    with failing(as_json), open_store(data) as store:
         from halodesk.runtime.log import verify as check
 
         row = store.sessions.find(session)
@@ -114,7 +115,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """What the agent saw and entered, step by step, with times."""
-    with failing(as_json), _store(data) as store:
+    with failing(as_json), open_store(data) as store:
         from halodesk.store.record import read, timeline
         from halodesk.store.replay_page import render
 
@@ -150,7 +151,7 @@ def export(
     data: Data = None,
 ) -> None:
     """One session as a file."""
-    with failing(), _store(data) as store:
+    with failing(), open_store(data) as store:
         from halodesk.store import export as exports
 
         if out is None:

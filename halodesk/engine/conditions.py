@@ -58,6 +58,16 @@ def is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, list | tuple | dict) and not value)
 
 
+def number_of(value: Any) -> Decimal | None:
+    """The number a comparison takes a value for, or None."""
+    return _as_number(value)
+
+
+def time_of(value: Any) -> datetime | None:
+    """The point in time a comparison takes a value for, or None."""
+    return _as_time(value, UTC)
+
+
 def _one(condition: Condition, values: Mapping[str, Any]) -> bool:
     if condition.any_of:
         return any(_one(inner, values) for inner in condition.any_of)

@@ -244,6 +244,10 @@ class Flow(Part, frozen=True, kw_only=True):
     """Always written: a later version must not take an old document for one of its own."""
     client: str = ""
     version: int = 0
+    languages: tuple[str, ...] = ()
+    """BCP 47; the texts are written in the first. See `engine.languages`."""
+    translations: dict[str, dict[str, str]] = {}
+    """Language to text to what stands in its place."""
     variables: tuple[Variable, ...] = ()
     data_sources: tuple[DataSource, ...] = ()
     catalogue: Catalogue = Catalogue()

@@ -1,88 +1,59 @@
-"""The part of the health check that looks into each step: fields, conditions, texts, cart, functions."""
+"""The part of the health check that looks into each step: fields, texts, cart, functions, connections."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-
-import msgspec
+from collections.abc import Callable, Collection, Iterator
 
 from halodesk.engine.cart_changes import tried
-from halodesk.engine.conditions import OPERATORS
-from halodesk.engine.errors import DocumentError, TemplateError
+from halodesk.engine.errors import TemplateError
 from halodesk.engine.fields.encrypted import KINDS
-from halodesk.engine.findings import Finding, error, warning
-from halodesk.engine.flow import Condition, Field, Flow, Step
+from halodesk.engine.findings import Finding, error, reserved, warning
+from halodesk.engine.flow import Field, Flow, Step
+from halodesk.engine.health_conditions import bad_pattern, conditions
+from halodesk.engine.health_graph import pages
+from halodesk.engine.languages import texts_of
 from halodesk.engine.patterns import pattern_problem
-from halodesk.engine.registry import cart_actions, field_types, step_types
+from halodesk.engine.places import Index, expressions, texts
+from halodesk.engine.registry import cart_actions, field_types
+from halodesk.engine.rules import is_sensitive
 from halodesk.engine.session import SYSTEM_NAMES
 from halodesk.engine.template import names
 
 JsProblem = Callable[[str], "str | None"]
+_WORD = re.compile(r"[A-Za-z_$][\w$]*")
+_CARD_WORDS = re.compile(
+    r"\b(card[ _-]?(number|no|num)|credit[ _-]?card|pan|cvv2?|cvc2?|security[ _-]?code|ssn"
+    r"|social[ _-]?security)\b",
+    re.IGNORECASE,
+)
+"""What a field is called that asks for card data or a social security number."""
+_TYPED = ("text", "text_area", "number", "phone")
 
 
-class Names(msgspec.Struct, frozen=True, kw_only=True):
-    """What a flow's conditions and texts may read, and what they must not."""
-
-    declared: frozenset[str]
-    secret: frozenset[str]
-
-    @classmethod
-    def of(cls, flow: Flow) -> Names:
-        """All names of a flow."""
-        declared = {variable.name for variable in flow.variables} | set(SYSTEM_NAMES)
-        secret = set()
-        for step in flow.every_step():
-            declared |= {field.name for field in step.fields}
-            declared |= {function.target for function in step.functions}
-            secret |= {field.name for field in step.fields if field.type == "encrypted"}
-            declared |= _sets(step)
-        return cls(declared=frozenset(declared), secret=frozenset(secret))
-
-
-def _sets(step: Step) -> set[str]:
-    kind = step_types().get(step.type)
-    try:
-        return kind.sets(step) if kind is not None else set()
-    except DocumentError:
-        return set()  # its config is a finding of its own
-
-
-def contents(flow: Flow, step: Step, known: Names, js_problem: JsProblem | None) -> Iterator[Finding]:
+def contents(flow: Flow, step: Step, known: Index, js_problem: JsProblem | None) -> Iterator[Finding]:
     """Findings inside one step."""
     yield from _fields(flow, step, known)
-    yield from _conditions(step, known)
+    yield from conditions(flow, step)
+    yield from pages(step)
+    yield from _plain_secrets(step)
     yield from _texts(step, known)
+    yield from translations(flow, step, known)
     yield from _cart(flow, step, known)
     yield from _functions(step, known, js_problem)
-
-
-def reserved(name: str, step: Step | None) -> Finding:
-    """A name the system uses itself."""
-    return error("reserved_name", step, f'"{name}" is a name of the system.', "Choose another name.", name)
 
 
 def _pattern(pattern: object, step: Step, field: str = "") -> Iterator[Finding]:
     problem = pattern_problem(pattern) if isinstance(pattern, str) else "it is no text"
     if problem:
-        yield error(
-            "bad_pattern",
-            step,
-            f"A pattern cannot be read: {problem}.",
-            "Correct it (RE2 syntax: no look-around, no back-references).",
-            field,
-        )
+        yield bad_pattern(step, problem, field)
 
 
-def _functions(step: Step, known: Names, js_problem: JsProblem | None) -> Iterator[Finding]:
-    expressions = [(function.target, function.expression) for function in step.functions]
-    own = step.config.get("expression")
-    if isinstance(own, str):
-        expressions.append((str(step.config.get("target", "")), own))
-    for target, expression in expressions:
+def _functions(step: Step, known: Index, js_problem: JsProblem | None) -> Iterator[Finding]:
+    for target, expression in expressions(step):
         if target in SYSTEM_NAMES:
             yield reserved(target, step)
-        read = set(re.findall(r"[A-Za-z_$][\w$]*", expression)) & known.secret
+        read = set(_WORD.findall(expression)) & known.secret
         for name in sorted(read | ({target} & known.secret)):
             yield error(
                 "secret_in_expression",
@@ -102,7 +73,7 @@ def _functions(step: Step, known: Names, js_problem: JsProblem | None) -> Iterat
             )
 
 
-def _fields(flow: Flow, step: Step, known: Names) -> Iterator[Finding]:
+def _fields(flow: Flow, step: Step, known: Index) -> Iterator[Finding]:
     for field in step.fields:
         kind = field_types().get(field.type)
         for wrong in kind.check(field) if kind is not None else ():
@@ -138,7 +109,7 @@ def _fields(flow: Flow, step: Step, known: Names) -> Iterator[Finding]:
             yield from _encrypted(step, field)
 
 
-def _source(flow: Flow, step: Step, field: Field, known: Names) -> Iterator[Finding]:
+def _source(flow: Flow, step: Step, field: Field, known: Index) -> Iterator[Finding]:
     first = field.source.split(".")[0]
     if not field.source or flow.data_source(field.source) is not None:
         return
@@ -150,6 +121,66 @@ def _source(flow: Flow, step: Step, field: Field, known: Names) -> Iterator[Find
             "source of the flow nor a variable.",
             "Correct the name, or declare the data source.",
             field.name,
+        )
+
+
+def _plain_secrets(step: Step) -> Iterator[Finding]:
+    """Card data asked for in the open: nothing is masked for a field of another type."""
+    for field in step.fields:
+        if field.type not in _TYPED or is_sensitive(step):
+            continue
+        asked = _CARD_WORDS.search(f"{field.name.replace('_', ' ')} / {field.label}")
+        if asked is not None:
+            yield warning(
+                "secret_outside_mask",
+                step,
+                f'"{field.label or field.name}" seems to ask for a secret ({asked[0]}) on the record.',
+                "Make it an encrypted field; the recording is then masked.",
+                field.name,
+            )
+
+
+def translations(flow: Flow, step: Step, known: Index) -> Iterator[Finding]:
+    """Each text in each language, readable, with the same values in it as the original."""
+    own = dict.fromkeys(text for text in texts_of(step) if text.strip()) if flow.languages else ()
+    for language in flow.languages[1:]:
+        there = flow.translations.get(language, {})
+        missing = [text for text in own if not there.get(text, "").strip()]
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            yield warning(
+                "missing_translation",
+                step,
+                f'In "{language}" there is no text for “{missing[0][:60]}”{more}.',
+                "Add it to the translations of the flow.",
+            )
+        for text in own:
+            if text in there and "{" in there[text]:
+                yield from _text(step, there[text], known)
+
+
+def connections(flow: Flow, known: Collection[str] | None) -> Iterator[Finding]:
+    """Connections that steps and data sources name are some, and among those that are `known`."""
+    for step in flow.every_step():
+        named = step.config.get("connection")
+        if isinstance(named, str) and named != "gateway":
+            yield from _connection(step, named, known)
+    for source in flow.data_sources:
+        if source.query and not source.rows:
+            yield from _connection(None, source.connection, known)
+
+
+def _connection(step: Step | None, named: str, known: Collection[str] | None) -> Iterator[Finding]:
+    if not named.strip():
+        yield error(
+            "unknown_connection", step, "It is not said which connection is used.", "Name a connection."
+        )
+    elif known is not None and named not in known:
+        yield error(
+            "unknown_connection",
+            step,
+            f'There is no connection "{named}" here.',
+            f"Use one of {', '.join(sorted(known)) or 'none'}, or have IT set it up.",
         )
 
 
@@ -182,56 +213,12 @@ def _encrypted(step: Step, field: Field) -> Iterator[Finding]:
         yield error("secret_default", step, "A secret has no default.", "Remove the default.", field.name)
 
 
-def _all(conditions: Iterable[Condition]) -> Iterator[Condition]:
-    for condition in conditions:
-        if condition.any_of:
-            yield from _all(condition.any_of)
-        else:
-            yield condition
-
-
-def _conditions(step: Step, known: Names) -> Iterator[Finding]:
-    lists = [
-        *(route.when for route in step.routes),
-        *(field.show_when + field.required_when for field in step.fields),
-        *(check.must for field in step.fields for check in field.validate),
-        *(action.when for action in step.cart_actions),
-    ]
-    for condition in _all(condition for conditions in lists for condition in conditions):
-        first = condition.variable.split(".")[0]
-        if condition.op not in OPERATORS:
-            yield error(
-                "unknown_operator",
-                step,
-                f'"{condition.op}" is no operator.',
-                f"Use one of {', '.join(OPERATORS)}.",
-            )
-        if condition.op == "matches":
-            yield from _pattern(condition.value, step, condition.variable)
-        if first in known.secret:
-            yield error(
-                "secret_in_condition",
-                step,
-                f'A condition reads the secret "{first}".',
-                "Secrets cannot be compared.",
-                first,
-            )
-        elif first not in known.declared:
-            yield error(
-                "unknown_variable",
-                step,
-                f'A condition reads "{condition.variable}", which nothing sets.',
-                "Correct the name.",
-                condition.variable,
-            )
-
-
-def _texts(step: Step, known: Names) -> Iterator[Finding]:
-    for place in (step.title, str(step.config.get("body", ""))):
+def _texts(step: Step, known: Index) -> Iterator[Finding]:
+    for place in texts(step):
         yield from _text(step, place, known)
 
 
-def _text(step: Step, text: str, known: Names) -> Iterator[Finding]:
+def _text(step: Step, text: str, known: Index) -> Iterator[Finding]:
     try:
         used = names(text)
     except TemplateError as problem:
@@ -249,7 +236,7 @@ def _text(step: Step, text: str, known: Names) -> Iterator[Finding]:
         )
 
 
-def _cart(flow: Flow, step: Step, known: Names) -> Iterator[Finding]:
+def _cart(flow: Flow, step: Step, known: Index) -> Iterator[Finding]:
     for action in step.cart_actions:
         item = action.args.get("item")
         literal = isinstance(item, str) and "{{" not in item

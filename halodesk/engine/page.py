@@ -16,6 +16,7 @@ from halodesk.engine.cart import AppliedCoupon, Cart
 from halodesk.engine.commands import Refused
 from halodesk.engine.errors import TemplateError
 from halodesk.engine.flow import Field, Flow, Option, Step
+from halodesk.engine.languages import spoken
 from halodesk.engine.money import words
 from halodesk.engine.options import with_options
 from halodesk.engine.registry import field_types, step_types
@@ -177,6 +178,7 @@ def page(flow: Flow, state: Session) -> Page:
     if step is None:
         step = Step(key=state.step, type="unknown", title="Unknown step")
     values = scope(state)
+    step = spoken(flow, step, values)
     known = step_types().get(step.type)
     back = previous_page(flow, state)
     waiting = _waiting(state)

@@ -254,6 +254,12 @@ def _loops(loop: nodes.For) -> int:
     return 1 + max((_loops(inner) for inner in loop.find_all(nodes.For)), default=0)
 
 
+_SIMPLE = re.compile(r"\{\{ *([A-Za-z]\w*)(?:\.[A-Za-z]\w*)* *(?:\| *([a-z]+) *)?\}\}", re.ASCII)
+"""The usual placeholder; a text with no other signs need not be parsed to be understood."""
+_SIGNS = re.compile(r"\{[{%#]|[}%#]\}")
+_KEYWORDS = frozenset(("true", "false", "none", "True", "False", "None", "not"))
+
+
 def names(text: str) -> set[str]:
     """Variables a text reads, by their first name (`caller` of `caller.city`).
 
@@ -261,6 +267,10 @@ def names(text: str) -> set[str]:
     """
     if "{" not in text:
         return set()
+    simple = _SIMPLE.findall(text)
+    usual = all(word not in _KEYWORDS and (not name or name in _env.filters) for word, name in simple)
+    if usual and not _SIGNS.search(_SIMPLE.sub("", text)):
+        return {name for name, _ in simple}
     found = list(_parsed(text).find_all(nodes.Name))
     own = {name.name for name in found if name.ctx == "store"} | {"loop"}
     return {name.name for name in found} - own

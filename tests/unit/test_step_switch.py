@@ -118,12 +118,12 @@ def test_what_the_health_check_says() -> None:
         "key": "s",
         "type": "switch",
         "fallback": "end",
-        "fields": [{"name": "tier", "type": "text"}],
         "routes": [{"label": "gold", "to": "end"}, {"label": "other", "to": "end"}],
     }
 
     def told(*cases: dict[str, Any], **config: Any) -> list[str]:
-        return codes({**step, "config": {"expression": "tier", "cases": cases, **config}})
+        ask = page_step("ask", "s", fields=[{"name": "tier", "type": "text"}])
+        return codes(ask, {**step, "config": {"expression": "tier", "cases": cases, **config}})
 
     assert told(case("gold", "gold")) == []
     assert told() == ["no_cases"]
