@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_type_hints
 import msgspec
 
 from halodesk.engine.errors import DocumentError, TemplateError
-from halodesk.engine.flow import Condition, Field, Flow, Step
+from halodesk.engine.flow import Condition, Field, Flow, Step, Template
 from halodesk.engine.registry import step_types
 from halodesk.engine.session import SYSTEM_NAMES
 from halodesk.engine.steps.base import read_config
@@ -180,9 +180,7 @@ def sets(flow: Flow, step: Step) -> set[str]:
     found |= own_sets(step)
     if step.type == "sub_script" and step.config.get("in") is None and step.config.get("out") is None:
         template = template_of(flow, step)
-        for inner in template.steps if template is not None else ():
-            found |= {field.name for field in inner.fields}
-            found |= {function.target for function in inner.functions} | own_sets(inner)
+        found |= index(flow).inside.get(id(template), frozenset())
     return found
 
 
@@ -213,6 +211,8 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     """Set by functions, by step types or as variables: by something else than a field."""
     begun: frozenset[str]
     """Have a value from the beginning."""
+    inside: Mapping[int, frozenset[str]]
+    """What the steps of a template set, by the identity of the template."""
 
 
 _known: dict[int, tuple[Flow, Index]] = {}
@@ -249,4 +249,13 @@ def _index(flow: Flow) -> Index:
         fields=fields,
         computed=frozenset(computed),
         begun=frozenset(begun | system),
+        inside={id(template): _set_inside(template) for template in flow.templates},
     )
+
+
+def _set_inside(template: Template) -> frozenset[str]:
+    found: set[str] = set()
+    for step in template.steps:
+        found |= {field.name for field in step.fields} | own_sets(step)
+        found |= {function.target for function in step.functions}
+    return frozenset(found)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from halodesk.engine.coverage import Edge
 from halodesk.engine.explore import Report, explore
-from halodesk.engine.flow import Flow
+from halodesk.engine.explore_proof import proofs
+from halodesk.engine.flow import Flow, load
 from halodesk.engine.simulate import FunctionValue
 from tests.fakes.functions import functions
 from tests.fakes.order import sample, small
 from tests.fakes.steps import ALL, NEXT, PRODUCT, STEPS, TEMPLATE, page_step
+
+GOOD = Path(__file__).resolve().parents[1] / "corpus" / "good"
 
 
 def when(variable: str, op: str, value: Any = None) -> dict[str, Any]:
@@ -305,3 +311,40 @@ def test_time_that_is_up_ends_it() -> None:
     report = explore(sample(), lambda *_: FunctionValue(value=1), expired=expired)
     assert not report.complete
     assert not report.covered
+
+
+CONDITIONS = st.builds(
+    lambda name, op, value: when(name, op, value),
+    st.sampled_from(["a", "b", "n", "d"]),
+    st.sampled_from(["equals", "not_equals", "greater_than", "less_or_equal", "is_empty", "contains"]),
+    st.sampled_from(["yes", "no", 3, 5, "2026-03-01", None, True]),
+)
+FIELDS = [
+    {"name": "a", "type": "radio_group", "required": True, "options": [{"value": "yes"}, {"value": "no"}]},
+    {"name": "b", "type": "boolean"},
+    {"name": "n", "type": "number"},
+    {"name": "d", "type": "date"},
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(CONDITIONS, min_size=1, max_size=3), min_size=1, max_size=4), st.booleans())
+def test_nothing_that_is_proven_impossible_is_ever_reached(
+    routes: list[list[dict[str, Any]]], apart: bool
+) -> None:
+    ways = [{"to": "treasure", "when": conditions} for conditions in routes]
+    ask = page_step("ask", "judge", fields=FIELDS, routes=[] if apart else ways)
+    judge = {"key": "judge", "type": "decision", "routes": ways if apart else [], "fallback": "end"}
+    flow = planted(ask, judge)
+    edges, outcomes = proofs(flow, flow.steps)
+    report = explore(flow, lambda *_: FunctionValue(), most_states=600)
+    missed = {one.what for one in report.missed}
+    assert {*edges, *outcomes} <= missed, "all of it stays out of reach"
+    assert report.edges_covered + sum(isinstance(one, Edge) for one in missed) == report.edges
+
+
+@pytest.mark.parametrize("path", sorted(GOOD.glob("*.flow.json")), ids=lambda path: path.name)
+def test_the_good_flows_are_covered(path: Path) -> None:
+    report = run(load(path.read_bytes()))
+    assert not left(report)
+    assert report.failures == ()

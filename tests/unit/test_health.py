@@ -275,6 +275,6 @@ def test_ten_thousand_steps_are_quick() -> None:
     ]
     steps.append(dict(step(sample_document(), "end")))
     flow = from_builtins({"key": "a", "name": "a", "start": "s", "steps": steps})
-    began = time.perf_counter()
+    began = time.process_time()
     assert findings(flow) == []
-    assert time.perf_counter() - began < 8
+    assert time.process_time() - began < 3, "about 0.6 s on a quiet machine"
