@@ -97,7 +97,7 @@ class FakeBrowser:
         self.begun = asyncio.Event()
         self.cancelled = asyncio.Event()
 
-    async def visit(self, visit: BrowserVisit, *, effect: str) -> BrowserAnswer:
+    async def visit(self, visit: BrowserVisit, *, session: str, effect: str) -> BrowserAnswer:
         """As it was told."""
         self.visits.append((effect, visit))
         self.begun.set()
