@@ -39,7 +39,7 @@ def _step(index: int, onward: str) -> dict[str, Any]:
 
     if index % 5 == 0:
         body = f"Hello {{{{ {name} }}}}, is {{{{ {name} | upper }}}} right?"
-        fields = [{"name": name, "type": "text"}]
+        fields: list[dict[str, Any]] = [{"name": name, "type": "text"}]
         return {
             "type": "script",
             "config": {"body": body},
