@@ -17,8 +17,10 @@ import msgspec
 from halodesk.engine import events as e
 from halodesk.engine.conditions import holds
 from halodesk.engine.evolve import evolve
+from halodesk.engine.fields.base import Problem
 from halodesk.engine.flow import Condition, Flow, Step
 from halodesk.engine.places import Guard, atoms, guards, takes_labels
+from halodesk.engine.registry import field_types
 from halodesk.engine.session import Session, scope
 from halodesk.engine.subscripts import DEEPEST, template_of
 
@@ -121,6 +123,22 @@ def trace(flow: Flow, state: Session, events: Iterable[e.AnyEvent]) -> Trace:
             if here is not None:
                 outcomes.update(_asked_on_page(here, state, rule))
     return Trace(edges=frozenset(edges), outcomes=frozenset(outcomes))
+
+
+def refused(step: Step, state: Session, field: str, raw: object) -> frozenset[Outcome]:
+    """What an answer that one of the field's own rules refuses covers: no event says so."""
+    asked = step.field(field)
+    kind = field_types().get(asked.type) if asked is not None else None
+    value = kind.normalise(asked, raw) if kind is not None and asked is not None else None
+    if value is None or isinstance(value, Problem):
+        return frozenset()
+    values = {**scope(state), field: value}
+    return frozenset(
+        _outcome(step, guard, atom, holds((condition,), values))
+        for guard in guards(step)
+        if guard.kind == "rule" and guard.place == field
+        for atom, condition in enumerate(atoms(guard.when))
+    )
 
 
 def _taken(step: Step, state: Session, event: e.StepEntered, codes: list[str]) -> Edge | None:

@@ -22,14 +22,23 @@ from msgspec.structs import replace
 
 from halodesk.engine import events as e
 from halodesk.engine.conditions import holds, look_up, number_of
-from halodesk.engine.coverage import Edge, Outcome, condition_of, edges_of, every_step, outcomes_of, trace
+from halodesk.engine.coverage import (
+    Edge,
+    Outcome,
+    condition_of,
+    edges_of,
+    every_step,
+    outcomes_of,
+    refused,
+    trace,
+)
 from halodesk.engine.explore_proof import proofs
 from halodesk.engine.explore_turns import Turns, relevant_values
 from halodesk.engine.explore_values import Hints, encoded
 from halodesk.engine.flow import Condition, Flow
 from halodesk.engine.places import atoms, named_roles, takes_labels
 from halodesk.engine.session import Session, scope
-from halodesk.engine.simulate import AnyTurn, Begin, FunctionPort, Played, begin, play
+from halodesk.engine.simulate import AnyTurn, Begin, Fill, FunctionPort, Played, begin, play
 
 MOST_STATES = 20_000
 STALE = 60
@@ -250,6 +259,7 @@ class _Explorer:
         for turn in self.turns.at(node.played.state, wanted):
             self.tried += 1
             played = play(self.flow, node.played, turn, self.functions)
+            novel = self._broken_rule(played, turn) or novel
             if played.refused is not None and not played.events:
                 refusal = refusal or played.refused.message
                 continue
@@ -261,6 +271,16 @@ class _Explorer:
         if not taken and node.played.state.status == "running":
             self._fail(node, "stuck", node.played.state.step, refusal or _no_way(node.played.state))
         return novel
+
+    def _broken_rule(self, played: Played, turn: AnyTurn) -> bool:
+        """Whether an answer that was refused has covered anything new."""
+        why, step = played.refused, self.flow.step(played.state.step)
+        if why is None or step is None or not isinstance(turn, Fill) or why.field not in turn.answers:
+            return False
+        new = refused(step, played.state, why.field, turn.answers[why.field]) & self.left
+        self.left -= new
+        self.hit |= new
+        return bool(new)
 
     def _keep(
         self, played: Played, before: Session, *, parent: int, turn: AnyTurn | None, start: int

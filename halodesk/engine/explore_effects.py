@@ -5,6 +5,7 @@ A kind of effect that is not known here gets the three outcomes without values.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +17,16 @@ from halodesk.engine.places import config_of
 from halodesk.engine.session import Session
 from halodesk.engine.simulate import AnyTurn, Pass, Settle
 
-_PLACE = {"city": "Santa Cruz", "state": "CA", "county": "Santa Cruz", "country": "US", "timezone": "PST"}
+_PLACE = {
+    "city": "Santa Cruz",
+    "state": "CA",
+    "county": "Santa Cruz",
+    "country": "US",
+    "timezone": "PST",
+    "tax_rate": "7.25",
+}
 _MOST = 24
+_PAIRS = 48
 REASON = "It failed (simulated)."
 
 
@@ -99,7 +108,7 @@ def _zip(ask: EffectRequested, step: Step, hints: Hints) -> Iterator[AnyTurn]:
 
 
 def _combined(tried: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
-    """The first of each, then each other value of each by itself, then all seconds, all thirds …"""
+    """The first of each, each other value by itself, all seconds, all thirds …, then two others at a time."""
     base = {name: values[0] for name, values in tried.items()}
     yield base
     given = 1
@@ -111,6 +120,13 @@ def _combined(tried: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
     for place in range(1, 4):
         if len(tried) > 1:
             yield {name: values[min(place, len(values) - 1)] for name, values in tried.items()}
+    pairs = (
+        {name: value, other: another}
+        for (name, values), (other, others) in itertools.combinations(tried.items(), 2)
+        for value, another in itertools.product(values[1:], others[1:])
+    )
+    for pair in itertools.islice(pairs, _PAIRS):
+        yield {**base, **pair}
 
 
 def _target(step: Step, part: str) -> str:

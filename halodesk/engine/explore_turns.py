@@ -66,7 +66,7 @@ class Turns:
         if here is not None:
             found = [*answers(here, step, state, self.hints)]
             yield from found
-            if step.functions or step.config.get("on_error"):
+            if step.functions or step.config.get("on_error") or _leads_to_function(self.flow, step):
                 yield from (turn for turn in _failing(found[:1]))
             if here.id in state.unknown and step.config.get("on_unknown"):
                 yield Fill(choice="on_unknown")
@@ -84,9 +84,13 @@ class Turns:
             for values in fills if choice == "" else fills[:4]:
                 yield Fill(answers=values, choice=choice)
         if step.functions or step.config.get("on_error") or _leads_to_function(self.flow, step):
-            yield Fill(answers=fills[0], choice=choices[0] if choices else "", functions_fail=True)
+            first = choices[0] if choices else ""
+            yield from (Fill(answers=values, choice=first, functions_fail=True) for values in fills[:4])
         for ask in state.beside:
-            yield from answers(ask, step, state, self.hints)
+            found = [*answers(ask, step, state, self.hints)]
+            yield from found
+            if _leads_to_function(self.flow, step):
+                yield from _failing(found[:1])
 
     def _fills(self, step: Step, state: Session, wanted: Sequence[Condition]) -> Iterator[dict[str, Any]]:
         known = scope(state)
@@ -206,13 +210,20 @@ def _failing(turns: Iterable[AnyTurn]) -> Iterator[AnyTurn]:
 
 
 def _leads_to_function(flow: Flow, step: Step) -> bool:
-    """Whether leaving the step may run a function that has a way for its failure."""
-    nexts = (flow.step(target) for target in targets(step))
-    return any(
-        one is not None
-        and (one.config.get("on_error") or one.type == "switch" or any(f.on_error for f in one.functions))
-        for one in nexts
-    )
+    """Whether leaving the step may run a function that has a way for its failure, a few steps on."""
+    seen, level = {step.key}, [step]
+    while level:
+        nexts = {target: flow.step(target) for one in level for target in targets(one) if target not in seen}
+        seen |= nexts.keys()
+        level = []
+        for one in nexts.values():
+            if one is None:
+                continue
+            if one.config.get("on_error") or one.type == "switch" or any(f.on_error for f in one.functions):
+                return True
+            if not step_types()[one.type].has_page(one):
+                level.append(one)
+    return False
 
 
 def _carts(step: Step) -> list[tuple[Condition, ...]]:

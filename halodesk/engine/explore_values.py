@@ -4,7 +4,7 @@ Rules:
 - A condition is solved backwards: the value itself, one step below and above a number, the day
   before and after a date, a text that matches a pattern and one that does not, nothing at all.
 - Numbers and texts that stand in an expression are tried for the names it reads, and so is what
-  its target is compared with.
+  its target is compared with. A name that is asked whether it is empty is tried empty.
 - A list is tried empty, with one entry and with two; an object with each of the parts that
   anything reads of it. Lists inside lists likewise, as far as loops go into each other.
 """
@@ -21,7 +21,7 @@ import msgspec
 
 from halodesk.engine.conditions import number_of, time_of
 from halodesk.engine.coverage import every_step
-from halodesk.engine.flow import Condition, Flow, Step
+from halodesk.engine.flow import Condition, Field, Flow, Step
 from halodesk.engine.pattern_samples import samples
 from halodesk.engine.places import atoms, config_of, expressions, guards, read_by, text_names, texts
 
@@ -46,6 +46,10 @@ class Hints:
         """Path of a list to the name of its entry in the loop that goes through it."""
         self.relevant: set[str] = set()
         """First names that decide anything."""
+        self.emptied: set[str] = set()
+        """Paths that are asked whether they are empty."""
+        self.sources: dict[str, Field] = {}
+        """Lists that a field takes its options from."""
         for step in every_step(flow):
             self._step(step)
         self._through_expressions()
@@ -58,7 +62,9 @@ class Hints:
             return self._lists(path, depth)
         if path in self.parts:
             return self._objects(path, depth)
-        return self.scalars(path) or ["Sample"]
+        if path in self.sources:
+            return _rows(self.sources[path])
+        return self.scalars(path) or (["Sample", None] if path in self.emptied else ["Sample"])
 
     def scalars(self, path: str) -> list[Any]:
         """The same, single values only; nothing where nothing is known."""
@@ -94,6 +100,10 @@ class Hints:
             self.relevant |= text_names(text) if "{%" in text else set()
             for path in _TEXT_PATHS.findall(text):
                 self._path(path)
+        for field in step.fields:
+            if field.source and self.flow.data_source(field.source) is None:
+                self.sources[field.source] = field
+                self.relevant.add(field.source.split(".")[0])
         config = config_of(step)
         if step.type == "switch" and config is not None:
             for case in config.cases:
@@ -131,6 +141,8 @@ class Hints:
         path = condition.variable
         self.relevant.add(path.split(".")[0])
         self._path(path)
+        if condition.op in ("is_empty", "is_not_empty"):
+            self.emptied.add(path)
         if condition.op == "matches" and isinstance(condition.value, str):
             self.patterns.setdefault(path, []).append(condition.value)
         elif isinstance(condition.value, list | tuple):
@@ -151,6 +163,11 @@ class Hints:
 
     def _through_expressions(self) -> None:
         """What stands in expressions, and what their targets are compared with, to what they read."""
+        loops = [config_of(step) for step in every_step(self.flow) if step.type == "for_each"]
+        collected = [pair for config in loops if config is not None for pair in config.collect.items()]
+        for name, path in reversed(collected):
+            if name in self.relevant:
+                self.relevant.add(path.split(".")[0])
         every = [pair for step in every_step(self.flow) for pair in expressions(step)]
         for _ in range(3):
             for target, expression in every:
@@ -161,6 +178,9 @@ class Hints:
                     if name != target:
                         known = self.constants.setdefault(name, [])
                         known += [value for value in [*aged, *found] if value not in known][:24]
+            for name, path in collected:
+                known = self.constants.setdefault(path, [])
+                known += [value for value in self.constants.get(name, ()) if value not in known][:24]
 
     def _birthdays(self, expression: str, found: Iterable[Any]) -> Iterator[str]:
         if "age(" not in expression.replace(" ", ""):
@@ -170,6 +190,12 @@ class Hints:
             if years is not None and 0 < years <= 130 and years == int(years):
                 born = self.today.replace(year=self.today.year - int(years), day=min(self.today.day, 28))
                 yield born.isoformat()
+
+
+def _rows(field: Field) -> list[Any]:
+    """A list of options for the field, and none."""
+    value, label = (str(field.config.get(f"source_{part}", part)) for part in ("value", "label"))
+    return [[{value: "sample", label: "Sample"}], [], None]
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:

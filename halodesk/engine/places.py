@@ -135,7 +135,7 @@ def expressions(step: Step) -> Iterator[tuple[str, str]]:
 def read_by(expression: str) -> set[str]:
     """Names that stand free in an expression; words of JavaScript itself among them."""
     kept = _QUOTED.sub(lambda found: f" {found[2]} " if found[2] else " ", expression)
-    return set(_FREE.findall(kept))
+    return set(_FREE.findall(kept.replace("...", " ")))  # a spread reads a name, a member does not
 
 
 def text_names(text: str) -> set[str]:

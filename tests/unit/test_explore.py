@@ -180,6 +180,97 @@ PLANTED: dict[str, Flow] = {
         },
         catalogue=PRODUCT,
     ),
+    "nothing_came": planted(
+        {
+            "key": "fetch",
+            "type": "api_call",
+            "config": {
+                "operation": "http",
+                "connection": "crm",
+                "method": "GET",
+                "url": "/callers",
+                "response": {"balance": "$.balance", "late": "$.late", "attorney": "$.attorney"},
+                "on_failure": "end",
+            },
+            "routes": [
+                {"to": "end", "when": [when("attorney", "is_not_empty", None)]},
+                {"to": "end", "when": [when("balance", "less_or_equal", 0)]},
+                *to_treasure(when("late", "less_or_equal", 180)),
+            ],
+            "fallback": "end",
+        },
+    ),
+    "collected": planted(
+        {
+            "key": "each",
+            "type": "for_each",
+            "config": {"source": "data_source", "name": "topics", "collect": {"marks": "mark"}},
+            "routes": [{"label": "body", "to": "rate"}, {"label": "exit", "to": "judge"}],
+        },
+        page_step("rate", "each", fields=[text("mark", type="number", config={"min": 1, "max": 5})]),
+        {
+            "key": "judge",
+            "type": "decision",
+            "functions": [{"target": "worst", "expression": "Math.min(...marks)"}],
+            "routes": to_treasure(when("worst", "greater_or_equal", 4)),
+            "fallback": "end",
+        },
+        data_sources=[{"key": "topics", "rows": [{"value": "a"}, {"value": "b"}]}],
+    ),
+    "options_brought": planted(
+        {
+            "key": "fetch",
+            "type": "api_call",
+            "config": {
+                "operation": "http",
+                "connection": "crm",
+                "method": "GET",
+                "url": "/slots",
+                "response": {"slots": "$.slots"},
+                "on_failure": "end",
+            },
+            "routes": [{"to": "end", "when": [when("slots", "is_empty", None)]}],
+            "fallback": "pick",
+        },
+        page_step(
+            "pick",
+            "treasure",
+            fields=[
+                text(
+                    "slot",
+                    type="dropdown",
+                    source="slots",
+                    config={"source_value": "id", "source_label": "at"},
+                )
+            ],
+        ),
+    ),
+    "failing_after_a_loop": planted(
+        {
+            "key": "open",
+            "type": "web_browser",
+            "config": {
+                "url": "https://portal.example/a",
+                "extract": {"state": "#state"},
+                "on_failure": "end",
+            },
+            "fallback": "each",
+        },
+        {
+            "key": "each",
+            "type": "for_each",
+            "config": {"source": "data_source", "name": "topics"},
+            "routes": [{"label": "body", "to": "nothing"}, {"label": "exit", "to": "compute"}],
+        },
+        {"key": "nothing", "type": "decision", "fallback": "each"},
+        {
+            "key": "compute",
+            "type": "function",
+            "config": {"expression": "state", "target": "shown", "on_error": "treasure"},
+            "fallback": "end",
+        },
+        data_sources=[{"key": "topics", "rows": [{"value": "a"}]}],
+    ),
     "an_hour": planted(
         {"key": "wait", "type": "wait", "config": {"seconds": 3600, "button": False}, "fallback": "treasure"}
     ),
@@ -192,6 +283,14 @@ def test_what_is_planted_is_reached(name: str) -> None:
     assert not left(report)
     assert report.failures == ()
     assert report.covered
+
+
+def test_an_answer_that_a_rule_refuses_counts_as_asked() -> None:
+    rule = {"must": [when("day", "greater_than", "2026-03-01")], "message": "A day to come."}
+    flow = small(page_step("page", fields=[text("day", type="date", validate=[rule])]))
+    report = run(flow)
+    assert (report.outcomes_covered, report.outcomes) == (2, 2)
+    assert report.failures == ()
 
 
 def test_the_sample_is_covered_and_what_is_not_is_proven() -> None:
