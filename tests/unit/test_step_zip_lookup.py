@@ -75,6 +75,20 @@ def test_one_place_fills_the_page() -> None:
     assert fold(run.events) == run.state
 
 
+def test_an_estimate_is_said_to_be_one() -> None:
+    known = {
+        "dma": "Monterey-Salinas", "dma_source": "estimated",
+        "tax_label": "CA sales tax 7.25 %", "tax_source": "state or province base rate",
+    }  # fmt: skip
+    run = at_page().answer(zip="95060").resolve(places=[{**CRUZ, **known}])
+    assert run.page.panel["sources"] == [
+        "Market Monterey-Salinas: estimated.",
+        "CA sales tax 7.25 %: state or province base rate.",
+    ]
+    run = at_page().answer(zip="95060").resolve(places=[CRUZ])
+    assert run.page.panel["sources"] == []
+
+
 def test_the_agent_may_type_over_it() -> None:
     run = at_page().answer(zip="95060").resolve(places=[CRUZ]).answer(city="Davenport")
     run.answer(zip="95060-0001")

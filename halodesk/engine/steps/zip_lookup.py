@@ -11,6 +11,7 @@ Rules:
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -24,7 +25,8 @@ from halodesk.engine.session import Session
 from halodesk.engine.steps.base import Ask, Button, Chosen, Plain, Settled, Work, read_config
 
 Part = Literal[
-    "city", "state", "county", "country", "latitude", "longitude", "timezone", "dma", "tax_rate",
+    "city", "state", "county", "country", "latitude", "longitude", "timezone",
+    "dma", "dma_source", "tax_rate", "tax_source", "tax_label",
 ]  # fmt: skip
 
 _US = re.compile(r"(\d{5})(?:-?\d{4})?")
@@ -122,12 +124,12 @@ class ZipLookup(Plain):
         return Chosen(work=Work(values={**filled, _found(step): [places[int(index)]]}), stay=True)
 
     def panel(self, flow: Flow, step: Step, state: Session) -> dict[str, Any]:
-        """The places found in words; whether the code is not known."""
+        """The places found in words, where market and tax of a lone one come from; whether none is known."""
         places = state.values.get(_found(step)) or []
         return {
             "places": [_words(place) for place in places],
             "missed": bool(state.values.get(_missed(step))),
-            "estimated": [place.get("dma_source") == "estimated" for place in places],
+            "sources": _sources(places[0]) if len(places) == 1 else [],
         }
 
     def sets(self, step: Step) -> set[str]:
@@ -204,6 +206,13 @@ def _filled(config: Config, place: dict[str, Any]) -> dict[str, Any]:
 
 def _places(step: Step, state: Session) -> list[dict[str, Any]]:
     return list(state.values.get(_found(step)) or [])
+
+
+def _sources(place: Mapping[str, Any]) -> list[str]:
+    """What is only an estimate or a base rate is said to be one, wherever it is shown."""
+    market, tax = place.get("dma"), place.get("tax_label")
+    said = [f"Market {market}: {place.get('dma_source')}."] if market else []
+    return [*said, f"{tax}: {place.get('tax_source')}."] if tax else said
 
 
 def _words(place: dict[str, Any]) -> str:

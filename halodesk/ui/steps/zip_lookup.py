@@ -14,7 +14,7 @@ KIND = "zip_lookup"
 
 
 class ZipLayout(StepLayout):
-    """A sentence below the fields; the places themselves are the page's buttons."""
+    """Sentences below the fields; the places themselves are the page's buttons."""
 
     def __init__(self) -> None:
         self._told = Banner("zip_told")
@@ -38,7 +38,7 @@ class ZipLayout(StepLayout):
                 tr("zip", "Ask for the city and type it."),
             )
         else:
-            self._told.render_as("info", ", ".join(places))
+            self._told.render_as("info", ", ".join(places), " ".join(page.panel.get("sources", ())))
 
 
 LAYOUT = ZipLayout
