@@ -7,26 +7,18 @@ adding its module. Settings name it: `{"control": "ami", …}`.
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from halodesk.engine.errors import SettingsError
 from halodesk.recording.control import Control, ControlType, Surroundings
+from halodesk.runtime.discovery import found_in
 
 
 @functools.cache
 def control_types() -> Mapping[str, ControlType]:
     """Every kind of control by its key."""
-    found: dict[str, ControlType] = {}
-    for module_info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
-        control = getattr(module, "CONTROL", None)
-        if isinstance(control, ControlType):
-            found[control.key] = control
-    return MappingProxyType(found)
+    return found_in(__path__, __name__, "CONTROL", ControlType)
 
 
 def control_type(settings: Mapping[str, Any]) -> ControlType:

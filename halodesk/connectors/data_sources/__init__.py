@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import importlib
-import pkgutil
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from halodesk.connectors.data_sources.provider import (
     DataConnection,
@@ -20,6 +17,7 @@ from halodesk.connectors.data_sources.provider import (
     UnreadableError,
 )
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.discovery import found_in
 from halodesk.runtime.effect_ports import DataAnswer
 
 MOST_ROWS = 10_000
@@ -28,13 +26,7 @@ MOST_ROWS = 10_000
 @functools.cache
 def kinds() -> Mapping[str, Kind]:
     """Every kind of source by its key."""
-    found: dict[str, Kind] = {}
-    for module_info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
-        kind = getattr(module, "KIND", None)
-        if isinstance(kind, Kind):
-            found[kind.key] = kind
-    return MappingProxyType(found)
+    return found_in(__path__, __name__, "KIND", Kind)
 
 
 class DataSources:

@@ -7,25 +7,17 @@ adding its module. `post.MailPost` is what a seat uses: it composes, sends, and 
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from halodesk.connectors.email.provider import MailAccount, Mailer, Provider
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.discovery import found_in
 
 
 @functools.cache
 def providers() -> Mapping[str, Provider]:
     """Every provider by its key."""
-    found: dict[str, Provider] = {}
-    for module_info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
-        provider = getattr(module, "PROVIDER", None)
-        if isinstance(provider, Provider):
-            found[provider.key] = provider
-    return MappingProxyType(found)
+    return found_in(__path__, __name__, "PROVIDER", Provider)
 
 
 def open_mailer(account: MailAccount) -> Mailer:

@@ -7,26 +7,18 @@ is adding its module. Decline codes are put in the agent's words by `reasons`, f
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from halodesk.connectors.payments.provider import GatewayAccount, Provider
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.discovery import found_in
 from halodesk.runtime.ports import PaymentGateway
 
 
 @functools.cache
 def providers() -> Mapping[str, Provider]:
     """Every gateway by its key."""
-    found: dict[str, Provider] = {}
-    for module_info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
-        provider = getattr(module, "PROVIDER", None)
-        if isinstance(provider, Provider):
-            found[provider.key] = provider
-    return MappingProxyType(found)
+    return found_in(__path__, __name__, "PROVIDER", Provider)
 
 
 def open_gateway(key: str, account: GatewayAccount) -> PaymentGateway:
