@@ -14,8 +14,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from halodesk.engine import commands as c
+from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.core import decide
-from halodesk.engine.events import AnyEvent, CallFacts, SecretsWiped
+from halodesk.engine.events import AnyEvent, CallFacts, EffectRequested, SecretsWiped
 from halodesk.engine.evolve import fold
 from halodesk.engine.flow import Flow, load
 from halodesk.engine.page import Page, page
@@ -57,7 +58,11 @@ class FakeDesk:
         self.declines: list[str] = []
         """Reasons of the next charges that are declined."""
         self.card_problem = ""
-        self.lengths = {"number": 16, "expiry": 4, "cvv": 3}
+        self.lengths = {"number": 16, "expiry": 4, "cvv": 3, "ssn": 9, "medicare_id": 11, "other": 9}
+        self.lengths["bank_account"] = 8
+        self.moment = Moment()
+        self.answers: Callable[[EffectRequested], c.Resolve | None] | None = None
+        """What comes of outside work; None where it is still under way, or another's to answer."""
         self._drafts: dict[str, Any] = {}
         self._digits: dict[str, str] = {}
         self._listeners: list[Callable[[Topic], None]] = []
@@ -120,7 +125,11 @@ class FakeDesk:
         facts = CallFacts()
         if call is not None:
             facts = CallFacts(
-                direction="in", number=call.remote_number, name=call.remote_name, called=call.called
+                direction="in",
+                number=call.remote_number,
+                name=call.remote_name,
+                called=call.called,
+                sip_call_id=call.sip_call_id,
             )
         self.state = Session()
         self.session_id = "session-1"
@@ -198,7 +207,7 @@ class FakeDesk:
         self.commands.append(command)
         if self.state is None:
             return c.Refused(code="no_session", message="There is no session.")
-        result = decide(self.flow, self.state, command)
+        result = decide(self.flow, self.state, command, self.moment)
         if isinstance(result, c.Refused):
             self._fold(list(result.incidents))
             return result
@@ -266,7 +275,7 @@ class FakeDesk:
     def _role(self, field: str) -> str:
         current = self.page
         found = next((view for view in current.fields if view.name == field), None) if current else None
-        return found.role if found is not None and found.role else "number"
+        return (found.role or found.kind) if found is not None else "number"
 
     def _fold(self, events: list[AnyEvent]) -> None:
         assert self.state is not None
@@ -285,7 +294,7 @@ class FakeDesk:
             command = self._next()
             if command is None:
                 return
-            result = decide(self.flow, self.state, command)
+            result = decide(self.flow, self.state, command, self.moment)
             assert not isinstance(result, c.Refused)
             self._fold(result)
 
@@ -298,6 +307,9 @@ class FakeDesk:
             return c.ReportMask(lease=mask.lease, phase="none")
         if self.hold_effects or not self.state.effects:
             return None
+        if self.answers is not None:
+            asks = [ask for ask in self.state.effects.values() if ask.id not in self.state.unknown]
+            return next((done for ask in asks if (done := self.answers(ask)) is not None), None)
         ask = next(iter(self.state.effects.values()))
         if ask.id in self.state.unknown:
             return None

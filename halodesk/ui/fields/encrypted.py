@@ -13,6 +13,7 @@ from halodesk.ui.parts.secret_box import SecretBox, Shape
 
 KIND = "encrypted"
 _SHAPES = {"card_number": "number", "cvv": "cvv"}
+_WITH_LETTERS = ("medicare_id", "other")
 
 
 class EncryptedField(FieldWidget):
@@ -47,6 +48,7 @@ class EncryptedField(FieldWidget):
     def name_inputs(self, view: FieldView) -> None:
         """Object name and accessible name."""
         self.box.setObjectName(f"field:{view.name}")
+        self.box.letters = view.kind in _WITH_LETTERS and not view.role
         self.box.setAccessibleName(self.tr("{label}, secure box").format(label=view.label))
 
     def lock(self, locked: bool) -> None:
@@ -79,7 +81,7 @@ class EncryptedField(FieldWidget):
         name = self.view.name
         self.refuse("")
         self._take(self.host.type_secret(name, digit), name)
-        if self.box.is_full():
+        if self.box.is_full() and "min_digits" not in self.view.config:  # else more may follow
             self.host.advance(name)
 
     def _erased(self, all_digits: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QWidget
 
@@ -74,6 +75,8 @@ class TilesField(FieldWidget):
         self._used = len(options)
         for index, tile in enumerate(self._tiles):
             tile.setVisible(index < self._used)
+            # Qt leaves Tab to the tile that was used last, and here that was one of another field.
+            tile.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             tile.hint = str(index + 1) if index < 9 and len(options) > 2 else ""
         for tile, (key, value, words) in zip(self._tiles, options, strict=False):
             tile.show_option(value, words, f"field:{view.name}={key}")

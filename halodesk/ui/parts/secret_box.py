@@ -5,7 +5,7 @@ Rules:
   because none exists here to switch off.
 - Each digit goes to the desk as it is typed and is forgotten; what is painted comes from
   `SecretView` (a length, and the last four of a complete card number).
-- While it is locked it swallows digits: typed blindly, they must not press a choice.
+- While it is locked it swallows what it would take: typed blindly, it must not press a choice.
 - Its accessible texts never contain a digit.
 """
 
@@ -40,6 +40,7 @@ _HEIGHT = 54
 _DOT = 4.5
 _PITCH = 15.0
 _GAP = 14.0
+_DIGITS, _LETTERS = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ERASE = (Qt.Key.Key_Backspace, Qt.Key.Key_Delete)
 
 
@@ -60,6 +61,8 @@ class SecretBox(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.shape: Shape = "other"
         self.locked = True
+        self.letters = False
+        """Whether it takes A to Z too (a Medicare id has some); they go on as capitals."""
         self._view = SecretView()
         self._wrong = False
         self._why = ""
@@ -94,14 +97,14 @@ class SecretBox(QWidget):
     def event(self, event: QEvent) -> bool:
         """Digits and erasing keys belong to this box before any shortcut."""
         override = event.type() is QEvent.Type.ShortcutOverride
-        if override and isinstance(event, QKeyEvent) and (_digit(event) or event.key() in _ERASE):
+        if override and isinstance(event, QKeyEvent) and (self._sign(event) or event.key() in _ERASE):
             event.accept()
             return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """A digit, or one (Ctrl: all) taken back; all else belongs to the page."""
-        digit = _digit(event)
+        digit = self._sign(event)
         if digit:
             # A key held down is no digit typed many times.
             if not self.locked and not event.isAutoRepeat():
@@ -111,6 +114,10 @@ class SecretBox(QWidget):
                 self.erased.emit(bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier))
         else:
             super().keyPressEvent(event)
+
+    def _sign(self, event: QKeyEvent) -> str:
+        """The character that the key stands for, where this box takes it."""
+        return _typed(event, _DIGITS + _LETTERS if self.letters else _DIGITS)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Frame, then dots or a lock."""
@@ -216,7 +223,7 @@ class SecretBox(QWidget):
         return self.tr("not complete") if self._view.length else self.tr("empty")
 
 
-def _digit(event: QKeyEvent) -> str:
-    text = event.text()
+def _typed(event: QKeyEvent, allowed: str) -> str:
+    text = event.text().upper()
     plain = not event.modifiers() & (Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ControlModifier)
-    return text if plain and len(text) == 1 and text in "0123456789" else ""
+    return text if plain and len(text) == 1 and text in allowed else ""
