@@ -11,7 +11,9 @@ Rules:
    account has been registered before: a PBX that starts refuses everybody for a moment.
 4. The registration is renewed after about half its life (3GPP TS 24.229, 5.1.1.4.1).
 5. INVITEs are taken from the address that answered our REGISTER and from the allowed
-   peers of the account; strangers get 403 (`Accounts.trusts`).
+   peers of the account; strangers get no line (`Accounts.choose`, `doorman`). An account with
+   TLS takes them on the very connection it registered over, and on no other.
+6. What an account demands and this build has not is a refusal in words; nothing weaker is tried.
 """
 
 from __future__ import annotations
@@ -24,11 +26,14 @@ from collections.abc import Callable
 import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneRefusedError
-from halodesk.protocol.phone_link import Account, Registration, RegistrationChanged, RegistrationState
+from halodesk.protocol.phone_link import Account, Fault, Registration, RegistrationChanged, RegistrationState
+from halodesk.sip.phone.account_config import build, host_and_port, impossible, transport_parameter
 from halodesk.sip.phone.board import Board
-from halodesk.sip.phone.endpoint import Guard, SipThread, Timer, words
-from halodesk.sip.phone.invite import host_of
+from halodesk.sip.phone.endpoint import Guard, SipThread, Timer
+from halodesk.sip.phone.invite import host_of, is_open, read_invite, via_of
+from halodesk.sip.phone.log import words
 from halodesk.sip.phone.reasons import REFUSED_CREDENTIALS, registration_words
+from halodesk.sip.phone.tls import certificate_words
 
 PENDING_S = 4.0
 """A REGISTER unanswered for this long counts as lost."""
@@ -38,8 +43,8 @@ RETRY_MOST_S = 60.0
 
 _random = random.SystemRandom()
 
-OnInvite = Callable[["PhoneAccount", int, str, str], None]
-"""Account, pjsua2's call id, the INVITE as text, the host it came from."""
+OnInvite = Callable[["PhoneAccount", int, str], None]
+"""Account, pjsua2's call id, the INVITE as text."""
 
 
 def retry_after_s(failures: int, chance: float) -> float:
@@ -62,14 +67,13 @@ class _PjAccount(pj.Account):
         if self.owner is not None:
             with Guard(self.owner.sip.log, "reg_state"):
                 self.owner.on_reg_state(
-                    prm.code, prm.expiration, host_of(prm.rdata.srcAddress), failed=prm.status != 0
+                    prm.code, prm.expiration, prm.rdata.srcAddress, failed=prm.status != 0
                 )
 
     def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:
         if self.owner is not None:
             with Guard(self.owner.sip.log, "incoming_call"):
-                source = host_of(prm.rdata.srcAddress)
-                self.owner.on_invite(self.owner, prm.callId, prm.rdata.wholeMsg, source)
+                self.owner.on_invite(self.owner, prm.callId, prm.rdata.wholeMsg)
 
 
 class PhoneAccount:
@@ -92,6 +96,8 @@ class PhoneAccount:
         self.trusted: set[str] = set(peers)
         self._board = board
         self._busy = busy
+        self.registered_at = ""
+        """Address and port that answered our REGISTER."""
         self._pj: _PjAccount | None = None
         self._timer: Timer | None = None
         self._failures = 0
@@ -101,6 +107,16 @@ class PhoneAccount:
     @property
     def key(self) -> str:
         return self.account.key
+
+    @property
+    def id(self) -> int:
+        """pjsua2's number of it; -1 while there is none."""
+        return self._pj.getId() if self._pj is not None else -1
+
+    @property
+    def registered(self) -> bool:
+        """The PBX knows us."""
+        return self._state == "registered"
 
     @property
     def settled(self) -> bool:
@@ -116,13 +132,24 @@ class PhoneAccount:
 
     def target(self, number: str) -> str:
         """The SIP URI of a number at this account's PBX."""
-        host = (self.account.registrar or self.account.uri.rpartition("@")[2]).removeprefix("sip:")
-        return f"sip:{number}@{host.split(';')[0].rstrip('>')}{self._transport_parameter()}"
+        host = host_and_port(self.account.registrar or self.account.uri.rpartition("@")[2])
+        return f"sip:{number}@{host}{transport_parameter(self.account)}"
+
+    def takes(self, source: str, via: str) -> bool:
+        """Whether an INVITE from `source` (address and port) over `via` ("UDP", say) is taken."""
+        if self.account.transport == "tls" and self.account.registrar:
+            return via == "TLS" and source == self.registered_at
+        return host_of(source) in self.trusted
 
     def begin(self) -> None:
         """Creates the account at pjsua2 and registers it."""
         self.sip.assert_here()
         self._drop()
+        refusal = impossible(self.account, self.sip.capabilities)
+        if refusal is not None:
+            self._cancel()
+            self._say("failed", message=refusal[0], todo=refusal[1])
+            return
         if self.account.registrar:
             self._say("registering")
             self._arm(PENDING_S, self._pending_too_long)
@@ -130,7 +157,7 @@ class PhoneAccount:
             self._say("unregistered", message="direct calls only")
         self._pj = _PjAccount(self)
         try:
-            self._pj.create(self._config())
+            self._pj.create(build(self.account, self.sip))
         except pj.Error as error:
             self.sip.log.warning("account_failed", account=self.key, error=words(error))
             self._pj = None
@@ -153,7 +180,8 @@ class PhoneAccount:
                 return  # the answer to our own unregistration
             self._failures = 0
             self._proven = True
-            self.trusted.add(source)
+            self.trusted.add(host_of(source))
+            self.registered_at = source
             self._say("registered", code=code)
             self._arm(expires_s * _random.uniform(0.4, 0.5), self.renew)
         else:
@@ -183,6 +211,10 @@ class PhoneAccount:
         self._failures += 1
         user = self.account.username or self.account.uri
         message, todo = registration_words(code, user)
+        certificate = self.sip.transports.take_tls_problem() if self.account.transport == "tls" else None
+        if certificate is not None:
+            server = host_of(host_and_port(self.account.proxy or self.account.registrar))
+            message, todo = certificate_words(certificate, server)
         if code in REFUSED_CREDENTIALS and not self._proven:
             self._cancel()
             self._say("failed", code=code, message=message, todo=todo)
@@ -219,7 +251,13 @@ class PhoneAccount:
         self._state = state
         self.sip.log.info("registration", account=self.key, state=state, code=code, reason=message)
         registration = Registration(
-            account=self.key, state=state, code=code, message=message, todo=todo, next_try_s=next_try_s
+            account=self.key,
+            name=self.account.name or self.account.uri.removeprefix("sip:"),
+            state=state,
+            code=code,
+            message=message,
+            todo=todo,
+            next_try_s=next_try_s,
         )
         self._board.publish(RegistrationChanged(registration=registration))
 
@@ -239,29 +277,6 @@ class PhoneAccount:
             self._pj = None
             self.sip.collect_soon()
 
-    def _transport_parameter(self) -> str:
-        return ";transport=tcp" if self.account.transport == "tcp" else ""
-
-    def _config(self) -> pj.AccountConfig:
-        account, settings = self.account, self.sip.settings
-        config = pj.AccountConfig()
-        config.idUri = account.uri
-        if account.registrar:
-            registrar = account.registrar.removeprefix("sip:").split(";")[0]
-            config.regConfig.registrarUri = f"sip:{registrar}{self._transport_parameter()}"
-            config.regConfig.timeoutSec = account.expires_s
-            config.regConfig.retryIntervalSec = 0
-            config.regConfig.firstRetryIntervalSec = 0
-        if account.username:
-            credentials = pj.AuthCredInfo("digest", "*", account.username, 0, account.password)
-            config.sipConfig.authCreds.append(credentials)
-        if account.transport == "udp":
-            config.sipConfig.transportId = self.sip.udp
-        config.mediaConfig.transportConfig.boundAddress = settings.bind
-        config.mediaConfig.transportConfig.port = settings.rtp_port
-        config.mediaConfig.transportConfig.portRange = settings.rtp_ports if settings.rtp_port else 0
-        return config
-
 
 class Accounts:
     """All accounts of this phone by key. SIP thread only."""
@@ -273,6 +288,7 @@ class Accounts:
         self._by_key: dict[str, PhoneAccount] = {}
         self.on_invite: OnInvite = _nobody_home
         sip.on_disconnected.append(self._connection_broke)
+        sip.choose_account = self.choose
         sip.add_owner(self)
 
     def register(self, account: Account, peers: frozenset[str]) -> None:
@@ -323,9 +339,27 @@ class Accounts:
                 f"This phone has no account “{key}”.", "Register the account first."
             ) from None
 
-    def trusts(self, source: str) -> bool:
-        """Whether an INVITE from this address is taken."""
-        return any(source in account.trusted for account in self._by_key.values())
+    def choose(self, proposed: int, source: str, message: str) -> int | None:
+        """pjsua2's id of the account that takes an INVITE from `source`; None: it is a stranger's.
+
+        `proposed`: the account pjsua2 itself would take, by the number that was dialled. An open call
+        for an account that demands SRTP is refused by pjsua2 (488); here the agent is told.
+        """
+        via = via_of(message)
+        takers = {one.id: one for one in self._by_key.values() if one.takes(source, via)}
+        chosen = proposed if proposed in takers else next(iter(takers), None)
+        if chosen is not None and takers[chosen].account.srtp == "required" and is_open(message):
+            who = read_invite(message).remote.user or "somebody"
+            self._sip.log.info("call_refused", account=takers[chosen].key, code=488, reason="not encrypted")
+            self._board.publish(
+                Fault(
+                    code="open_call_refused",
+                    message=f"A call of {who} was refused: it is not encrypted, "
+                    "and this account takes no other.",
+                    todo="Ask the administrator of the PBX to switch SRTP on for this seat.",
+                )
+            )
+        return chosen
 
     def tidy(self) -> None:
         """Accounts do not end by themselves."""
@@ -343,13 +377,14 @@ class Accounts:
         self._by_key.clear()
 
     def _connection_broke(self) -> None:
-        # Registering on a fresh turn: pjsua2 is in the middle of closing the connection.
+        # Registering on a fresh turn: pjsua2 is in the middle of closing the connection. Not where a try
+        # has just failed (that is a broken connection, too): the next one comes in its own time.
         for account in self._by_key.values():
-            if account.account.transport == "tcp":
+            if account.account.transport != "udp" and account.registered:
                 self._sip.call_later(_random.uniform(0.1, RETRY_FIRST_S), account.renew)
 
 
-def _nobody_home(_account: PhoneAccount, _call: int, _message: str, _source: str) -> None:
+def _nobody_home(_account: PhoneAccount, _call: int, _message: str) -> None:
     """Stands in until the calls are wired; pjsua2 answers 500 by itself."""
 
 

@@ -62,6 +62,13 @@ def _only_allowed(_logger: object, _method: str, event: MutableMapping[str, Any]
     return {key: value for key, value in event.items() if key in _ALLOWED}
 
 
+def words(error: BaseException) -> str:
+    """One line on an error, without anything that would keep its objects alive."""
+    if isinstance(error, pj.Error):
+        return f"{error.title}: {error.reason} ({error.status})"
+    return f"{type(error).__name__}: {error}"
+
+
 class PjLog(pj.LogWriter):
     """Takes pjsua2's log lines. The endpoint destroys it, so Python must disown it."""
 
