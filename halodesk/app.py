@@ -23,7 +23,7 @@ from halodesk.engine import flow as flows
 from halodesk.engine.commands import Resolve
 from halodesk.engine.errors import HaloDeskError, PhoneError, SettingsError, StoreError
 from halodesk.engine.events import AnyEvent
-from halodesk.protocol.phone_link import Account, Capabilities, Notice, Snapshot
+from halodesk.protocol.phone_link import Capabilities, NetworkNews, Notice, Snapshot
 from halodesk.protocol.sync import Policy
 from halodesk.recording import control_type, open_control
 from halodesk.recording.control import Control, MaskServer, Surroundings, no_server
@@ -33,6 +33,7 @@ from halodesk.runtime.flow_files import load_all
 from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.masking import Masking
+from halodesk.runtime.phone_settings import accounts_of, network_options
 from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState, SyncState
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
@@ -119,7 +120,7 @@ class Seat:
         self.keeper = PhoneKeeper(
             data_dir=folder,
             argv=self._phone_argv,
-            account=_account(settings),
+            accounts=accounts_of(settings),
             loop=self.io.loop,
             on_attached=lambda snapshot, found: post(partial(self._attached, snapshot, found)),
             on_notice=lambda notice: post(partial(self._noticed, notice)),
@@ -145,8 +146,8 @@ class Seat:
         self.desk = Desk(
             agent=settings.agent,
             roles=settings.roles,
-            account=settings.account.uri if settings.account else "",
-            dtmf=settings.account.dtmf if settings.account else "rfc4733",
+            account=settings.lines[0].uri if settings.lines else "",
+            dtmf=settings.lines[0].dtmf if settings.lines else "rfc4733",
             seat=seat,
             flows=flow_list,
             store=self.store,
@@ -215,6 +216,8 @@ class Seat:
     def _noticed(self, notice: Notice) -> None:
         self.desk.phone_notice(notice)
         self.sound.phone_notice(notice)
+        if isinstance(notice, NetworkNews) and self._sync is not None:
+            self.io.call(self._sync.retry)
 
     def _away(self, error: PhoneError) -> None:
         self.desk.phone_away(error)
@@ -296,7 +299,7 @@ class Seat:
         argv = [*command(), "phone", "--data", str(self.folder)]
         argv += ["--orphan-after", str(self.settings.orphan_after_s)]
         argv += ["--bind", self.settings.sip_bind] if self.settings.sip_bind else []
-        argv += ["--sip-port", str(self.settings.sip_port)]
+        argv += ["--sip-port", str(self.settings.sip_port), *network_options(self.settings)]
         sound = self.settings.sound
         argv += ["--no-sound"] if sound.devices == "none" else []
         argv += ["--microphone-device", sound.microphone] if sound.microphone else []
@@ -318,21 +321,6 @@ class Seat:
 def command() -> list[str]:
     """How this very application is started again: itself in a bundle, else the interpreter."""
     return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "halodesk"]
-
-
-def _account(settings: Settings) -> Account | None:
-    given = settings.account
-    if given is None:
-        return None
-    return Account(
-        key="main",
-        uri=given.uri,
-        registrar=given.registrar,
-        username=given.username,
-        password=given.password,
-        transport="tcp" if given.transport == "tcp" else "udp",
-        allowed_peers=given.allowed_peers,
-    )
 
 
 def _only_one(folder: Path) -> QLockFile:

@@ -31,6 +31,7 @@ Transport = Literal["udp", "tcp", "tls"]
 Srtp = Literal["off", "offered", "required"]
 """Encryption of the sound: never, where the other side agrees, or no call without it."""
 RegistrationState = Literal["unregistered", "registering", "registered", "failed"]
+NewsKind = Literal["woke", "changed"]
 SoundSide = Literal["microphone", "speaker"]
 
 
@@ -385,7 +386,7 @@ class SoundFigures(_Message, frozen=True, tag="sound_figures"):
 class NetworkNews(_Message, frozen=True, tag="network_news"):
     """This computer woke, or its network is another now: whoever keeps a connection tries it again."""
 
-    kind: Literal["woke", "changed"]
+    kind: NewsKind
 
 
 class Fault(_Message, frozen=True, tag="fault"):

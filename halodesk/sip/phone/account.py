@@ -11,26 +11,29 @@ Rules:
    account has been registered before: a PBX that starts refuses everybody for a moment.
 4. The registration is renewed after about half its life (3GPP TS 24.229, 5.1.1.4.1).
 5. INVITEs are taken from the address that answered our REGISTER and from the allowed
-   peers of the account; strangers get no line (`Accounts.choose`, `doorman`). An account with
+   peers of the account; strangers get no line (`accounts`, `doorman`). An account with
    TLS takes them on the very connection it registered over, and on no other.
 6. What an account demands and this build has not is a refusal in words; nothing weaker is tried.
 """
 
 from __future__ import annotations
 
-import contextlib
 import random
-import socket
 from collections.abc import Callable
 
 import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneRefusedError
-from halodesk.protocol.phone_link import Account, Fault, Registration, RegistrationChanged, RegistrationState
+from halodesk.protocol.phone_link import (
+    Account,
+    Registration,
+    RegistrationChanged,
+    RegistrationState,
+)
 from halodesk.sip.phone.account_config import build, host_and_port, impossible, transport_parameter
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.endpoint import Guard, SipThread, Timer
-from halodesk.sip.phone.invite import host_of, is_open, read_invite, via_of
+from halodesk.sip.phone.invite import host_of
 from halodesk.sip.phone.log import words
 from halodesk.sip.phone.reasons import REFUSED_CREDENTIALS, registration_words
 from halodesk.sip.phone.tls import certificate_words
@@ -41,7 +44,7 @@ PENDING_S = 4.0
 RETRY_FIRST_S = 1.0
 RETRY_MOST_S = 60.0
 
-_random = random.SystemRandom()
+jitter = random.SystemRandom()
 
 OnInvite = Callable[["PhoneAccount", int, str], None]
 """Account, pjsua2's call id, the INVITE as text."""
@@ -173,6 +176,12 @@ class PhoneAccount:
         except pj.Error as error:  # one is under way already
             self.sip.log.info("register_pending", account=self.key, error=words(error))
 
+    def try_now(self) -> None:
+        """Registers at once, however long the next try would have been away."""
+        if self._timer is not None:  # else it waits for a person: a wrong password, say
+            self._failures = 0
+            self._retry()
+
     def on_reg_state(self, code: int, expires_s: int, source: str, *, failed: bool) -> None:
         """pjsua2 has a final answer to a REGISTER, or gave up (`failed`)."""
         if not failed and 200 <= code < 300:
@@ -183,7 +192,7 @@ class PhoneAccount:
             self.trusted.add(host_of(source))
             self.registered_at = source
             self._say("registered", code=code)
-            self._arm(expires_s * _random.uniform(0.4, 0.5), self.renew)
+            self._arm(expires_s * jitter.uniform(0.4, 0.5), self.renew)
         else:
             self._failed(code)
 
@@ -219,7 +228,7 @@ class PhoneAccount:
             self._cancel()
             self._say("failed", code=code, message=message, todo=todo)
             return
-        delay = retry_after_s(self._failures, _random.random())
+        delay = retry_after_s(self._failures, jitter.random())
         self._say(
             "failed",
             code=code,
@@ -276,122 +285,3 @@ class PhoneAccount:
             self._pj.shutdown()
             self._pj = None
             self.sip.collect_soon()
-
-
-class Accounts:
-    """All accounts of this phone by key. SIP thread only."""
-
-    def __init__(self, sip: SipThread, board: Board, busy: Callable[[], bool]) -> None:
-        self._sip = sip
-        self._board = board
-        self._busy = busy
-        self._by_key: dict[str, PhoneAccount] = {}
-        self.on_invite: OnInvite = _nobody_home
-        sip.on_disconnected.append(self._connection_broke)
-        sip.choose_account = self.choose
-        sip.add_owner(self)
-
-    def register(self, account: Account, peers: frozenset[str]) -> None:
-        """Adds or replaces an account and registers it; `peers` as `resolve_peers` found them.
-
-        An account that is registered, or on the way, is left alone: a window that attaches
-        again registers what it knows. One that waits for its next try is tried at once.
-        Raises `PhoneRefusedError` for a changed account while a call is up.
-        """
-        old = self._by_key.get(account.key)
-        if old is not None and old.account == account and old.settled:
-            return
-        if old is not None and self._busy():
-            if old.account != account:
-                raise PhoneRefusedError(
-                    "An account cannot be changed during a call.", "Change it when the call is over."
-                )
-            old.renew()
-            return
-        if old is not None:
-            old.drop()
-        self._by_key[account.key] = PhoneAccount(
-            account, peers, sip=self._sip, board=self._board, on_invite=self.on_invite, busy=self._busy
-        )
-        self._by_key[account.key].begin()
-
-    def unregister(self, key: str) -> None:
-        """Takes the registration back and removes the account.
-
-        Raises `PhoneRefusedError` when it is unknown or a call is up.
-        """
-        account = self.get(key)
-        if self._busy():
-            raise PhoneRefusedError(
-                "An account cannot be removed during a call.", "Remove it when the call is over."
-            )
-        account.drop()  # pjsua2 sends the REGISTER with Expires 0 itself
-        del self._by_key[key]
-        self._board.publish(RegistrationChanged(registration=Registration(account=key, state="unregistered")))
-        self._board.forget_account(key)
-
-    def get(self, key: str) -> PhoneAccount:
-        """The account; raises `PhoneRefusedError` when it is unknown."""
-        try:
-            return self._by_key[key]
-        except KeyError:
-            raise PhoneRefusedError(
-                f"This phone has no account “{key}”.", "Register the account first."
-            ) from None
-
-    def choose(self, proposed: int, source: str, message: str) -> int | None:
-        """pjsua2's id of the account that takes an INVITE from `source`; None: it is a stranger's.
-
-        `proposed`: the account pjsua2 itself would take, by the number that was dialled. An open call
-        for an account that demands SRTP is refused by pjsua2 (488); here the agent is told.
-        """
-        via = via_of(message)
-        takers = {one.id: one for one in self._by_key.values() if one.takes(source, via)}
-        chosen = proposed if proposed in takers else next(iter(takers), None)
-        if chosen is not None and takers[chosen].account.srtp == "required" and is_open(message):
-            who = read_invite(message).remote.user or "somebody"
-            self._sip.log.info("call_refused", account=takers[chosen].key, code=488, reason="not encrypted")
-            self._board.publish(
-                Fault(
-                    code="open_call_refused",
-                    message=f"A call of {who} was refused: it is not encrypted, "
-                    "and this account takes no other.",
-                    todo="Ask the administrator of the PBX to switch SRTP on for this seat.",
-                )
-            )
-        return chosen
-
-    def tidy(self) -> None:
-        """Accounts do not end by themselves."""
-
-    def end(self) -> None:
-        """Takes all registrations back."""
-        for account in self._by_key.values():
-            with Guard(self._sip.log, "unregister"):
-                account.end()
-
-    def drop(self) -> None:
-        """Removes all accounts."""
-        for account in self._by_key.values():
-            account.drop()
-        self._by_key.clear()
-
-    def _connection_broke(self) -> None:
-        # Registering on a fresh turn: pjsua2 is in the middle of closing the connection. Not where a try
-        # has just failed (that is a broken connection, too): the next one comes in its own time.
-        for account in self._by_key.values():
-            if account.account.transport != "udp" and account.registered:
-                self._sip.call_later(_random.uniform(0.1, RETRY_FIRST_S), account.renew)
-
-
-def _nobody_home(_account: PhoneAccount, _call: int, _message: str) -> None:
-    """Stands in until the calls are wired; pjsua2 answers 500 by itself."""
-
-
-def resolve_peers(account: Account) -> frozenset[str]:
-    """The addresses of the allowed peers, unknown names left out. May block for seconds."""
-    found: set[str] = set()
-    for peer in account.allowed_peers:
-        with contextlib.suppress(OSError):
-            found.update(str(entry[4][0]) for entry in socket.getaddrinfo(peer, None))
-    return frozenset(found)

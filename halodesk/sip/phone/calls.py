@@ -16,7 +16,8 @@ import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, DtmfMethod
-from halodesk.sip.phone.account import Accounts, PhoneAccount
+from halodesk.sip.phone.account import PhoneAccount
+from halodesk.sip.phone.accounts import Accounts
 from halodesk.sip.phone.call import CallKit, PhoneCall
 from halodesk.sip.phone.endpoint import MAX_CALLS, Guard
 from halodesk.sip.phone.invite import read_invite, read_party

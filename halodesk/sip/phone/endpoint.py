@@ -30,6 +30,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -40,6 +41,7 @@ from halodesk.protocol.phone_link import Capabilities
 from halodesk.sip.phone.doorman import open_door
 from halodesk.sip.phone.log import Log, PjLog, words
 from halodesk.sip.phone.tls import problem_of
+from halodesk.sip.phone.trace import Trace
 from halodesk.sip.phone.transports import Transports, TransportSettings
 
 JITTER_MAX_MS = 300
@@ -49,6 +51,7 @@ MAX_CALLS = 4
 """Compiled into the wheel; a fifth INVITE is answered 486 by pjsua itself."""
 
 _POLL_MS = 10
+_TRACED_LEVEL = 4
 _END_PUMP_S = 0.3
 _TELL_STRANGERS_S = 10.0
 _WAKE = b"\r\n\r\n"
@@ -77,6 +80,8 @@ class EndpointSettings(TransportSettings):
     """
     log_level: int = 2
     """pjsua2's, 1 to 3."""
+    trace: Path | None = None
+    """Where SIP messages are written, redacted; None: nowhere."""
 
 
 def _strangers_all(_proposed: int, _source: str, _message: str) -> None:
@@ -221,6 +226,14 @@ class SipThread:
             raise PhoneError("The phone has not started.")
         return self._capabilities
 
+    def drop_connections(self) -> None:
+        """TCP and TLS connections are dead or lead through a network that is gone: open new ones."""
+        change = pj.IpChangeParam()
+        change.restartListener = False  # bound to every address, or to one that must stay
+        change.shutdownTransport = True
+        with Guard(self.log, "ip_change"):
+            pj.Endpoint.instance().handleIpChange(change)
+
     def count_stranger(self) -> None:
         """A stranger was turned away: the first is told at once, a flood once in `_TELL_STRANGERS_S`."""
         self._strangers += 1
@@ -330,11 +343,13 @@ class SipThread:
         config.medConfig.audioFramePtime = 20
         config.medConfig.noVad = True
         config.medConfig.jbMax = JITTER_MAX_MS
-        config.logConfig.level = self.settings.log_level
-        config.logConfig.consoleLevel = self.settings.log_level  # the gate of the writer, too
-        config.logConfig.msgLogging = 0
+        traced = self.settings.trace is not None
+        config.logConfig.level = _TRACED_LEVEL if traced else self.settings.log_level
+        config.logConfig.consoleLevel = config.logConfig.level  # the gate of the writer, too
+        config.logConfig.msgLogging = int(traced)
         config.logConfig.decor = 0
-        config.logConfig.writer = PjLog(self.log).__disown__()
+        trace = Trace(self.settings.trace).write if self.settings.trace is not None else None
+        config.logConfig.writer = PjLog(self.log, self.settings.log_level, trace).__disown__()
         return config
 
     def _priority(self, codec: str) -> int:

@@ -44,7 +44,7 @@ from halodesk.protocol.phone_link import (
     Unmask,
     Unregister,
 )
-from halodesk.sip.phone.account import Accounts, resolve_peers
+from halodesk.sip.phone.accounts import Accounts, resolve_peers
 from halodesk.sip.phone.audio.sound import Sound
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.calls import Calls
