@@ -7,6 +7,9 @@ PJMEDIA_FORMAT_PCM: int
 PJMEDIA_FRAME_TYPE_AUDIO: int
 PJMEDIA_FRAME_TYPE_NONE: int
 PJMEDIA_TYPE_AUDIO: int
+PJMEDIA_SRTP_DISABLED: int
+PJMEDIA_SRTP_MANDATORY: int
+PJMEDIA_SRTP_OPTIONAL: int
 PJSIP_INV_STATE_CALLING: int
 PJSIP_INV_STATE_CONFIRMED: int
 PJSIP_INV_STATE_CONNECTING: int
@@ -27,6 +30,20 @@ PJSIP_TSX_STATE_COMPLETED: int
 PJSIP_TSX_STATE_TERMINATED: int
 PJSIP_ROLE_UAC: int
 PJSUA_INVALID_ID: int
+PJSUA_100REL_MANDATORY: int
+PJSUA_SIP_TIMER_REQUIRED: int
+PJSUA_STUN_RETRY_ON_FAILURE: int
+PJSUA_STUN_USE_DISABLED: int
+PJ_QOS_PARAM_HAS_DSCP: int
+PJ_SSL_CERT_EISSUER_NOT_FOUND: int
+PJ_SSL_CERT_EUNTRUSTED: int
+PJ_SSL_CERT_EVALIDITY_PERIOD: int
+PJ_SSL_CERT_EINVALID_PURPOSE: int
+PJ_SSL_CERT_EISSUER_MISMATCH: int
+PJ_SSL_CERT_EREVOKED: int
+PJ_SSL_CERT_ECHAIN_TOO_LONG: int
+PJ_SSL_CERT_EWEAK_SIGNATURE: int
+PJ_SSL_CERT_EIDENTITY_NOT_MATCH: int
 PJSIP_EVENT_RX_MSG: int
 PJSIP_EVENT_TX_MSG: int
 PJSIP_EVENT_TSX_STATE: int
@@ -100,16 +117,49 @@ class EpConfig:
     medConfig: MediaConfig
     logConfig: LogConfig
 
+class StringVector:
+    def __init__(self) -> None: ...
+    def append(self, value: str) -> None: ...
+
+class pj_qos_params:
+    flags: int
+    dscp_val: int
+
+class TlsConfig:
+    CaListFile: str
+    verifyServer: bool
+
 class TransportConfig:
     port: int
     portRange: int
     boundAddress: str
+    tlsConfig: TlsConfig
+    qosParams: pj_qos_params
 
 class TransportInfo:
     localAddress: str
 
+class TimeVal:
+    sec: int
+
+class SslCertInfo:
+    subjectCn: str
+    validityStart: TimeVal
+    validityEnd: TimeVal
+
+class TlsInfo:
+    verifyStatus: int
+    remoteCertInfo: SslCertInfo
+    def isEmpty(self) -> bool: ...
+
 class OnTransportStateParam:
     state: int
+    tlsInfo: TlsInfo
+
+class IpChangeParam:
+    restartListener: bool
+    shutdownTransport: bool
+    def __init__(self) -> None: ...
 
 class CodecInfo:
     codecId: str
@@ -135,6 +185,9 @@ class Endpoint:
     def codecEnum2(self) -> list[CodecInfo]: ...
     def codecSetPriority(self, codec_id: str, priority: int) -> None: ...
     def srtpCryptoEnum(self) -> list[object]: ...
+    def natUpdateStunServers(self, prmServers: StringVector, prmWait: bool) -> None: ...
+    def handleIpChange(self, param: IpChangeParam) -> None: ...
+    def onSelectAccount(self, prm: OnSelectAccountParam) -> None: ...
     def onTransportState(self, prm: OnTransportStateParam) -> None: ...
 
 class AuthCredInfo:
@@ -146,18 +199,40 @@ class AccountRegConfig:
     retryIntervalSec: int
     firstRetryIntervalSec: int
 
+class AccountCallConfig:
+    prackUse: int
+    timerUse: int
+
+class AccountNatConfig:
+    sipStunUse: int
+    mediaStunUse: int
+    iceEnabled: bool
+    turnEnabled: bool
+    turnServer: str
+    turnUserName: str
+    turnPassword: str
+    contactRewriteUse: int
+    viaRewriteUse: int
+    sipOutboundUse: int
+    udpKaIntervalSec: int
+
 class AccountSipConfig:
     authCreds: list[AuthCredInfo]
+    proxies: StringVector
     transportId: int
 
 class AccountMediaConfig:
     transportConfig: TransportConfig
+    srtpUse: int
+    srtpSecureSignaling: int
 
 class AccountConfig:
     idUri: str
     regConfig: AccountRegConfig
     sipConfig: AccountSipConfig
     mediaConfig: AccountMediaConfig
+    callConfig: AccountCallConfig
+    natConfig: AccountNatConfig
 
 class SipRxData:
     wholeMsg: str
@@ -202,6 +277,10 @@ class OnRegStateParam:
     expiration: int
     rdata: SipRxData
 
+class OnSelectAccountParam:
+    rdata: SipRxData
+    accountIndex: int
+
 class OnIncomingCallParam:
     callId: int
     rdata: SipRxData
@@ -209,6 +288,7 @@ class OnIncomingCallParam:
 class Account:
     def __init__(self) -> None: ...
     def create(self, cfg: AccountConfig) -> None: ...
+    def getId(self) -> int: ...
     def shutdown(self) -> None: ...
     def setRegistration(self, renew: bool) -> None: ...
     def onRegState(self, prm: OnRegStateParam) -> None: ...
@@ -270,6 +350,7 @@ class Call:
     def __init__(self, acc: Account, call_id: int = ...) -> None: ...
     def getId(self) -> int: ...
     def getInfo(self) -> CallInfo: ...
+    def dump(self, with_media: bool, indent: str) -> str: ...
     def getAudioMedia(self, med_idx: int) -> AudioMedia: ...
     def getStreamInfo(self, med_idx: int) -> StreamInfo: ...
     def makeCall(self, dst_uri: str, prm: CallOpParam) -> None: ...

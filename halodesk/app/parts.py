@@ -12,11 +12,11 @@ from halodesk.engine import codec
 from halodesk.engine import flow as flows
 from halodesk.engine.errors import SettingsError, StoreError
 from halodesk.engine.events import AnyEvent
-from halodesk.protocol.phone_link import Account
 from halodesk.protocol.sync import Policy
 from halodesk.recording import control_type, open_control
 from halodesk.recording.control import Control, MaskServer, Surroundings
 from halodesk.runtime.log import SessionLog
+from halodesk.runtime.phone_settings import network_options
 from halodesk.runtime.ports import RecorderAnswer
 from halodesk.runtime.settings import Settings
 from halodesk.runtime.threads import SystemClock
@@ -42,27 +42,12 @@ def command() -> list[str]:
     return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "halodesk"]
 
 
-def account_of(settings: Settings) -> Account | None:
-    given = settings.account
-    if given is None:
-        return None
-    return Account(
-        key="main",
-        uri=given.uri,
-        registrar=given.registrar,
-        username=given.username,
-        password=given.password,
-        transport="tcp" if given.transport == "tcp" else "udp",
-        allowed_peers=given.allowed_peers,
-    )
-
-
 def phone_argv(settings: Settings, folder: Path, *, start_masked: bool) -> list[str]:
     """How the phone of this seat is started."""
     argv = [*command(), "phone", "--data", str(folder)]
     argv += ["--orphan-after", str(settings.orphan_after_s)]
     argv += ["--bind", settings.sip_bind] if settings.sip_bind else []
-    argv += ["--sip-port", str(settings.sip_port)]
+    argv += ["--sip-port", str(settings.sip_port), *network_options(settings)]
     sound = settings.sound
     argv += ["--no-sound"] if sound.devices == "none" else []
     argv += ["--microphone-device", sound.microphone] if sound.microphone else []

@@ -14,11 +14,11 @@ from PySide6.QtCore import QTimer
 
 from halodesk.app.bridge import Bridge
 from halodesk.app.outside import Outside
-from halodesk.app.parts import Found, account_of, command, only_one, open_controls, phone_argv
+from halodesk.app.parts import Found, command, only_one, open_controls, phone_argv
 from halodesk.engine import flow as flows
 from halodesk.engine.commands import Resolve
 from halodesk.engine.errors import HaloDeskError, PhoneError
-from halodesk.protocol.phone_link import Capabilities, Notice, Snapshot
+from halodesk.protocol.phone_link import Capabilities, NetworkNews, Notice, Snapshot
 from halodesk.protocol.sync import Policy
 from halodesk.recording.control import MaskServer, no_server
 from halodesk.runtime.desk import Desk, Resumable
@@ -26,6 +26,7 @@ from halodesk.runtime.effects import Effects
 from halodesk.runtime.flow_files import load_all
 from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.masking import Masking
+from halodesk.runtime.phone_settings import accounts_of
 from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState, SyncState
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
@@ -74,7 +75,7 @@ class Seat:
         self.keeper = PhoneKeeper(
             data_dir=folder,
             argv=lambda start_masked: phone_argv(settings, folder, start_masked=start_masked),
-            account=account_of(settings),
+            accounts=accounts_of(settings),
             loop=self.io.loop,
             on_attached=lambda snapshot, found: post(partial(self._attached, snapshot, found)),
             on_notice=lambda notice: post(partial(self._noticed, notice)),
@@ -104,8 +105,8 @@ class Seat:
         self.desk = Desk(
             agent=settings.agent,
             roles=settings.roles,
-            account=settings.account.uri if settings.account else "",
-            dtmf=settings.account.dtmf if settings.account else "rfc4733",
+            account=settings.lines[0].uri if settings.lines else "",
+            dtmf=settings.lines[0].dtmf if settings.lines else "rfc4733",
             seat=seat,
             flows=flow_list,
             store=self.store,
@@ -183,6 +184,8 @@ class Seat:
     def _noticed(self, notice: Notice) -> None:
         self.desk.phone_notice(notice)
         self.sound.phone_notice(notice)
+        if isinstance(notice, NetworkNews) and self._sync is not None:
+            self.io.call(self._sync.retry)
 
     def _away(self, error: PhoneError) -> None:
         self.desk.phone_away(error)

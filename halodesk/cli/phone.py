@@ -21,6 +21,12 @@ def phone(
     bind: Annotated[str, typer.Option(help="Local address of all sockets (default: every interface).")] = "",
     sip_port: Annotated[int, typer.Option(help="Local SIP port; 0: any free one.")] = 0,
     rtp_port: Annotated[int, typer.Option(help="First local RTP port; 0: any free one.")] = 0,
+    rtp_ports: Annotated[int, typer.Option(help="How many RTP ports from there on.")] = 200,
+    dscp_sound: Annotated[int, typer.Option(help="Mark of RTP packets; 0: none.")] = 46,
+    dscp_signalling: Annotated[int, typer.Option(help="Mark of SIP packets; 0: none.")] = 24,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Write SIP messages, redacted, to logs/sip-trace.log.")
+    ] = False,
     microphone: Annotated[
         Path | None, typer.Option(help="Sound file played in a loop as the microphone.")
     ] = None,
@@ -48,6 +54,10 @@ def phone(
                 bind=bind,
                 sip_port=sip_port,
                 rtp_port=rtp_port,
+                rtp_ports=rtp_ports,
+                dscp_sound=dscp_sound,
+                dscp_signalling=dscp_signalling,
+                trace=trace,
                 microphone=microphone,
                 recordings=recordings,
                 record=not no_record,

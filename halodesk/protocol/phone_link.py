@@ -27,7 +27,11 @@ HoldState = Literal["off", "pending", "on"]
 """`pending`: asked for, and not answered by the other side yet."""
 DtmfMethod = Literal["rfc4733", "info"]
 """As events in the media stream (RFC 4733), or in SIP INFO requests."""
+Transport = Literal["udp", "tcp", "tls"]
+Srtp = Literal["off", "offered", "required"]
+"""Encryption of the sound: never, where the other side agrees, or no call without it."""
 RegistrationState = Literal["unregistered", "registering", "registered", "failed"]
+NewsKind = Literal["woke", "changed"]
 SoundSide = Literal["microphone", "speaker"]
 
 
@@ -39,14 +43,36 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One SIP account. `registrar` empty means: no registration, direct calls only."""
 
     key: str
+    name: str = ""
+    """What a person calls it; empty: its address is shown."""
     uri: str
     registrar: str = ""
     username: str = ""
     password: str = ""
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Transport = "udp"
+    """`tls`: nothing else is tried, and the server's certificate is always verified."""
+    ca_file: str = ""
+    """PEM file of the authorities believed for `tls`; empty: those of the operating system."""
+    srtp: Srtp = "off"
+    proxy: str = ""
+    """Host, or host and port, everything is sent to first (RFC 3261, 8.1.2)."""
     expires_s: int = 300
+    keep_alive_s: int = 15
+    """Seconds between packets that keep a NAT open for UDP; 0: none. Half of the usual 30 s."""
+    outbound: bool = True
+    """RFC 5626: the PBX answers on the connection we opened. TCP and TLS only."""
+    rewrite_contact: bool = True
+    """Register the address the PBX sees us at, not the one behind the NAT."""
+    stun: tuple[str, ...] = ()
+    """Servers, host or host and port, that tell the address of our sound (RFC 8489)."""
+    ice: bool = False
+    """RFC 8445: try all ways for the sound with the other side."""
+    turn: str = ""
+    """Host and port of a relay (RFC 8656); used with `ice` only."""
+    turn_username: str = ""
+    turn_password: str = ""
     allowed_peers: tuple[str, ...] = ()
-    """Hosts besides the registrar whose INVITEs are taken; all others get 403."""
+    """Hosts besides the registrar whose INVITEs are taken; all others get no line."""
 
 
 class MaskWindow(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,12 +130,16 @@ class CallInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The agent cannot be heard. Has nothing to do with masks: those concern recorders."""
     rescued_from: str = ""
     """Call-ID under which a phone that died held this call (`Rescue`)."""
+    secured: bool = False
+    """The sound is encrypted (SRTP), and its keys went through an encrypted connection (TLS)."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """State of one account at its registrar."""
 
     account: str
+    name: str = ""
+    """What a person calls the account."""
     state: RegistrationState
     code: int = 0
     message: str = ""
@@ -353,6 +383,12 @@ class SoundFigures(_Message, frozen=True, tag="sound_figures"):
     """Time between one frame of a call and the next: 20 ms when nothing is in the way."""
 
 
+class NetworkNews(_Message, frozen=True, tag="network_news"):
+    """This computer woke, or its network is another now: whoever keeps a connection tries it again."""
+
+    kind: NewsKind
+
+
 class Fault(_Message, frozen=True, tag="fault"):
     """Something went wrong that no request asked for (a recording disk that is full, say)."""
 
@@ -383,7 +419,7 @@ Request = (
     | Quit
 )
 Reply = Attached | Done | Refusal | MaskState | SoundChanged | SoundFigures
-Notice = RegistrationChanged | CallChanged | MaskState | SoundChanged | Fault
+Notice = RegistrationChanged | CallChanged | MaskState | SoundChanged | NetworkNews | Fault
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

@@ -111,8 +111,8 @@ class Desk(DeskFace):
             code = 486 if self._call.state == "incoming" else 0
             self._ask(link.HangUp(call=self._call.key, code=code))
 
-    def dial(self, number: str) -> None:
-        """Place a call."""
+    def dial(self, number: str, *, account: str = "main") -> None:
+        """Place a call by an account, the first one unless told otherwise."""
         number = number.strip()
         if not number:
             return
@@ -124,7 +124,7 @@ class Desk(DeskFace):
         if self._session is not None:
             self.notice(DeskNotice(level="warning", message="Finish the open session first."))
             return
-        self._ask(link.Dial(call=secrets.token_hex(8), account="main", to=number))
+        self._ask(link.Dial(call=secrets.token_hex(8), account=account, to=number))
 
     def hold(self) -> None:
         """Keep the other side waiting."""
@@ -193,7 +193,7 @@ class Desk(DeskFace):
     def phone_away(self, error: HaloDeskError) -> None:
         """The phone process died: its call is fetched back, or gone; the session stays."""
         self._phone_problem = DeskNotice(level="error", message=error.message, todo=error.todo)
-        self._registration = None
+        self._registrations.clear()
         if self._call is not None and self._call.state != "ended":
             if self._rescue.begin(self._call):
                 self._phone_problem = FETCHING
@@ -237,7 +237,7 @@ class Desk(DeskFace):
                 pass
 
     def _registered(self, registration: link.Registration) -> None:
-        self._registration = registration
+        self._registrations[registration.account] = registration
         self._rescue.registered(registration)
 
     def _take_call(self, call: link.CallInfo, by: str = "") -> None:

@@ -5,13 +5,15 @@ Main thread only. The desk sets the values; nothing is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from halodesk.engine.page import Page
 from halodesk.protocol import phone_link as link
 from halodesk.runtime.ports import DeskNotice, StorageState, SyncState, Topic, Unsubscribe
 from halodesk.runtime.session import LiveSession
+
+_WORST_FIRST: Sequence[link.RegistrationState] = ("failed", "registering", "registered", "unregistered")
 
 
 class DeskFace:
@@ -20,7 +22,7 @@ class DeskFace:
     def __init__(self, agent: str, account: str) -> None:
         self._agent, self._account = agent, account
         self._listeners: list[Callable[[Topic], None]] = []
-        self._registration: link.Registration | None = None
+        self._registrations: dict[str, link.Registration] = {}
         self._phone_problem: DeskNotice | None = None
         self._call: link.CallInfo | None = None
         self._session: LiveSession | None = None
@@ -40,8 +42,14 @@ class DeskFace:
 
     @property
     def registration(self) -> link.Registration | None:
-        """State at the registrar."""
-        return self._registration
+        """State at the registrar: of the line that is worst off, where there are several."""
+        found = self._registrations.values()
+        return min(found, key=lambda line: _WORST_FIRST.index(line.state), default=None)
+
+    @property
+    def registrations(self) -> Sequence[link.Registration]:
+        """State of every line."""
+        return tuple(self._registrations.values())
 
     @property
     def phone_problem(self) -> DeskNotice | None:

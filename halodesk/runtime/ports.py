@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -252,7 +252,14 @@ class DeskPort(PagePort, Protocol):
         ...
 
     @property
-    def registration(self) -> Registration | None: ...
+    def registration(self) -> Registration | None:
+        """Of the line that is worst off."""
+        ...
+
+    @property
+    def registrations(self) -> Sequence[Registration]:
+        """Of every line."""
+        ...
 
     @property
     def phone_problem(self) -> DeskNotice | None:

@@ -5,24 +5,58 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from halodesk.engine.errors import SettingsError
+from halodesk.protocol.phone_link import Srtp, Transport
+
+MOST_ACCOUNTS = 7
+"""pjsua2 has room for eight; one is kept for strangers."""
 
 
 class SipAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The seat's SIP account. Without `registrar` only calls of `allowed_peers` come in."""
+    """A SIP account. Without `registrar` only calls of `allowed_peers` come in.
 
+    What the fields mean beyond this: `protocol.phone_link.Account`, which has the same names.
+    """
+
+    name: str = ""
+    """What the agent calls it; empty: its address is shown."""
     uri: str
     registrar: str = ""
     username: str = ""
     password: str = ""
-    transport: str = "udp"
+    transport: Transport = "udp"
+    ca_file: str = ""
+    srtp: Srtp = "off"
+    proxy: str = ""
+    expires_s: Annotated[int, msgspec.Meta(ge=10, le=86_400)] = 300
+    keep_alive_s: Annotated[int, msgspec.Meta(ge=0, le=600)] = 15
+    outbound: bool = True
+    rewrite_contact: bool = True
+    stun: tuple[str, ...] = ()
+    ice: bool = False
+    turn: str = ""
+    turn_username: str = ""
+    turn_password: str = ""
     allowed_peers: tuple[str, ...] = ()
     dtmf: Literal["rfc4733", "info"] = "rfc4733"
     """How keypad tones travel: in the sound (RFC 4733) or as SIP INFO, as the PBX wants them."""
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What firewalls and switches between this seat and the PBX want to know."""
+
+    rtp_port: Annotated[int, msgspec.Meta(ge=0, le=65_000)] = 0
+    """First UDP port of the sound; 0: any free one."""
+    rtp_ports: Annotated[int, msgspec.Meta(ge=16, le=10_000)] = 200
+    """How many ports from `rtp_port` on."""
+    dscp_sound: Annotated[int, msgspec.Meta(ge=0, le=63)] = 46
+    dscp_signalling: Annotated[int, msgspec.Meta(ge=0, le=63)] = 24
+    trace: bool = False
+    """Write every SIP message, redacted, to `logs/sip-trace.log`. For finding faults only."""
 
 
 class Ami(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +96,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     roles: tuple[str, ...] = ()
     """What the agent may do beyond an agent's work: a cart override names the role it needs."""
     account: SipAccount | None = None
+    """Short for `accounts` with this one."""
+    accounts: tuple[SipAccount, ...] = ()
+    """All lines of this seat; calls go out by the first, unless another is asked for."""
     flows: tuple[str, ...] = ()
     gateways: tuple[Gateway, ...] = ()
     connections: tuple[dict[str, Any], ...] = ()
@@ -84,6 +121,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long a phone without a window keeps its calls."""
     mask_longest_s: float = 900.0
     sound: Sound = Sound()
+    network: Network = Network()
+
+    @property
+    def lines(self) -> tuple[SipAccount, ...]:
+        """Every account, the short form spelled out."""
+        return (*(() if self.account is None else (self.account,)), *self.accounts)
 
     @property
     def controls(self) -> tuple[dict[str, Any], ...]:
@@ -106,11 +149,32 @@ def load(path: Path) -> Settings:
         raise SettingsError(
             f"{path.name} is not JSON: {error}.", "Check brackets, commas and quotes."
         ) from None
+    _check_accounts(path.name, found)
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077 and _has_secret(found):
         raise SettingsError(
             f"{path.name} holds passwords and can be read by others.", f"Run: chmod 600 {path.name}"
         )
     return found
+
+
+def _check_accounts(name: str, found: Settings) -> None:
+    if found.account is not None and found.accounts:
+        raise SettingsError(
+            f"{name} has `account` and `accounts`.", "Move the one account to the front of `accounts`."
+        )
+    if len(found.lines) > MOST_ACCOUNTS:
+        raise SettingsError(
+            f"{name} has {len(found.lines)} accounts.", f"A phone holds {MOST_ACCOUNTS} at most."
+        )
+    uris = [line.uri for line in found.lines]
+    twice = next((uri for uri in uris if uris.count(uri) > 1), "")
+    if twice:
+        raise SettingsError(f"{name} has the account {twice} twice.", "Leave one of them out.")
+    for line in found.lines:
+        if line.turn and not line.ice:
+            raise SettingsError(
+                f"{name}: `turn` of {line.uri} needs `ice`.", 'Add "ice": true, or leave `turn` out.'
+            )
 
 
 def save(path: Path, settings: Settings) -> None:
@@ -126,9 +190,9 @@ def save(path: Path, settings: Settings) -> None:
 
 
 def _has_secret(settings: Settings) -> bool:
-    account, ami = settings.account, settings.ami
+    ami = settings.ami
     return bool(
-        (account and account.password)
+        any(line.password or line.turn_password for line in settings.lines)
         or (ami and ami.secret)
         or "@" in settings.browser_proxy
         or any(gateway.api_key for gateway in settings.gateways)

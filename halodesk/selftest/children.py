@@ -21,9 +21,8 @@ from typing import Literal
 import msgspec
 import psutil
 
-from halodesk.engine.errors import HaloDeskError, PhoneAwayError, SettingsError
+from halodesk.engine.errors import HaloDeskError, PhoneAwayError
 from halodesk.protocol.phone_link import (
-    Account,
     Capabilities,
     Notice,
     Register,
@@ -31,6 +30,7 @@ from halodesk.protocol.phone_link import (
     RegistrationChanged,
 )
 from halodesk.runtime import settings as s
+from halodesk.runtime.phone_settings import MAIN, account_of
 from halodesk.sip.client import PhoneClient
 from halodesk.sip.link import Endpoint, read_endpoint
 
@@ -112,19 +112,10 @@ def probe(folder: Path, settings: s.Settings) -> Probe:
         return Probe(failure=error.message, todo=error.todo)
 
 
-def account_of(given: s.SipAccount) -> Account:
-    """The account as the phone wants it. Raises `SettingsError` for what this phone cannot do."""
-    values = {name: getattr(given, name) for name in Account.__struct_fields__ if hasattr(given, name)}
-    try:
-        return msgspec.convert(values | {"key": "main"}, Account)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"The account cannot be used: {error}.", "See docs/it.md.") from None
-
-
 async def _ask(folder: Path) -> Probe:
     client = await PhoneClient.attach(folder, on_notice=lambda notice: None, on_away=lambda error: None)
     try:
-        known = client.snapshot.registrations
+        known = sorted(client.snapshot.registrations, key=lambda entry: entry.account != MAIN)
         return Probe(
             whose="window", capabilities=client.capabilities, registration=known[0] if known else None
         )
@@ -145,11 +136,12 @@ async def _register(place: Path, settings: s.Settings) -> Probe:
         place, argv=argv, on_notice=heard, on_away=lambda error: told.put_nowait(_died(error))
     )
     try:
-        if settings.account is None or not settings.account.registrar:
+        account = settings.lines[0] if settings.lines else None
+        if account is None or not account.registrar:
             return Probe(capabilities=client.capabilities)
         begun = time.perf_counter()
         try:
-            await client.request(Register(account=account_of(settings.account)))
+            await client.request(Register(account=account_of(account)))
             registration = await _settled(told)
         except HaloDeskError as error:
             return Probe(capabilities=client.capabilities, failure=error.message, todo=error.todo)

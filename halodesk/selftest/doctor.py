@@ -35,7 +35,7 @@ def examine(folder: Path, clock: Clock | None = None) -> list[Check]:
     )
     probe = children.probe(folder, settings)
     lines += _lines(
-        phone=partial(telephone.phone, probe),
+        phone=partial(telephone.phone, probe, settings),
         devices=partial(telephone.devices, settings, children.devices),
         sip_port=partial(telephone.sip_port, folder, settings),
         rtp_ports=partial(telephone.rtp_ports, settings),

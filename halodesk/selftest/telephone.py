@@ -34,8 +34,8 @@ AMI_NEEDS = ("BridgeList", "CoreShowChannels", "Getvar", "MixMonitorMute")
 _ALONE = "A phone without a window holds this seat's line; asking it would take over what it keeps."
 
 
-def phone(probe: Probe) -> Check:
-    """What the phone build can do."""
+def phone(probe: Probe, given: s.Settings | None = None) -> Check:
+    """What the phone build can do, and whether it is what the accounts demand."""
     found = probe.capabilities
     if found is None and probe.whose == "alone":
         return not_checked("phone", _ALONE, "Start HaloDesk: it takes the phone over.")
@@ -43,6 +43,22 @@ def phone(probe: Probe) -> Check:
         return problem("phone", probe.failure, probe.todo or "Install HaloDesk anew.")
     words = f"pjsua2 {found.version}, {found.max_calls} calls at a time, codecs {', '.join(found.codecs)}."
     lacks = [name for name, there in (("TLS", found.tls), ("SRTP", found.srtp)) if not there]
+    lines = given.lines if given is not None else ()
+    wanted = {
+        "TLS": [line.uri for line in lines if line.transport == "tls"],
+        "SRTP": [line.uri for line in lines if line.srtp == "required"],
+    }
+    refused = [f"{name} of {', '.join(wanted[name])}" for name in lacks if wanted[name]]
+    if refused:
+        todo = "Install a build with it: HaloDesk does not fall back to an open line."
+        return problem("phone", f"{words} Demanded, and not in this build: {'; '.join(refused)}.", todo)
+    open_keys = [line.uri for line in lines if line.srtp != "off" and line.transport != "tls"]
+    if open_keys:
+        return warning(
+            "phone",
+            f"{words} The keys of encrypted calls travel in the clear: {', '.join(open_keys)}.",
+            'Set "transport": "tls" for the account, or calls are not called secured.',
+        )
     if lacks:
         todo = "Install a build with it where calls or passwords cross a network that others share."
         return warning("phone", f"{words} Not in this build: {', '.join(lacks)}.", todo)
@@ -99,7 +115,7 @@ def rtp_ports(given: s.Settings) -> Check:
 
 def pbx(given: s.Settings, probe: Probe) -> Check:
     """The line: its registration, and how far the PBX is."""
-    account = given.account
+    account = given.lines[0] if given.lines else None
     if account is None:
         return not_checked("pbx", "No SIP account is set.", "Fill `account` in the settings.")
     if not account.registrar:

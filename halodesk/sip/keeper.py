@@ -4,7 +4,7 @@ Rules:
 - Io thread only, but for `send` and `client`.
 - A phone that died is started again masked; the desk lifts that when it knows that no
   sensitive page is open.
-- The account is registered on every attach; the phone ignores what it already has.
+- The accounts are registered on every attach; the phone ignores what it already has.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from halodesk.engine.errors import PhoneAwayError, PhoneError
+from halodesk.engine.errors import PhoneAwayError, PhoneError, PhoneRefusedError
 from halodesk.protocol.phone_link import (
     Account,
     Capabilities,
@@ -44,13 +44,13 @@ class PhoneKeeper:
         *,
         data_dir: Path,
         argv: Callable[[bool], Sequence[str]],
-        account: Account | None,
+        accounts: Sequence[Account],
         loop: asyncio.AbstractEventLoop,
         on_attached: Callable[[Snapshot, Capabilities], None],
         on_notice: Callable[[Notice], None],
         on_away: Callable[[PhoneError], None],
     ) -> None:
-        self._data_dir, self._argv, self._account, self._loop = data_dir, argv, account, loop
+        self._data_dir, self._argv, self._accounts, self._loop = data_dir, argv, tuple(accounts), loop
         self._on_attached, self._on_notice, self._on_away = on_attached, on_notice, on_away
         self._client: PhoneClient | None = None
         self._restart = asyncio.Event()
@@ -107,8 +107,8 @@ class PhoneKeeper:
                     self._data_dir, argv=self._argv(masked), on_notice=self._on_notice, on_away=self._lost
                 )
                 self._client = client
-                if self._account is not None:
-                    await client.request(Register(account=self._account))
+                for account in self._accounts:
+                    await self._register(client, account)
                 self._on_attached(client.snapshot, client.capabilities)
             except PhoneError as error:
                 _log.warning("phone_not_there", reason=error.message)
@@ -120,6 +120,12 @@ class PhoneKeeper:
             wait = FIRST_WAIT_S
             await self._restart.wait()
             masked = True
+
+    async def _register(self, client: PhoneClient, account: Account) -> None:
+        try:
+            await client.request(Register(account=account))
+        except PhoneRefusedError as refusal:  # one line that cannot be is no reason to do without the others
+            _log.warning("account_refused", account=account.key, reason=refusal.message)
 
     def _lost(self, error: PhoneAwayError) -> None:
         _log.warning("phone_lost", reason=error.message)

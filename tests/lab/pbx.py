@@ -17,11 +17,10 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
-from halodesk.protocol.phone_link import Account
+from halodesk.protocol.phone_link import Account, Srtp, Transport
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED = REPOSITORY / ".lab"
@@ -39,6 +38,7 @@ class Pbx:
     folder: Path
     environment: dict[str, str]
     sip_port: int
+    tls_port: int
     ami_port: int
     http_port: int
     version: str
@@ -48,6 +48,11 @@ class Pbx:
     def registrar(self) -> str:
         """Host and port for SIP."""
         return f"{HOST}:{self.sip_port}"
+
+    @property
+    def certificate(self) -> Path:
+        """The PBX's own certificate, signed by itself: believe it to believe the PBX."""
+        return self.folder / "var" / "keys" / "lab.crt"
 
     @property
     def recordings(self) -> Path:
@@ -60,14 +65,17 @@ class Pbx:
         *,
         key: str = "",
         password: str = SECRET,
-        transport: Literal["udp", "tcp"] = "udp",
+        transport: Transport = "udp",
+        srtp: Srtp = "off",
         expires_s: int = 60,
     ) -> Account:
         """The account of an endpoint of the lab."""
         return Account(
             key=key or user,
             uri=f"sip:{user}@{HOST}",
-            registrar=self.registrar,
+            registrar=f"{HOST}:{self.tls_port}" if transport == "tls" else self.registrar,
+            ca_file=str(self.certificate) if transport == "tls" else "",
+            srtp=srtp,
             username=user,
             password=password,
             transport=transport,
@@ -141,7 +149,9 @@ def _start(folder: Path) -> Pbx:
             continue
         version = _lab("cli", folder, environment, "core show version").split(" built")[0].strip()
         VERSION_FILE.write_text(version + "\n", encoding="utf-8")
-        return Pbx(folder, environment, sip_port=sip, ami_port=ami, http_port=http, version=version)
+        return Pbx(
+            folder, environment, sip_port=sip, tls_port=tls, ami_port=ami, http_port=http, version=version
+        )
     shutil.rmtree(folder, ignore_errors=True)
     pytest.fail("Asterisk does not start: " + " / ".join(failures), pytrace=False)
 

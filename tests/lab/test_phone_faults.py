@@ -223,7 +223,7 @@ def test_registrations_come_back_after_a_restart_of_the_pbx(
     assert "1005@" in contacts
 
 
-def test_an_invite_of_a_stranger_is_forbidden(pbx: Pbx, seats: OpenSeat) -> None:
+def test_an_invite_of_a_stranger_is_refused(pbx: Pbx, seats: OpenSeat) -> None:
     seat = seats("strangers")
     seat.register(pbx, "1006")
     call_id, branch = uuid.uuid4().hex, f"z9hG4bK{uuid.uuid4().hex}"
@@ -260,9 +260,9 @@ def test_an_invite_of_a_stranger_is_forbidden(pbx: Pbx, seats: OpenSeat) -> None
             "Content-Length: 0",
         ]
         stranger.sendto("\r\n".join([*ack, "", ""]).encode(), target)
-    assert answer.startswith("SIP/2.0 403 ")
+    assert answer.startswith("SIP/2.0 421 ")
     assert seat.client.snapshot.calls == ()
-    assert any(line["event"] == "call_refused" and line["code"] == 403 for line in seat.log())
+    assert any(line["event"] == "strangers_refused" for line in seat.log())
 
 
 def test_an_orphaned_phone_refuses_calls_ends_its_own_and_leaves(

@@ -41,6 +41,7 @@ class FakeDesk:
         self.agent = agent
         self.account = "sip:1001@pbx.example"
         self.registration: Registration | None = Registration(account="main", state="registered", code=200)
+        self.registrations: tuple[Registration, ...] = ()
         self.phone_problem: DeskNotice | None = None
         self.call: CallInfo | None = None
         self.session_id = ""

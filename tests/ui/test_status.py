@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from halodesk.engine import commands as c
-from halodesk.protocol.phone_link import Registration, RegistrationState
+from halodesk.protocol.phone_link import CallInfo, Registration, RegistrationState
 from halodesk.runtime.ports import DeskNotice, StorageState, SyncPhase, SyncState
 from halodesk.ui.parts.banner import Banner
 from halodesk.ui.parts.words import clock, phone_words
@@ -29,6 +29,26 @@ def test_registration_in_words(hands: Hands, state: RegistrationState, words: st
     hands.desk.tell("registration")
     assert hands.text("registration_state") == words
     assert "No one. Check." in hands.find("registration_state", QWidget).toolTip()
+
+
+def test_the_worst_of_several_lines_is_shown_and_all_are_told(hands: Hands) -> None:
+    sales = Registration(account="main", name="Sales", state="registered", code=200)
+    words = "the certificate of pbx.example has expired, next try in 8 s"
+    service = Registration(account="2", name="Service", state="failed", message=words, todo="Ask.")
+    hands.desk.registration, hands.desk.registrations = service, (sales, service)
+    hands.desk.tell("registration")
+    assert hands.text("registration_state") == "Line down"
+    tip = hands.find("registration_state", QWidget).toolTip()
+    assert tip == f"<span>Sales: ready<br>Service: down ({words} Ask.)</span>"
+
+
+@pytest.mark.parametrize("secured", [True, False])
+def test_a_secured_call_says_so(hands: Hands, secured: bool) -> None:
+    call = CallInfo(key="k", sip_call_id="c", account="main", direction="in", state="active", secured=secured)
+    hands.desk.call = call
+    hands.desk.tell("call")
+    tip = hands.find("call_state", QWidget).toolTip()
+    assert ("Encrypted" in tip) is secured
 
 
 def test_failed_storage_cannot_be_missed(hands: Hands) -> None:

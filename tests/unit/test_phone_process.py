@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from halodesk.protocol.phone_link import (
 )
 from halodesk.sip.client import PhoneClient, phone_argv
 from halodesk.sip.link import ALREADY_RUNS, read_endpoint
+from halodesk.sip.phone.endpoint import MAX_CALLS
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
@@ -253,8 +255,21 @@ def final_codes(sender: socket.socket, wanted: int) -> list[int]:
 
 
 @pytest.mark.parametrize("body", [sdp(STRANGER), ""], ids=["sdp", "no-sdp"])
-def test_strangers_get_403_and_fill_no_line(tmp_path: Path, body: str) -> None:
-    """Six in a row and never an ACK: each is refused, and the peer still gets through."""
+@pytest.mark.parametrize("able", ["", "Supported: 100rel, timer\r\n"], ids=["plain", "able"])
+def test_a_flood_of_strangers_fills_no_line(
+    tmp_path: Path, body: str, able: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Five hundred and never an ACK: each is refused, and all four lines are still the peer's."""
+    count = 500
+
+    def flood(target: tuple[str, int]) -> float:
+        with udp(STRANGER) as stranger:
+            begun = time.perf_counter()
+            for _ in range(count):
+                junk = invite(stranger.getsockname(), target, body)
+                stranger.sendto(junk.replace(b"Content-Type", f"{able}Content-Type".encode(), 1), target)
+                assert final_codes(stranger, 1)[0] in (421, 488, 500)
+            return time.perf_counter() - begun
 
     async def play() -> None:
         notices: list[Notice] = []
@@ -262,20 +277,23 @@ def test_strangers_get_403_and_fill_no_line(tmp_path: Path, body: str) -> None:
         account = Account(key="desk", uri=f"sip:desk@{HOST}", allowed_peers=(PEER,))
         await client.request(Register(account=account))
         target = (HOST, phone_port(tmp_path))
-        with udp(STRANGER) as stranger, udp(PEER) as peer:
-            for _ in range(6):
-                stranger.sendto(invite(stranger.getsockname(), target, body), target)
-                assert await asyncio.to_thread(final_codes, stranger, 1) == [403]
-            assert not [notice for notice in notices if isinstance(notice, CallChanged)]
-            peer.sendto(invite(peer.getsockname(), target, sdp(PEER)), target)
-            while b"180 Ringing" not in await asyncio.to_thread(peer.recv, 65_535):
-                pass
-        await client.request(Ping())  # the notice is older than the ringing, but took another way
-        (told,) = [notice for notice in notices if isinstance(notice, CallChanged)]
-        assert (told.call.remote_name, told.call.called) == ("Ann", "desk")
+        seconds = await asyncio.to_thread(flood, target)
+        with capsys.disabled():
+            print(f" [{count} strangers refused in {seconds:.2f} s]")
+        assert not [notice for notice in notices if isinstance(notice, CallChanged)]
+        with udp(PEER) as peer:
+            for _ in range(MAX_CALLS):
+                peer.sendto(invite(peer.getsockname(), target, sdp(PEER)), target)
+                while b"180 Ringing" not in await asyncio.to_thread(peer.recv, 65_535):
+                    pass
+        await client.request(Ping())  # the notices are older than the ringing, but took another way
+        told = [notice.call for notice in notices if isinstance(notice, CallChanged)]
+        assert [(call.remote_name, call.called) for call in told] == [("Ann", "desk")] * MAX_CALLS
         await client.quit()
 
     asyncio.run(play())
+    log = (tmp_path / "logs" / "phone.log").read_text()
+    assert log.count("strangers_refused") == 1, "a flood does not fill the log"
 
 
 def test_torture_messages_are_survived(tmp_path: Path) -> None:

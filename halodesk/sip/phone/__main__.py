@@ -19,6 +19,10 @@ def main() -> int:
     parser.add_argument("--bind", default="", help="address of all sockets (default: every interface)")
     parser.add_argument("--sip-port", type=int, default=0)
     parser.add_argument("--rtp-port", type=int, default=0)
+    parser.add_argument("--rtp-ports", type=int, default=200)
+    parser.add_argument("--dscp-sound", type=int, default=46)
+    parser.add_argument("--dscp-signalling", type=int, default=24)
+    parser.add_argument("--trace", action="store_true", help="write SIP messages, redacted")
     parser.add_argument("--microphone", type=Path, help="sound file played in a loop")
     parser.add_argument("--sound", default="auto", choices=("auto", "none"), help="use sound devices")
     parser.add_argument("--microphone-device", default="", metavar="ID", help="until one is chosen")
@@ -35,6 +39,10 @@ def main() -> int:
         bind=options.bind,
         sip_port=options.sip_port,
         rtp_port=options.rtp_port,
+        rtp_ports=options.rtp_ports,
+        dscp_sound=options.dscp_sound,
+        dscp_signalling=options.dscp_signalling,
+        trace=options.trace,
         microphone=options.microphone,
         recordings=options.recordings,
         record=not options.no_record,

@@ -11,24 +11,32 @@ Rules:
    account has been registered before: a PBX that starts refuses everybody for a moment.
 4. The registration is renewed after about half its life (3GPP TS 24.229, 5.1.1.4.1).
 5. INVITEs are taken from the address that answered our REGISTER and from the allowed
-   peers of the account; strangers get 403 (`Accounts.trusts`).
+   peers of the account; strangers get no line (`accounts`, `doorman`). An account with
+   TLS takes them on the very connection it registered over, and on no other.
+6. What an account demands and this build has not is a refusal in words; nothing weaker is tried.
 """
 
 from __future__ import annotations
 
-import contextlib
 import random
-import socket
 from collections.abc import Callable
 
 import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneRefusedError
-from halodesk.protocol.phone_link import Account, Registration, RegistrationChanged, RegistrationState
+from halodesk.protocol.phone_link import (
+    Account,
+    Registration,
+    RegistrationChanged,
+    RegistrationState,
+)
+from halodesk.sip.phone.account_config import build, host_and_port, impossible, transport_parameter
 from halodesk.sip.phone.board import Board
-from halodesk.sip.phone.endpoint import Guard, SipThread, Timer, words
+from halodesk.sip.phone.endpoint import Guard, SipThread, Timer
 from halodesk.sip.phone.invite import host_of
+from halodesk.sip.phone.log import words
 from halodesk.sip.phone.reasons import REFUSED_CREDENTIALS, registration_words
+from halodesk.sip.phone.tls import certificate_words
 
 PENDING_S = 4.0
 """A REGISTER unanswered for this long counts as lost."""
@@ -36,10 +44,10 @@ PENDING_S = 4.0
 RETRY_FIRST_S = 1.0
 RETRY_MOST_S = 60.0
 
-_random = random.SystemRandom()
+jitter = random.SystemRandom()
 
-OnInvite = Callable[["PhoneAccount", int, str, str], None]
-"""Account, pjsua2's call id, the INVITE as text, the host it came from."""
+OnInvite = Callable[["PhoneAccount", int, str], None]
+"""Account, pjsua2's call id, the INVITE as text."""
 
 
 def retry_after_s(failures: int, chance: float) -> float:
@@ -62,14 +70,13 @@ class _PjAccount(pj.Account):
         if self.owner is not None:
             with Guard(self.owner.sip.log, "reg_state"):
                 self.owner.on_reg_state(
-                    prm.code, prm.expiration, host_of(prm.rdata.srcAddress), failed=prm.status != 0
+                    prm.code, prm.expiration, prm.rdata.srcAddress, failed=prm.status != 0
                 )
 
     def onIncomingCall(self, prm: pj.OnIncomingCallParam) -> None:
         if self.owner is not None:
             with Guard(self.owner.sip.log, "incoming_call"):
-                source = host_of(prm.rdata.srcAddress)
-                self.owner.on_invite(self.owner, prm.callId, prm.rdata.wholeMsg, source)
+                self.owner.on_invite(self.owner, prm.callId, prm.rdata.wholeMsg)
 
 
 class PhoneAccount:
@@ -92,6 +99,8 @@ class PhoneAccount:
         self.trusted: set[str] = set(peers)
         self._board = board
         self._busy = busy
+        self.registered_at = ""
+        """Address and port that answered our REGISTER."""
         self._pj: _PjAccount | None = None
         self._timer: Timer | None = None
         self._failures = 0
@@ -101,6 +110,16 @@ class PhoneAccount:
     @property
     def key(self) -> str:
         return self.account.key
+
+    @property
+    def id(self) -> int:
+        """pjsua2's number of it; -1 while there is none."""
+        return self._pj.getId() if self._pj is not None else -1
+
+    @property
+    def registered(self) -> bool:
+        """The PBX knows us."""
+        return self._state == "registered"
 
     @property
     def settled(self) -> bool:
@@ -116,13 +135,24 @@ class PhoneAccount:
 
     def target(self, number: str) -> str:
         """The SIP URI of a number at this account's PBX."""
-        host = (self.account.registrar or self.account.uri.rpartition("@")[2]).removeprefix("sip:")
-        return f"sip:{number}@{host.split(';')[0].rstrip('>')}{self._transport_parameter()}"
+        host = host_and_port(self.account.registrar or self.account.uri.rpartition("@")[2])
+        return f"sip:{number}@{host}{transport_parameter(self.account)}"
+
+    def takes(self, source: str, via: str) -> bool:
+        """Whether an INVITE from `source` (address and port) over `via` ("UDP", say) is taken."""
+        if self.account.transport == "tls" and self.account.registrar:
+            return via == "TLS" and source == self.registered_at
+        return host_of(source) in self.trusted
 
     def begin(self) -> None:
         """Creates the account at pjsua2 and registers it."""
         self.sip.assert_here()
         self._drop()
+        refusal = impossible(self.account, self.sip.capabilities)
+        if refusal is not None:
+            self._cancel()
+            self._say("failed", message=refusal[0], todo=refusal[1])
+            return
         if self.account.registrar:
             self._say("registering")
             self._arm(PENDING_S, self._pending_too_long)
@@ -130,7 +160,7 @@ class PhoneAccount:
             self._say("unregistered", message="direct calls only")
         self._pj = _PjAccount(self)
         try:
-            self._pj.create(self._config())
+            self._pj.create(build(self.account, self.sip))
         except pj.Error as error:
             self.sip.log.warning("account_failed", account=self.key, error=words(error))
             self._pj = None
@@ -146,6 +176,12 @@ class PhoneAccount:
         except pj.Error as error:  # one is under way already
             self.sip.log.info("register_pending", account=self.key, error=words(error))
 
+    def try_now(self) -> None:
+        """Registers at once, however long the next try would have been away."""
+        if self._timer is not None:  # else it waits for a person: a wrong password, say
+            self._failures = 0
+            self._retry()
+
     def on_reg_state(self, code: int, expires_s: int, source: str, *, failed: bool) -> None:
         """pjsua2 has a final answer to a REGISTER, or gave up (`failed`)."""
         if not failed and 200 <= code < 300:
@@ -153,9 +189,10 @@ class PhoneAccount:
                 return  # the answer to our own unregistration
             self._failures = 0
             self._proven = True
-            self.trusted.add(source)
+            self.trusted.add(host_of(source))
+            self.registered_at = source
             self._say("registered", code=code)
-            self._arm(expires_s * _random.uniform(0.4, 0.5), self.renew)
+            self._arm(expires_s * jitter.uniform(0.4, 0.5), self.renew)
         else:
             self._failed(code)
 
@@ -183,11 +220,15 @@ class PhoneAccount:
         self._failures += 1
         user = self.account.username or self.account.uri
         message, todo = registration_words(code, user)
+        certificate = self.sip.transports.take_tls_problem() if self.account.transport == "tls" else None
+        if certificate is not None:
+            server = host_of(host_and_port(self.account.proxy or self.account.registrar))
+            message, todo = certificate_words(certificate, server)
         if code in REFUSED_CREDENTIALS and not self._proven:
             self._cancel()
             self._say("failed", code=code, message=message, todo=todo)
             return
-        delay = retry_after_s(self._failures, _random.random())
+        delay = retry_after_s(self._failures, jitter.random())
         self._say(
             "failed",
             code=code,
@@ -219,7 +260,13 @@ class PhoneAccount:
         self._state = state
         self.sip.log.info("registration", account=self.key, state=state, code=code, reason=message)
         registration = Registration(
-            account=self.key, state=state, code=code, message=message, todo=todo, next_try_s=next_try_s
+            account=self.key,
+            name=self.account.name or self.account.uri.removeprefix("sip:"),
+            state=state,
+            code=code,
+            message=message,
+            todo=todo,
+            next_try_s=next_try_s,
         )
         self._board.publish(RegistrationChanged(registration=registration))
 
@@ -238,125 +285,3 @@ class PhoneAccount:
             self._pj.shutdown()
             self._pj = None
             self.sip.collect_soon()
-
-    def _transport_parameter(self) -> str:
-        return ";transport=tcp" if self.account.transport == "tcp" else ""
-
-    def _config(self) -> pj.AccountConfig:
-        account, settings = self.account, self.sip.settings
-        config = pj.AccountConfig()
-        config.idUri = account.uri
-        if account.registrar:
-            registrar = account.registrar.removeprefix("sip:").split(";")[0]
-            config.regConfig.registrarUri = f"sip:{registrar}{self._transport_parameter()}"
-            config.regConfig.timeoutSec = account.expires_s
-            config.regConfig.retryIntervalSec = 0
-            config.regConfig.firstRetryIntervalSec = 0
-        if account.username:
-            credentials = pj.AuthCredInfo("digest", "*", account.username, 0, account.password)
-            config.sipConfig.authCreds.append(credentials)
-        if account.transport == "udp":
-            config.sipConfig.transportId = self.sip.udp
-        config.mediaConfig.transportConfig.boundAddress = settings.bind
-        config.mediaConfig.transportConfig.port = settings.rtp_port
-        config.mediaConfig.transportConfig.portRange = settings.rtp_ports if settings.rtp_port else 0
-        return config
-
-
-class Accounts:
-    """All accounts of this phone by key. SIP thread only."""
-
-    def __init__(self, sip: SipThread, board: Board, busy: Callable[[], bool]) -> None:
-        self._sip = sip
-        self._board = board
-        self._busy = busy
-        self._by_key: dict[str, PhoneAccount] = {}
-        self.on_invite: OnInvite = _nobody_home
-        sip.on_disconnected.append(self._connection_broke)
-        sip.add_owner(self)
-
-    def register(self, account: Account, peers: frozenset[str]) -> None:
-        """Adds or replaces an account and registers it; `peers` as `resolve_peers` found them.
-
-        An account that is registered, or on the way, is left alone: a window that attaches
-        again registers what it knows. One that waits for its next try is tried at once.
-        Raises `PhoneRefusedError` for a changed account while a call is up.
-        """
-        old = self._by_key.get(account.key)
-        if old is not None and old.account == account and old.settled:
-            return
-        if old is not None and self._busy():
-            if old.account != account:
-                raise PhoneRefusedError(
-                    "An account cannot be changed during a call.", "Change it when the call is over."
-                )
-            old.renew()
-            return
-        if old is not None:
-            old.drop()
-        self._by_key[account.key] = PhoneAccount(
-            account, peers, sip=self._sip, board=self._board, on_invite=self.on_invite, busy=self._busy
-        )
-        self._by_key[account.key].begin()
-
-    def unregister(self, key: str) -> None:
-        """Takes the registration back and removes the account.
-
-        Raises `PhoneRefusedError` when it is unknown or a call is up.
-        """
-        account = self.get(key)
-        if self._busy():
-            raise PhoneRefusedError(
-                "An account cannot be removed during a call.", "Remove it when the call is over."
-            )
-        account.drop()  # pjsua2 sends the REGISTER with Expires 0 itself
-        del self._by_key[key]
-        self._board.publish(RegistrationChanged(registration=Registration(account=key, state="unregistered")))
-        self._board.forget_account(key)
-
-    def get(self, key: str) -> PhoneAccount:
-        """The account; raises `PhoneRefusedError` when it is unknown."""
-        try:
-            return self._by_key[key]
-        except KeyError:
-            raise PhoneRefusedError(
-                f"This phone has no account “{key}”.", "Register the account first."
-            ) from None
-
-    def trusts(self, source: str) -> bool:
-        """Whether an INVITE from this address is taken."""
-        return any(source in account.trusted for account in self._by_key.values())
-
-    def tidy(self) -> None:
-        """Accounts do not end by themselves."""
-
-    def end(self) -> None:
-        """Takes all registrations back."""
-        for account in self._by_key.values():
-            with Guard(self._sip.log, "unregister"):
-                account.end()
-
-    def drop(self) -> None:
-        """Removes all accounts."""
-        for account in self._by_key.values():
-            account.drop()
-        self._by_key.clear()
-
-    def _connection_broke(self) -> None:
-        # Registering on a fresh turn: pjsua2 is in the middle of closing the connection.
-        for account in self._by_key.values():
-            if account.account.transport == "tcp":
-                self._sip.call_later(_random.uniform(0.1, RETRY_FIRST_S), account.renew)
-
-
-def _nobody_home(_account: PhoneAccount, _call: int, _message: str, _source: str) -> None:
-    """Stands in until the calls are wired; pjsua2 answers 500 by itself."""
-
-
-def resolve_peers(account: Account) -> frozenset[str]:
-    """The addresses of the allowed peers, unknown names left out. May block for seconds."""
-    found: set[str] = set()
-    for peer in account.allowed_peers:
-        with contextlib.suppress(OSError):
-            found.update(str(entry[4][0]) for entry in socket.getaddrinfo(peer, None))
-    return frozenset(found)

@@ -107,6 +107,8 @@ class PhoneCall(pj.Call):
         self._told: tuple[MaskWindow, ...] = ()
         self._bridge: Bridge | None = None
         self._ended_by_us = False
+        self._over_tls = account.account.transport == "tls"
+        self._srtp = account.account.srtp
 
     # what the seat asks
 
@@ -281,12 +283,20 @@ class PhoneCall(pj.Call):
         audio.startTransmit(self._bridge)
         self._bridge.startTransmit(audio)
         stream = self.getStreamInfo(index)
-        self.info = msgspec.structs.replace(self.info, codec=f"{stream.codecName}/{stream.codecClockRate}")
+        self.info = msgspec.structs.replace(
+            self.info,
+            codec=f"{stream.codecName}/{stream.codecClockRate}",
+            secured=self._over_tls and self._encrypted(),
+        )
         if self._settled and self.info.hold != "off":
             self._note_hold("off")
         if self.info.state == "active":
             self._settle()
             self.publish()
+
+    def _encrypted(self) -> bool:
+        """Whether SRTP is in use; pjsua2 tells it in its dump alone (RFC 4568 keys may be in RTP/AVP)."""
+        return self._srtp != "off" and "SRTP status: Active" in self.dump(True, "")
 
     def _note_hold(self, hold: HoldState) -> None:
         self.info = msgspec.structs.replace(self.info, hold=hold)
@@ -334,6 +344,7 @@ class PhoneCall(pj.Call):
             incoming=self.info.direction == "in",
             code=code,
             phrase=phrase,
+            encrypted_only=self._srtp == "required",
         )
         self.info = msgspec.structs.replace(
             self.info, state="ended", ended_at=self._now(), code=code, reason=reason

@@ -1,8 +1,6 @@
 """All calls of this phone: dialling, taking and refusing, letting go.
 
-Whom we take calls from: the address that answered our REGISTER and the allowed peers of an
-account (403 for all others: junk INVITEs that are never acknowledged would fill the four
-lines). Without a window nobody could answer: 480.
+Strangers never come here (`doorman`). Without a window nobody could answer: 480.
 """
 
 from __future__ import annotations
@@ -18,10 +16,12 @@ import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, DtmfMethod
-from halodesk.sip.phone.account import Accounts, PhoneAccount
+from halodesk.sip.phone.account import PhoneAccount
+from halodesk.sip.phone.accounts import Accounts
 from halodesk.sip.phone.call import CallKit, PhoneCall
-from halodesk.sip.phone.endpoint import MAX_CALLS, Guard, words
+from halodesk.sip.phone.endpoint import MAX_CALLS, Guard
 from halodesk.sip.phone.invite import read_invite, read_party
+from halodesk.sip.phone.log import words
 from halodesk.sip.phone.recorder import Recorder
 
 _NUMBER = re.compile(r"^\+?[0-9A-Za-z*#._-]{1,64}$")
@@ -203,10 +203,8 @@ class Calls:
         for recorder in self._closing:
             recorder.join(timeout_s)
 
-    def _on_invite(self, account: PhoneAccount, call_id: int, message: str, source: str) -> None:
-        if not self._accounts.trusts(source):
-            self._reject(account, call_id, 403, "Forbidden")
-        elif self._leaving or not self._kit.board.attended:
+    def _on_invite(self, account: PhoneAccount, call_id: int, message: str) -> None:
+        if self._leaving or not self._kit.board.attended:
             self._reject(account, call_id, 480, "No window is attached to this phone")
         else:
             self._take(account, call_id, message)

@@ -30,6 +30,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -37,7 +38,11 @@ import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneError
 from halodesk.protocol.phone_link import Capabilities
-from halodesk.sip.phone.log import Log, PjLog
+from halodesk.sip.phone.doorman import open_door
+from halodesk.sip.phone.log import Log, PjLog, words
+from halodesk.sip.phone.tls import problem_of
+from halodesk.sip.phone.trace import Trace
+from halodesk.sip.phone.transports import Transports, TransportSettings
 
 JITTER_MAX_MS = 300
 """Most sound the jitter buffer may hold back; `recorder.GUARD_S` relies on it."""
@@ -46,26 +51,27 @@ MAX_CALLS = 4
 """Compiled into the wheel; a fifth INVITE is answered 486 by pjsua itself."""
 
 _POLL_MS = 10
+_TRACED_LEVEL = 4
 _END_PUMP_S = 0.3
+_TELL_STRANGERS_S = 10.0
 _WAKE = b"\r\n\r\n"
 
 Job = Callable[[], None]
+ChooseAccount = Callable[[int, str, str], int | None]
+"""The account pjsua2 would take, address and port an INVITE came from, and its text; returns the
+account that takes it, None for nobody's."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class EndpointSettings:
+class EndpointSettings(TransportSettings):
     """Where and how pjsua2 works. Port 0: the system chooses."""
 
-    bind: str = ""
-    """Address of all sockets; empty: every interface."""
-    sip_port: int = 0
-    last_sip_port: int = 0
-    """Of a phone that died here. Tried first where `sip_port` is 0: the PBX may ring a dead phone's
-    port until its registration runs out."""
     rtp_port: int = 0
     """First port of the RTP range."""
     rtp_ports: int = 200
     """Size of the RTP range."""
+    dscp_sound: int = 46
+    """Mark of RTP packets (RFC 4594: EF for telephony); 0: none."""
     codecs: tuple[str, ...] = ("PCMA/8000", "PCMU/8000")
     """In order of preference; others are off.
 
@@ -74,6 +80,12 @@ class EndpointSettings:
     """
     log_level: int = 2
     """pjsua2's, 1 to 3."""
+    trace: Path | None = None
+    """Where SIP messages are written, redacted; None: nowhere."""
+
+
+def _strangers_all(_proposed: int, _source: str, _message: str) -> None:
+    """Before there are accounts."""
 
 
 class Owner(Protocol):
@@ -110,13 +122,6 @@ class Guard:
         return True
 
 
-def words(error: BaseException) -> str:
-    """One line on an error, without anything that would keep its objects alive."""
-    if isinstance(error, pj.Error):
-        return f"{error.title}: {error.reason} ({error.status})"
-    return f"{type(error).__name__}: {error}"
-
-
 @dataclass(order=True)
 class Timer:
     """A job at a time; `cancel` takes it back."""
@@ -139,9 +144,23 @@ class _PjEndpoint(pj.Endpoint):
 
     def onTransportState(self, prm: pj.OnTransportStateParam) -> None:
         with Guard(self._sip.log, "transport_state"):
+            self._sip.transports.note_tls(problem_of(prm.tlsInfo))
             if prm.state == pj.PJSIP_TP_STATE_DISCONNECTED:
                 for listener in self._sip.on_disconnected:
                     listener()
+
+    def onSelectAccount(self, prm: pj.OnSelectAccountParam) -> None:
+        with Guard(self._sip.log, "select_account"):
+            rdata = prm.rdata
+            message = rdata.wholeMsg
+            if not message.startswith("INVITE "):
+                return
+            proposed, prm.accountIndex = prm.accountIndex, self._sip.door
+            found = self._sip.choose_account(proposed, rdata.srcAddress, message)
+            if found is not None:
+                prm.accountIndex = found
+            else:
+                self._sip.count_stranger()
 
 
 class SipThread:
@@ -152,10 +171,12 @@ class SipThread:
         self.log = log
         self.on_disconnected: list[Job] = []
         """Called on this thread when a TCP connection breaks."""
-        self.sip_port = 0
-        """UDP port in use, once started."""
-        self.udp = self.tcp = -1
-        """pjsua2's transport ids, once started."""
+        self.transports = Transports(settings, log)
+        self.door = -1
+        """pjsua2's id of the account of strangers, once started."""
+        self.choose_account: ChooseAccount = _strangers_all
+        self._door: pj.Account | None = None
+        self._strangers = 0
         self._owners: list[Owner] = []
         self._jobs: deque[Job] = deque()
         self._timers: list[Timer] = []
@@ -192,6 +213,38 @@ class SipThread:
         self._wake()
         self._thread.join()
         self._waker.close()
+
+    @property
+    def sip_port(self) -> int:
+        """UDP port in use, once started."""
+        return self.transports.sip_port
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the build can do; raises `PhoneError` before it has started."""
+        if self._capabilities is None:
+            raise PhoneError("The phone has not started.")
+        return self._capabilities
+
+    def drop_connections(self) -> None:
+        """TCP and TLS connections are dead or lead through a network that is gone: open new ones."""
+        change = pj.IpChangeParam()
+        change.restartListener = False  # bound to every address, or to one that must stay
+        change.shutdownTransport = True
+        with Guard(self.log, "ip_change"):
+            pj.Endpoint.instance().handleIpChange(change)
+
+    def count_stranger(self) -> None:
+        """A stranger was turned away: the first is told at once, a flood once in `_TELL_STRANGERS_S`."""
+        self._strangers += 1
+        if self._strangers == 1:
+            self.log.info("strangers_refused", samples=1)
+            self.call_later(_TELL_STRANGERS_S, self._tell_strangers)
+
+    def _tell_strangers(self) -> None:
+        if self._strangers > 1:
+            self.log.warning("strangers_refused", samples=self._strangers)
+        self._strangers = 0
 
     def post(self, job: Job) -> None:
         """Runs `job` on the SIP thread as soon as possible; any thread may ask."""
@@ -260,17 +313,17 @@ class SipThread:
         endpoint = _PjEndpoint(self)
         endpoint.libCreate()
         endpoint.libInit(self._config())
-        self.udp = self._open_udp(endpoint)
-        self.sip_port = int(endpoint.transportGetInfo(self.udp).localAddress.rsplit(":", 1)[1])
-        self.tcp = endpoint.transportCreate(pj.PJSIP_TRANSPORT_TCP, self._transport(self.settings.sip_port))
+        self.transports.open(endpoint)
         endpoint.libStart()
+        self._door = open_door()
+        self.door = self._door.getId()
         endpoint.audDevManager().setNullDev()
         codecs = tuple(codec.codecId for codec in endpoint.codecEnum2())
         for codec in codecs:
             endpoint.codecSetPriority(codec, self._priority(codec))
         self._capabilities = Capabilities(
             version=endpoint.libVersion().full,
-            tls=self._has_tls(endpoint),
+            tls=self.transports.has_tls(endpoint),
             srtp=bool(len(endpoint.srtpCryptoEnum())),
             codecs=codecs,
             sound_devices=endpoint.audDevManager().getDevCount(),
@@ -290,37 +343,14 @@ class SipThread:
         config.medConfig.audioFramePtime = 20
         config.medConfig.noVad = True
         config.medConfig.jbMax = JITTER_MAX_MS
-        config.logConfig.level = self.settings.log_level
-        config.logConfig.consoleLevel = self.settings.log_level  # the gate of the writer, too
-        config.logConfig.msgLogging = 0
+        traced = self.settings.trace is not None
+        config.logConfig.level = _TRACED_LEVEL if traced else self.settings.log_level
+        config.logConfig.consoleLevel = config.logConfig.level  # the gate of the writer, too
+        config.logConfig.msgLogging = int(traced)
         config.logConfig.decor = 0
-        config.logConfig.writer = PjLog(self.log).__disown__()
+        trace = Trace(self.settings.trace).write if self.settings.trace is not None else None
+        config.logConfig.writer = PjLog(self.log, self.settings.log_level, trace).__disown__()
         return config
-
-    def _open_udp(self, endpoint: pj.Endpoint) -> int:
-        settings = self.settings
-        if settings.last_sip_port and not settings.sip_port:
-            try:
-                last = self._transport(settings.last_sip_port)
-                return int(endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, last))
-            except pj.Error as error:  # somebody else has it by now
-                self.log.info("last_port_taken", port=settings.last_sip_port, error=words(error))
-        return int(endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, self._transport(settings.sip_port)))
-
-    def _transport(self, port: int) -> pj.TransportConfig:
-        transport = pj.TransportConfig()
-        transport.port = port
-        transport.boundAddress = self.settings.bind
-        return transport
-
-    def _has_tls(self, endpoint: pj.Endpoint) -> bool:
-        probe = pj.TransportConfig()
-        probe.boundAddress = self.settings.bind
-        try:
-            endpoint.transportClose(endpoint.transportCreate(pj.PJSIP_TRANSPORT_TLS, probe))
-        except pj.Error:
-            return False
-        return True
 
     def _priority(self, codec: str) -> int:
         for rank, wanted in enumerate(self.settings.codecs):
@@ -342,6 +372,10 @@ class SipThread:
         self._timers.clear()
         self._jobs.clear()
         self.on_disconnected.clear()
+        self.choose_account = _strangers_all
+        if self._door is not None:
+            self._door.shutdown()
+            self._door = None
         gc.unfreeze()
         gc.collect()
         endpoint.libDestroy()

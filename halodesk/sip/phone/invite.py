@@ -15,6 +15,8 @@ _MAX_VALUE = 1000
 _USER = re.compile(r"^(?:sips?|tel):(?:([^@;>?]*)@)?([^;>?]*)", re.IGNORECASE)
 _NAME_ADDRESS = re.compile(r'^\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^>]*)>')
 _TAG = re.compile(r";\s*tag\s*=\s*([^\s;,]+)", re.IGNORECASE)
+_VIA = re.compile(r"^(?:Via|v)\s*:\s*SIP\s*/\s*2\.0\s*/\s*(\w+)", re.IGNORECASE | re.MULTILINE)
+_MAX_HEAD = 4000
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
@@ -72,6 +74,17 @@ def read_tags(message: str) -> tuple[str, str]:
         if key in found and (match := _TAG.search(value.rpartition(">")[2])):
             found[key] = match[1]
     return found["from"], found["to"]
+
+
+def via_of(message: str) -> str:
+    """What the last hop came over, as its Via says: "UDP", "TCP", "TLS"; empty when unreadable."""
+    match = _VIA.search(message[:_MAX_HEAD])
+    return match[1].upper() if match else ""
+
+
+def is_open(message: str) -> bool:
+    """Whether an INVITE offers sound and no keys to encrypt it with (RFC 4568)."""
+    return "\nm=audio" in message and "\na=crypto:" not in message
 
 
 def read_party(text: str) -> Party:

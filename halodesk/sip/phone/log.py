@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import MutableMapping
+import re
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,6 +26,7 @@ _ALLOWED = frozenset(
     "lease leases masked client clients error path samples windows lost text pj_level job side device".split()
 )
 _MAX_BYTES = 5_000_000
+_MESSAGE = re.compile(r"[^\n]*\b[TR]X \d+ bytes (?:Request|Response) msg ")
 _CREDENTIAL_WORDS = ("authorization", "password", "digest")
 
 
@@ -62,18 +64,31 @@ def _only_allowed(_logger: object, _method: str, event: MutableMapping[str, Any]
     return {key: value for key, value in event.items() if key in _ALLOWED}
 
 
+def words(error: BaseException) -> str:
+    """One line on an error, without anything that would keep its objects alive."""
+    if isinstance(error, pj.Error):
+        return f"{error.title}: {error.reason} ({error.status})"
+    return f"{type(error).__name__}: {error}"
+
+
 class PjLog(pj.LogWriter):
     """Takes pjsua2's log lines. The endpoint destroys it, so Python must disown it."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, level: int = 3, trace: Callable[[str], None] | None = None) -> None:
+        """Lines up to `level` are logged; SIP messages, which come as lines of level 4, go to `trace`."""
         super().__init__()
         self._log = log
+        self._level = level
+        self._trace = trace
 
     def write(self, entry: pj.LogEntry) -> None:
         """One line of pjsua2. Whatever goes wrong stays here: an error must not reach C++."""
         try:
+            if self._trace is not None and _MESSAGE.match(entry.msg):
+                self._trace(entry.msg)
+                return
             text = clean(entry.msg).strip()
-            if not any(word in text.lower() for word in _CREDENTIAL_WORDS):
+            if entry.level <= self._level and not any(word in text.lower() for word in _CREDENTIAL_WORDS):
                 self._log.info("pj", pj_level=entry.level, text=text)
         except Exception as error:
             self._log.error("pj_log_failed", error=f"{type(error).__name__}: {error}")

@@ -29,7 +29,7 @@ import psutil
 import soundfile
 
 from halodesk.engine.errors import PhoneError
-from halodesk.protocol.phone_link import PROTOCOL_VERSION, SoundChanged, SoundState
+from halodesk.protocol.phone_link import PROTOCOL_VERSION, NetworkNews, NewsKind, SoundChanged, SoundState
 from halodesk.sip.link import (
     ALREADY_RUNS,
     READY_LINE,
@@ -40,7 +40,7 @@ from halodesk.sip.link import (
     read_endpoint,
     withdraw_endpoint,
 )
-from halodesk.sip.phone.account import Accounts
+from halodesk.sip.phone.accounts import Accounts
 from halodesk.sip.phone.audio.bridge import (
     Bridges,
     Line,
@@ -62,6 +62,8 @@ from halodesk.sip.phone.log import Log, make_log, open_log_file
 from halodesk.sip.phone.masks import Masks
 from halodesk.sip.phone.recorder import GUARD_S
 from halodesk.sip.phone.service import Service
+from halodesk.sip.phone.surroundings import Surroundings
+from halodesk.sip.phone.trace import TRACE_FILE
 
 FAILED = 1
 """Exit status when the phone cannot start; standard error says why."""
@@ -84,6 +86,10 @@ def run(
     bind: str = "",
     sip_port: int = 0,
     rtp_port: int = 0,
+    rtp_ports: int = 200,
+    dscp_sound: int = 46,
+    dscp_signalling: int = 24,
+    trace: bool = False,
     microphone: Path | None = None,
     recordings: Path | None = None,
     record: bool = True,
@@ -121,7 +127,11 @@ def run(
             sip_port=sip_port,
             last_sip_port=died.sip_port if died is not None else 0,
             rtp_port=rtp_port,
+            rtp_ports=rtp_ports,
+            dscp_sound=dscp_sound,
+            dscp_signalling=dscp_signalling,
             log_level=log_level,
+            trace=data_dir / "logs" / TRACE_FILE if trace else None,
         )
         try:
             voice = source or _source_factory(microphone, silent=sound == "none")
@@ -186,6 +196,7 @@ class _Phone:
         kit = CallKit(self._sip, Bridges(self._sip), self._board, masks, self._line, recordings, guard_s)
         self._accounts = Accounts(self._sip, self._board, lambda: self._calls.up())
         self._calls = Calls(kit, self._accounts)
+        self._around = Surroundings(self._something_changed)
         self._hub: Hub | None = None
         self._endpoint: Endpoint | None = None
         self._wake: _Waiting = threading.Event()
@@ -220,6 +231,7 @@ class _Phone:
         except OSError:
             self._sip.stop()
             raise
+        self._around.start()
         self._log.info(
             "phone_started", pid=os.getpid(), version=capabilities.version, port=self._sip.sip_port
         )
@@ -270,6 +282,7 @@ class _Phone:
 
     def close(self) -> None:
         """Ends everything in order."""
+        self._around.stop()
         self._sip.stop()
         self._calls.join_recorders(_JOIN_RECORDERS_S)
         if self._sound is not None:
@@ -281,6 +294,11 @@ class _Phone:
         self._log.info("phone_left")
         if self._hub is not None:
             self._hub.close()
+
+    def _something_changed(self, kind: NewsKind) -> None:
+        self._log.info("network_news", reason=kind)
+        self._sip.post(lambda: self._accounts.around_changed(kind))
+        self._board.publish(NetworkNews(kind=kind))
 
     def _line(self) -> Line:
         if self._sound is not None:

@@ -31,8 +31,16 @@ def call_words(code: int, phrase: str) -> str:
     return _CALL.get(code) or f"The other side refused the call: {phrase or 'no reason given'} ({code})."
 
 
-def ended_words(*, by_us: bool, answered: bool, incoming: bool, code: int, phrase: str) -> str:
-    """Why a call is over."""
+_NO_COMMON_SOUND = frozenset({406, 415, 488, 606})
+OPEN_CALL_REFUSED = "This account allows encrypted calls only (SRTP), and the other side has no encryption."
+
+
+def ended_words(
+    *, by_us: bool, answered: bool, incoming: bool, code: int, phrase: str, encrypted_only: bool = False
+) -> str:
+    """Why a call is over; `encrypted_only`: its account takes none without SRTP."""
+    if encrypted_only and not by_us and code in _NO_COMMON_SOUND:
+        return OPEN_CALL_REFUSED
     if answered:
         if code >= 300:
             return "The connection to the other side was lost."

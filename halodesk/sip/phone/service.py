@@ -44,12 +44,13 @@ from halodesk.protocol.phone_link import (
     Unmask,
     Unregister,
 )
-from halodesk.sip.phone.account import Accounts, resolve_peers
+from halodesk.sip.phone.accounts import Accounts, resolve_peers
 from halodesk.sip.phone.audio.sound import Sound
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.calls import Calls
-from halodesk.sip.phone.endpoint import SipThread, words
+from halodesk.sip.phone.endpoint import SipThread
 from halodesk.sip.phone.hub import Client
+from halodesk.sip.phone.log import words
 from halodesk.sip.phone.masks import Masks
 
 

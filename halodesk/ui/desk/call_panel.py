@@ -94,7 +94,8 @@ class CallPanel(QFrame):
         self._about.setText("  ·  ".join(filter(None, parts)))
         self._avatar.show_name(call.remote_name, call.direction == "in")
         words, tone = self._words(call)
-        self._state.render_as(words, tone)
+        secured = self.tr("Encrypted: nobody on the way can listen.") if call.secured else ""
+        self._state.render_as(words, tone, icon="lock" if call.secured else "", tip=secured)
         set_text(self._codec, call.codec)
         self.answer_button.setVisible(call.state == "incoming")
         self._name_hang_up()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
@@ -85,7 +87,7 @@ class StatusBar(QFrame):
         self._name.setText(desk.agent)
         self._name.setFixedWidth(min(self._name.fontMetrics().horizontalAdvance(desk.agent) + 4, 220))
         self._state.setText(self._agent_state(desk.call, page))
-        self._render_registration(desk.registration, desk.account)
+        self._render_registration(desk.registration, desk.registrations, desk.account)
         storage = desk.storage
         words, tone, icon = {
             "saved": (self.tr("All saved"), pill.GOOD, ""),
@@ -115,7 +117,9 @@ class StatusBar(QFrame):
         else:
             self.recording.render_as("", pill.PLAIN)
 
-    def _render_registration(self, registration: Registration | None, account: str) -> None:
+    def _render_registration(
+        self, registration: Registration | None, lines: Sequence[Registration], account: str
+    ) -> None:
         state = registration.state if registration is not None else "unregistered"
         words, tone = {
             "registered": (self.tr("Line ready"), pill.GOOD),
@@ -124,7 +128,20 @@ class StatusBar(QFrame):
             "unregistered": (self.tr("No registration"), pill.PLAIN),
         }[state]
         told = (registration.message, registration.todo) if registration is not None else ()
-        self.registration.render_as(words, tone, tip=" ".join(filter(None, (account, *told))))
+        tip = " ".join(filter(None, (account, *told)))
+        if len(lines) > 1:
+            tip = "\n".join(self._line_words(line) for line in lines)
+        self.registration.render_as(words, tone, tip=tip)
+
+    def _line_words(self, line: Registration) -> str:
+        state = {
+            "registered": self.tr("ready"),
+            "registering": self.tr("connecting…"),
+            "failed": self.tr("down"),
+            "unregistered": self.tr("no registration"),
+        }[line.state]
+        told = " ".join(filter(None, (line.message, line.todo)))
+        return f"{line.name or line.account}: {state}{f' ({told})' if told else ''}"
 
     def _render_server(self, sync: SyncState | None) -> None:
         """A seat without a server says nothing of it."""

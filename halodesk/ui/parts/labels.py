@@ -52,7 +52,7 @@ def set_text(target: QLabel, text: str) -> None:
 
 def set_tip(widget: QWidget, text: str) -> None:
     """A tool tip with exactly these characters."""
-    widget.setToolTip(f"<span>{escape(text)}</span>" if text else "")
+    widget.setToolTip(f"<span>{escape(text).replace(chr(10), '<br>')}</span>" if text else "")
 
 
 def pane(kind: str, *, name: str = "") -> QFrame:

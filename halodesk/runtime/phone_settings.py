@@ -1,0 +1,36 @@
+"""What the phone process is told of the settings: its accounts, and the options of its command line."""
+
+from __future__ import annotations
+
+import msgspec
+
+from halodesk.engine.errors import SettingsError
+from halodesk.protocol.phone_link import Account
+from halodesk.runtime.settings import Settings, SipAccount
+
+MAIN = "main"
+"""Key of the account calls go out by."""
+
+
+def account_of(given: SipAccount, key: str = MAIN) -> Account:
+    """The account as the phone wants it. Raises `SettingsError` for what this phone cannot do."""
+    values = {name: getattr(given, name) for name in Account.__struct_fields__ if hasattr(given, name)}
+    try:
+        return msgspec.convert(values | {"key": key}, Account)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"The account cannot be used: {error}.", "See docs/it.md.") from None
+
+
+def accounts_of(settings: Settings) -> tuple[Account, ...]:
+    """All accounts, the default one first. Keys stay the same however the order of the others changes."""
+    keys = (MAIN, *(line.uri for line in settings.lines[1:]))
+    return tuple(map(account_of, settings.lines, keys))
+
+
+def network_options(settings: Settings) -> list[str]:
+    """Options of `halodesk phone`."""
+    network = settings.network
+    options = ["--dscp-sound", str(network.dscp_sound), "--dscp-signalling", str(network.dscp_signalling)]
+    if network.rtp_port:
+        options += ["--rtp-port", str(network.rtp_port), "--rtp-ports", str(network.rtp_ports)]
+    return [*options, "--trace"] if network.trace else options
