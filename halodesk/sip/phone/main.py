@@ -53,14 +53,15 @@ from halodesk.sip.phone.audio.bridge import (
 )
 from halodesk.sip.phone.audio.sound import Sound
 from halodesk.sip.phone.board import Board
-from halodesk.sip.phone.call import CallKit
 from halodesk.sip.phone.calls import Calls
 from halodesk.sip.phone.endpoint import EndpointSettings, SipThread
 from halodesk.sip.phone.hub import Hub
+from halodesk.sip.phone.kit import CallKit
 from halodesk.sip.phone.log import Log, make_log, open_log_file
 from halodesk.sip.phone.masks import Masks
 from halodesk.sip.phone.recorder import GUARD_S
 from halodesk.sip.phone.service import Service
+from halodesk.sip.phone.transfer import Transfers
 
 FAILED = 1
 """Exit status when the phone cannot start; standard error says why."""
@@ -182,6 +183,7 @@ class _Phone:
         kit = CallKit(self._sip, Bridges(self._sip), self._board, masks, self._line, recordings, guard_s)
         self._accounts = Accounts(self._sip, self._board, lambda: self._calls.up())
         self._calls = Calls(kit, self._accounts)
+        self._transfers = Transfers(self._calls, masks)
         self._hub: Hub | None = None
         self._endpoint: Endpoint | None = None
         self._wake: _Waiting = threading.Event()
@@ -196,6 +198,7 @@ class _Phone:
             masks=self._masks,
             accounts=self._accounts,
             calls=self._calls,
+            transfers=self._transfers,
             capabilities=capabilities,
             sound=self._sound,
             on_quit=lambda: self._ask_to_leave("asked to quit"),
