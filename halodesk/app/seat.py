@@ -22,6 +22,7 @@ from halodesk.protocol.phone_link import Capabilities, NetworkNews, Notice, Snap
 from halodesk.protocol.sync import Policy
 from halodesk.recording.control import MaskServer, no_server
 from halodesk.runtime.desk import Desk, Resumable
+from halodesk.runtime.desk_phone import LinePolicy
 from halodesk.runtime.effects import Effects
 from halodesk.runtime.flow_files import load_all
 from halodesk.runtime.lease import MaskLeases
@@ -33,6 +34,7 @@ from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.settings import Settings
 from halodesk.runtime.sound import SoundDesk
 from halodesk.runtime.threads import IoThread, SystemClock
+from halodesk.runtime.transfers import DeskTransfers
 from halodesk.runtime.vault import SecretHandle, Vault, WipeReason, disable_core_dumps
 from halodesk.sip.keeper import PhoneKeeper
 from halodesk.sip.own_recorder import OwnRecorder
@@ -101,6 +103,7 @@ class Seat:
             mail=self._outside.mail,
             data=self._outside.data,
             browser=self._visits,
+            transfers=DeskTransfers(lambda: self.desk, post),
         )
         self.desk = Desk(
             agent=settings.agent,
@@ -118,6 +121,11 @@ class Seat:
             post=post,
             clock=clock,
             on_durable=self._wake_sync,
+            lines=LinePolicy(
+                call_waiting=settings.call_waiting,
+                watched_transfer=settings.blind_transfer == "watched",
+                emergency=settings.emergency_numbers,
+            ),
         )
         self._sync = self._server_link(seat)
         self.sound = SoundDesk(self.desk, self.keeper, post)

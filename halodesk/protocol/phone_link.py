@@ -30,6 +30,8 @@ DtmfMethod = Literal["rfc4733", "info"]
 Transport = Literal["udp", "tcp", "tls"]
 Srtp = Literal["off", "offered", "required"]
 """Encryption of the sound: never, where the other side agrees, or no call without it."""
+TransferState = Literal["", "asked", "failed", "done"]
+"""`failed`: the other side is back with the agent, or was never let go."""
 RegistrationState = Literal["unregistered", "registering", "registered", "failed"]
 NewsKind = Literal["woke", "changed"]
 SoundSide = Literal["microphone", "speaker"]
@@ -132,6 +134,15 @@ class CallInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Call-ID under which a phone that died held this call (`Rescue`)."""
     secured: bool = False
     """The sound is encrypted (SRTP), and its keys went through an encrypted connection (TLS)."""
+    beside: str = ""
+    """Key of the call for whose sake this leg exists; it is recorded in that call's file."""
+    emergency: bool = False
+    conference: bool = False
+    """The far ends of all such calls hear each other."""
+    transfer: TransferState = ""
+    transfer_to: str = ""
+    transfer_reason: str = ""
+    """Why a transfer failed, in words a person understands."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,9 +254,15 @@ class Dial(_Message, frozen=True, tag="dial"):
     to: str
     """Number or SIP URI."""
     headers: dict[str, str] = {}
+    beside: str = ""
+    """Key of a call for whose sake this one is made: it is recorded in that call's file."""
+    emergency: bool = False
+    """At once, whatever else is up; never masked."""
 
 
 class AnswerCall(_Message, frozen=True, tag="answer_call"):
+    """Take an incoming call. One leg speaks at a time: as with `Dial` and `Unhold` others are held."""
+
     call: str
 
 
@@ -277,6 +294,47 @@ class SendDtmf(_Message, frozen=True, tag="send_dtmf"):
     call: str
     digits: str
     method: DtmfMethod = "rfc4733"
+
+
+class Transfer(_Message, frozen=True, tag="transfer"):
+    """Hand the far end of `call` over to `to`, with the call on hold meanwhile.
+
+    With `leg`, a key for a new call, the phone rings `to` itself and hands over once it has
+    answered; within `ring_s` or never. Without, the PBX is told to (REFER) and may lose the caller.
+    Done means begun; `CallInfo.transfer` says how it went.
+    """
+
+    call: str
+    to: str
+    leg: str = ""
+    headers: dict[str, str] = {}
+    """Of the new INVITE: ours, or the one the PBX is asked to send."""
+    ring_s: int = 30
+
+
+class CompleteTransfer(_Message, frozen=True, tag="complete_transfer"):
+    """Join the far ends of two calls and leave (REFER with Replaces, RFC 3891)."""
+
+    call: str
+    leg: str
+
+
+class CancelTransfer(_Message, frozen=True, tag="cancel_transfer"):
+    """Give a transfer up, or a leg made for it: the far end of `call` is taken back."""
+
+    call: str
+
+
+class Merge(_Message, frozen=True, tag="merge"):
+    """A conference of three: the far ends of both calls hear each other and the agent."""
+
+    calls: tuple[str, str]
+
+
+class Split(_Message, frozen=True, tag="split"):
+    """Take the conference apart: the agent goes on with `keep`, the other is put on hold."""
+
+    keep: str
 
 
 class Rescue(_Message, frozen=True, tag="rescue"):
@@ -408,6 +466,11 @@ Request = (
     | Unhold
     | SetMicrophone
     | SendDtmf
+    | Transfer
+    | CompleteTransfer
+    | CancelTransfer
+    | Merge
+    | Split
     | Rescue
     | Mask
     | Unmask

@@ -1,9 +1,8 @@
-"""The seat's model on the main thread: the call in hand, its session, what the window shows.
+"""The seat's model on the main thread: the sessions and what the window shows.
 
 Rules:
 - Main thread only; everything from elsewhere comes in through `post`.
-- One call in hand. A second one is refused as busy.
-- The phone may die in mid-call: its successor fetches the call back (`rescue`), the session goes on.
+- The phone's side is in `desk_phone` (what it tells) and `desk_calls` (what it is asked for).
 - A session begins when its call is answered and lives on after the call has ended, until the
   agent has finished its wrap-up and puts it away.
 - An effect, and the end of a mask, wait until the facts that ask for them are on disk.
@@ -14,29 +13,25 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import partial
 from typing import Any, Protocol
 
 import structlog
-from msgspec.structs import replace
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
-from halodesk.engine.errors import HaloDeskError
 from halodesk.engine.flow import Flow
 from halodesk.engine.pan import has_card_number
 from halodesk.engine.session import scope
 from halodesk.protocol import phone_link as link
-from halodesk.runtime import recordings
 from halodesk.runtime.campaigns import Campaigns
-from halodesk.runtime.desk_face import DeskFace
+from halodesk.runtime.desk_calls import DeskCalls
+from halodesk.runtime.desk_phone import LinePolicy
 from halodesk.runtime.effects import Effects
 from halodesk.runtime.log import SessionLog
-from halodesk.runtime.masking import Masking, Report
+from halodesk.runtime.masking import Masking
 from halodesk.runtime.ports import Clock, DeskNotice, PhonePort, SecretView
-from halodesk.runtime.rescue import BACK, FETCHING, CallRescue
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.session import EventStore, LiveSession
 from halodesk.runtime.threads import IoThread, Post
@@ -61,7 +56,7 @@ class Resumable(Protocol):
     drafts: dict[tuple[str, str], Any]
 
 
-class Desk(DeskFace):
+class Desk(DeskCalls):
     """See `halodesk.runtime.ports.DeskPort` for what the window may ask."""
 
     def __init__(
@@ -82,247 +77,25 @@ class Desk(DeskFace):
         dtmf: link.DtmfMethod = "rfc4733",
         on_durable: Callable[[], None] = lambda: None,
         roles: Sequence[str] = (),
+        lines: LinePolicy | None = None,
     ) -> None:
         """`on_durable` hears, on the db thread, of facts that have just reached the disk."""
-        super().__init__(agent, account)
-        self._seat, self._dtmf, self._on_durable = seat, dtmf, on_durable
+        super().__init__(
+            agent,
+            account,
+            phone=phone,
+            masking=masking,
+            io=io,
+            post=post,
+            clock=clock,
+            dtmf=dtmf,
+            lines=lines or LinePolicy(),
+        )
+        self._seat, self._on_durable = seat, on_durable
         self._roles = tuple(roles)
-        self._campaigns, self._store, self._phone = Campaigns(flows), store, phone
-        self._masking, self._secret_entry, self._effects = masking, secret_entry, effects
-        self._io, self._post, self._clock = io, post, clock
-        self._owners: dict[str, LiveSession] = {}
-        self._hung_up: set[str] = set()
-        self._rescue = CallRescue(self._phone.send, io, post, self._not_rescued)
+        self._campaigns, self._store = Campaigns(flows), store
+        self._secret_entry, self._effects = secret_entry, effects
         self._waiting: deque[Resumable] = deque()
-
-    # calls
-
-    def answer_call(self) -> None:
-        """Take the ringing call."""
-        if self._call is not None and self._call.direction == "in" and self._call.answered_at is None:
-            self._ask(link.AnswerCall(call=self._call.key))
-
-    def hang_up(self) -> None:
-        """End or refuse the call in hand."""
-        if self._call is not None and self._call.state != "ended":
-            self._hung_up.add(self._call.key)
-            if self._rescue.call is not None:
-                return  # as soon as it is back
-            code = 486 if self._call.state == "incoming" else 0
-            self._ask(link.HangUp(call=self._call.key, code=code))
-
-    def dial(self, number: str, *, account: str = "main") -> None:
-        """Place a call by an account, the first one unless told otherwise."""
-        number = number.strip()
-        if not number:
-            return
-        if self._call is not None and self._call.state != "ended":
-            self.notice(
-                DeskNotice(level="warning", message="There is a call already.", todo="Hang up first.")
-            )
-            return
-        if self._session is not None:
-            self.notice(DeskNotice(level="warning", message="Finish the open session first."))
-            return
-        self._ask(link.Dial(call=secrets.token_hex(8), account=account, to=number))
-
-    def hold(self) -> None:
-        """Keep the other side waiting."""
-        if (call := self._connected()) is not None:
-            self._ask(link.Hold(call=call.key))
-
-    def unhold(self) -> None:
-        """Take the other side back."""
-        if (call := self._connected()) is not None:
-            self._ask(link.Unhold(call=call.key))
-
-    def set_microphone(self, *, muted: bool) -> None:
-        """Whether the other side hears the agent."""
-        if (call := self._connected()) is not None:
-            self._ask(link.SetMicrophone(call=call.key, muted=muted))
-
-    def send_dtmf(self, digits: str) -> None:
-        """Press keys of the telephone's keypad."""
-        if (call := self._connected()) is not None:
-            self._ask(link.SendDtmf(call=call.key, digits=digits, method=self._dtmf))
-
-    def _connected(self) -> link.CallInfo | None:
-        return self._call if self._call is not None and self._call.state == "active" else None
-
-    def _ask(self, request: link.Request) -> None:
-        self._phone.send(request).add_done_callback(self._asked)
-
-    def _asked(self, future: Future[link.Reply]) -> None:
-        error = future.exception()
-        if isinstance(error, HaloDeskError):
-            found = DeskNotice(level="error", message=error.message, todo=error.todo)
-            self._post(lambda: self.notice(found))
-
-    def phone_attached(self, snapshot: link.Snapshot) -> None:
-        """The phone answers: take up what it is doing."""
-        _log.info("phone_attached")
-        if self._rescue.attached(snapshot):
-            self._prove_mask_again()
-        self._phone_problem = FETCHING if self._rescue.call is not None else None
-        for registration in snapshot.registrations:
-            self._registered(registration)
-        for call in snapshot.calls:
-            if self._owner_of(call) is None and self._session is not None and self._same_call(call):
-                self._owners[call.key] = self._session
-            if call.state != "ended" or call.key in self._owners:
-                self._take_call(call)
-        up = {call.key: call for call in snapshot.calls if call.state != "ended"}
-        self._lose_missing_call(up)
-        self._lift_stale_masks(up=bool(up) or self._rescue.call is not None)
-        self._tell("registration")
-        self._tell("call")
-
-    def _lift_stale_masks(self, *, up: bool = True) -> None:
-        """Leases of a life before, which no page of this one will release.
-
-        During a call only that of a phone that was started again, and only when no page needs a
-        mask or ours is proved.
-        """
-        mask = self._session.state.mask if self._session is not None else None
-        mine = mask.lease if mask is not None else ""
-        settled = mask is None or mask.phase in ("none", "held")
-        for lease in self._phone.leases:
-            if (lease == link.RESTART_LEASE and settled) if up else lease != mine:
-                self._ask(link.Unmask(lease=lease))
-
-    def phone_away(self, error: HaloDeskError) -> None:
-        """The phone process died: its call is fetched back, or gone; the session stays."""
-        self._phone_problem = DeskNotice(level="error", message=error.message, todo=error.todo)
-        self._registrations.clear()
-        if self._call is not None and self._call.state != "ended":
-            if self._rescue.begin(self._call):
-                self._phone_problem = FETCHING
-                self._call = replace(self._call, state="connecting")
-                self._distrust_mask()
-                self._tell("call")
-            else:
-                self._not_rescued(self._call)
-        self._tell("registration")
-
-    def _distrust_mask(self) -> None:
-        mask = self._session.state.mask if self._session is not None else None
-        if self._session is not None and mask is not None and mask.phase in ("wanted", "held"):
-            words = "The phone was restarted: checking that every recording is still masked."
-            self._session.do(c.ReportMask(lease=mask.lease, phase="lost", message=words))
-
-    def _prove_mask_again(self) -> None:
-        session = self._session
-        if session is not None and session.state.mask.phase in ("wanted", "held", "lost"):
-            self._want_mask(session, session.state.mask.lease)
-
-    def _not_rescued(self, call: link.CallInfo) -> None:
-        self._rescue.settle()
-        reason = "The phone process was lost."
-        lost = replace(call, state="ended", ended_at=self._clock.wall(), reason=reason, recording=None)
-        self._keep_recording(call, torn=True)
-        self._take_call(lost, by="network")
-
-    def phone_notice(self, notice: link.Notice) -> None:
-        """One message of the phone."""
-        match notice:
-            case link.RegistrationChanged():
-                self._registered(notice.registration)
-                _log.info("registration", state=notice.registration.state, code=notice.registration.code)
-                self._tell("registration")
-            case link.CallChanged():
-                self._take_call(notice.call)
-            case link.Fault():
-                self.notice(DeskNotice(level="error", message=notice.message, todo=notice.todo))
-            case _:
-                pass
-
-    def _registered(self, registration: link.Registration) -> None:
-        self._registrations[registration.account] = registration
-        self._rescue.registered(registration)
-
-    def _take_call(self, call: link.CallInfo, by: str = "") -> None:
-        lost = self._rescue.call
-        if lost is not None and lost.key == call.key and call.state == "ended":
-            self._not_rescued(lost)
-            return
-        current = self._call
-        if current is not None and current.key != call.key and current.state != "ended":
-            if call.state == "incoming":
-                self._ask(link.HangUp(call=call.key, code=486))
-            return
-        if current is not None and current.key != call.key and call.state == "ended":
-            return
-        self._call = call
-        if call.state == "active":
-            if lost is not None and lost.key == call.key:
-                self._rescued(lost)
-            self._follow(call)
-            if current is not None and current.hold != call.hold != "pending":
-                self._prove_mask_again()  # a PBX may have begun to record anew
-            if self._session is None and self._owner_of(call) is None:
-                self._begin(call)
-        elif call.state == "ended":
-            self._call_ended(call, by)
-        self._tell("call")
-
-    def _call_ended(self, call: link.CallInfo, by: str) -> None:
-        self._masking.call_ended(call.sip_call_id)
-        owner = self._owner_of(call)
-        if owner is None:
-            return
-        who: Any = by or ("agent" if call.key in self._hung_up else "caller")
-        owner.do(c.LoseCall(reason=call.reason or "The call has ended.", by=who))
-        for lease in self._phone.leases:  # they ended with their call: our recorder must follow
-            self._ask(link.Unmask(lease=lease))
-        self._keep_recording(call)
-
-    def _rescued(self, lost: link.CallInfo) -> None:
-        """The call is back in another phone, and what was recorded before is a file of its own."""
-        self._rescue.settle()
-        self._phone_problem = None
-        self._keep_recording(lost, torn=True)
-        if lost.key in self._hung_up:
-            self._ask(link.HangUp(call=lost.key))
-        self.notice(BACK)
-        self._tell("registration")
-
-    def _follow(self, call: link.CallInfo) -> None:
-        """A rescued call has a new SIP Call-ID: session and masks go along."""
-        owner = self._owner_of(call)
-        if owner is None or not call.rescued_from:
-            return
-        old = owner.state.call.sip_call_id
-        if old != call.sip_call_id:
-            owner.do(c.RescueCall(sip_call_id=call.sip_call_id))
-            self._distrust_mask()
-            self._masking.call_moved(old, call.sip_call_id)
-            self._lift_stale_masks()
-
-    def _keep_recording(self, call: link.CallInfo, *, torn: bool = False) -> None:
-        owner = self._owner_of(call)
-        if owner is not None and call.recording is not None:
-            self._masking.digest(
-                call.recording,
-                lambda found, digest: self._post(partial(recordings.keep, owner, found, digest)),
-                torn=torn,
-            )
-
-    def _owner_of(self, call: link.CallInfo) -> LiveSession | None:
-        return self._owners.get(call.key)
-
-    def _same_call(self, call: link.CallInfo) -> bool:
-        mine = self._session.state.call.sip_call_id if self._session is not None else ""
-        return mine != "" and mine in (call.sip_call_id, call.rescued_from)
-
-    def _lose_missing_call(self, up: Mapping[str, link.CallInfo]) -> None:
-        session = self._session
-        if session is None or session.state.status != "running" or session.state.call_left:
-            return
-        if self._rescue.call is not None:
-            return
-        if session.state.call.sip_call_id and not any(self._same_call(call) for call in up.values()):
-            self._masking.call_ended(session.state.call.sip_call_id)
-            session.do(c.LoseCall(reason="The call ended while HaloDesk was away.", by="network"))
 
     # sessions
 
@@ -414,8 +187,8 @@ class Desk(DeskFace):
 
     def _begin_waiting(self) -> None:
         """The session of a call that was answered while the wrap-up before it was still open."""
-        if self._session is None and self._call is not None and self._call.state == "active":
-            self._begin(self._call)
+        if self._call is not None:
+            self._begin_if_due(self._call)
 
     def _kept(self, session: LiveSession, events: Sequence[e.AnyEvent], durable: Future[Any]) -> None:
         self._after(durable, self._on_durable)
@@ -461,23 +234,6 @@ class Desk(DeskFace):
         session = self._find(session_id)
         if session is not None:
             session.do(answer)
-
-    def _want_mask(self, session: LiveSession, lease: str) -> None:
-        self._masking.want(lease, session.state.call.sip_call_id, self._reporter(session, lease))
-
-    def _reporter(self, session: LiveSession, lease: str) -> Report:
-        def report(
-            phase: Any, by: tuple[str, ...], message: str, todo: str, positions: dict[str, int]
-        ) -> None:
-            command = c.ReportMask(
-                lease=lease, phase=phase, confirmed_by=by, message=message, todo=todo, positions=positions
-            )
-            self._post(lambda: self._report(session, command))
-
-        return report
-
-    def _report(self, session: LiveSession, command: c.ReportMask) -> None:
-        session.do(command)
 
     def _find(self, session_id: str) -> LiveSession | None:
         candidates = [*self._owners.values(), *([self._session] if self._session else [])]

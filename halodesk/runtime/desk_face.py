@@ -25,6 +25,7 @@ class DeskFace:
         self._registrations: dict[str, link.Registration] = {}
         self._phone_problem: DeskNotice | None = None
         self._call: link.CallInfo | None = None
+        self._others: dict[str, link.CallInfo] = {}
         self._session: LiveSession | None = None
         self._storage = StorageState()
         self._sync: SyncState | None = None
@@ -60,6 +61,32 @@ class DeskFace:
     def call(self) -> link.CallInfo | None:
         """The call in hand."""
         return self._call
+
+    @property
+    def legs(self) -> tuple[link.CallInfo, ...]:
+        """All calls that are up, the one in hand first."""
+        mine = (self._call,) if self._call is not None and self._call.state != "ended" else ()
+        return (*mine, *self._others.values())
+
+    @property
+    def waiting(self) -> link.CallInfo | None:
+        """A second call that rings."""
+        return next((leg for leg in self._others.values() if leg.state == "incoming"), None)
+
+    @property
+    def hand(self) -> link.CallInfo | None:
+        """The leg the agent speaks with, or calls; else the call in hand."""
+        call = self._call
+        if call is not None and (call.hold == "off" or call.state != "active") and not self._others_speak():
+            return call
+        beside = [leg for leg in self._others.values() if leg.state != "incoming" and leg.hold != "on"]
+        return beside[0] if beside else call
+
+    def _others_speak(self) -> bool:
+        call = self._call
+        if call is None or call.conference:
+            return False
+        return any(leg.state == "active" and leg.hold == "off" for leg in self._others.values())
 
     @property
     def session(self) -> LiveSession | None:

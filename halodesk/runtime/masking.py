@@ -50,6 +50,11 @@ class Masking:
         self._held = ""
         """The lease whose last word, on the io thread, was "held"."""
 
+    @property
+    def has_platform(self) -> bool:
+        """Whether recorders besides our own take part."""
+        return len(self._recorders()) > 1
+
     def want(self, lease: str, sip_call_id: str, report: Report) -> None:
         """Mask every recorder of the call; `report` is called at each change of the lease."""
         self._io.call(self._hold, lease, sip_call_id, report)

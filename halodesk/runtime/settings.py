@@ -120,6 +120,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     orphan_after_s: float = 60.0
     """How long a phone without a window keeps its calls."""
     mask_longest_s: float = 900.0
+    call_waiting: bool = True
+    """A second call rings while the agent speaks; else its caller hears that the line is busy."""
+    blind_transfer: Literal["watched", "pbx"] = "watched"
+    """`watched`: rung from here, and the caller comes back when nobody answers. `pbx`: left to the PBX."""
+    emergency_numbers: tuple[str, ...] = ("112", "911", "999")
+    """Dialled at once, whatever the agent is doing, and never masked."""
     sound: Sound = Sound()
     network: Network = Network()
 

@@ -20,13 +20,12 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWi
 
 from halodesk.runtime.ports import DeskPort, ReviewPort, SoundPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
-from halodesk.ui.desk.call_panel import CallPanel
+from halodesk.ui.desk.call_area import CallArea
 from halodesk.ui.desk.context_panel import ContextPanel
 from halodesk.ui.desk.ended_page import EndedPage
 from halodesk.ui.desk.progress import Progress
 from halodesk.ui.desk.rail import DESK, SESSIONS, Rail
 from halodesk.ui.desk.ready_page import ReadyPage
-from halodesk.ui.desk.ring_band import RingBand
 from halodesk.ui.desk.shortcuts import Shortcuts
 from halodesk.ui.desk.status_bar import MaskBand, StatusBar
 from halodesk.ui.desk.step_page import StepPage
@@ -83,8 +82,8 @@ class MainWindow(QMainWindow):
         self.status.sound.attach(sound)
         self.band = MaskBand()
         self.rail = Rail(sessions=review is not None)
-        self.ring_band = RingBand()
-        self.call_panel = CallPanel()
+        self.calls = CallArea(desk, lambda: self.show_page(DESK))
+        self.ring_band, self.call_panel = self.calls.ring_band, self.calls.call_panel
         self.banners = Banners()
         self.ready = ReadyPage()
         self.context = ContextPanel(desk)
@@ -109,7 +108,7 @@ class MainWindow(QMainWindow):
         middle = QVBoxLayout(self._middle)
         middle.setContentsMargins(0, 0, 0, 0)
         middle.setSpacing(Space.M)
-        for widget in (self.ring_band, self.call_panel, self.banners):
+        for widget in (self.calls, self.banners):
             middle.addWidget(widget)
         middle.addWidget(self._stack, 1)
         body = QHBoxLayout()
@@ -139,26 +138,14 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         desk = self._desk
         self.rail.chosen.connect(self.show_page)
-        self.ring_band.answer.connect(self._answer)
-        self.call_panel.answer.connect(self._answer)
-        self.call_panel.hang_up.connect(desk.hang_up)
-        self.call_panel.controls.hold.connect(desk.hold)
-        self.call_panel.controls.unhold.connect(desk.unhold)
-        self.call_panel.controls.microphone.connect(lambda muted: desk.set_microphone(muted=muted))
-        self.call_panel.controls.keys.connect(desk.send_dtmf)
         self.ready.dial.connect(desk.dial)
         self.step.dial.connect(desk.dial)
         self.ended.closed.connect(desk.close_session)
         self.status.theme_wanted.connect(self.toggle_theme)
         self.status.shortcuts_wanted.connect(self.show_shortcuts)
         self.status.side_wanted.connect(self._toggle_side)
-        keys = {
+        keys: dict[str, Callable[[], object]] = {
             "F1": self.show_shortcuts,
-            "F2": self._answer,
-            "F4": self._hang_up,
-            "F6": self.call_panel.controls.toggle_hold,
-            "F7": self.call_panel.controls.toggle_microphone,
-            "F8": self.call_panel.controls.open_keypad,
             "F9": self.status.sound.open_panel,
             "Alt+Left": self._go_back,
             "Ctrl+1": partial(self.show_page, DESK),
@@ -167,6 +154,7 @@ class MainWindow(QMainWindow):
             "Ctrl+Enter": self._go_on,
             "Alt+N": self._write_note,
         }
+        keys |= self.calls.keys()
         keys |= {f"Alt+{number}": partial(self._choose, number) for number in range(1, 10)}
         for key, action in keys.items():
             shortcut = QShortcut(QKeySequence(key), self)
@@ -202,11 +190,9 @@ class MainWindow(QMainWindow):
             self.ended.render_page(page, self._desk)
 
     def _render_call(self) -> None:
-        call = self._desk.call
-        self._show_call()
+        ringing = self._show_call()
         self.ready.render_desk(self._desk)
         self.status.render_desk(self._desk, self._desk.page)
-        ringing = call is not None and call.state == "incoming"
         if ringing and not self._ringing:
             QApplication.alert(self)
         self._ringing = ringing
@@ -291,11 +277,11 @@ class MainWindow(QMainWindow):
             if page is self._desk_page:
                 page.focus_first()
 
-    def _show_call(self) -> None:
-        """The call in hand; where the Desk is out of sight, one that rings takes the whole width."""
-        call = self._desk.call
-        self.ring_band.render_call(call if self.on_sessions else None)
-        self.call_panel.render_call(call if self.ring_band.isHidden() else None)
+    def _show_call(self) -> bool:
+        """The calls; where the Desk is out of sight, one that rings takes the whole width."""
+        ringing = self.calls.render_calls(away=self.on_sessions)
+        self.calls.setHidden(self._desk.call is None and not self._desk.legs)
+        return ringing
 
     def event(self, event: QEvent) -> bool:
         """Notes when a page that was entered has been painted."""
@@ -333,22 +319,11 @@ class MainWindow(QMainWindow):
         if self._stack.currentWidget() is self.step:
             self.step.choices.press(number - 1)
 
-    def _answer(self) -> None:
-        call = self._desk.call
-        if call is not None and call.state == "incoming":
-            self.show_page(DESK)
-            self._desk.answer_call()
-
     def _go_back(self) -> None:
         if self._sessions is not None and self.on_sessions:
             self._sessions.back()
         else:
             self.step.go_back()
-
-    def _hang_up(self) -> None:
-        call = self._desk.call
-        if call is not None and call.state != "ended":
-            self._desk.hang_up()
 
     def _write_note(self) -> None:
         if self.on_sessions:

@@ -54,6 +54,10 @@ class FakeDesk:
         self.draft_calls: list[tuple[str, Any]] = []
         self.dialled: list[str] = []
         self.keys: list[str] = []
+        self.beside: tuple[CallInfo, ...] = ()
+        """Legs beside the call in hand."""
+        self.wishes: list[tuple[Any, ...]] = []
+        """What was asked for with legs."""
         self.hold_mask = False
         self.hold_effects = False
         self.declines: list[str] = []
@@ -73,6 +77,20 @@ class FakeDesk:
     @property
     def page(self) -> Page | None:
         return page(self.flow, self.state) if self.state is not None else None
+
+    @property
+    def legs(self) -> tuple[CallInfo, ...]:
+        mine = (self.call,) if self.call is not None and self.call.state != "ended" else ()
+        return (*mine, *self.beside)
+
+    @property
+    def hand(self) -> CallInfo | None:
+        speaking = [leg for leg in self.legs if leg.state == "active" and leg.hold == "off"]
+        return speaking[0] if speaking else self.call
+
+    @property
+    def waiting(self) -> CallInfo | None:
+        return next((leg for leg in self.beside if leg.state == "incoming"), None)
 
     @property
     def flow_name(self) -> str:
@@ -108,7 +126,34 @@ class FakeDesk:
         )
         self.tell("call")
 
+    def refuse_waiting(self) -> None:
+        self.wishes.append(("refuse_waiting",))
+
+    def hang_up_leg(self, key: str) -> None:
+        self.wishes.append(("hang_up_leg", key))
+
+    def transfer(self, number: str, *, attended: bool = False) -> None:
+        self.wishes.append(("transfer", number, attended))
+
+    def complete_transfer(self) -> None:
+        self.wishes.append(("complete_transfer",))
+
+    def cancel_transfer(self) -> None:
+        self.wishes.append(("cancel_transfer",))
+
+    def swap(self) -> None:
+        self.wishes.append(("swap",))
+
+    def merge(self) -> None:
+        self.wishes.append(("merge",))
+
+    def split(self) -> None:
+        self.wishes.append(("split",))
+
     def answer_call(self) -> None:
+        if self.waiting is not None:
+            self.wishes.append(("answer_waiting",))
+            return
         assert self.call is not None
         self.call = replace(
             self.call,

@@ -12,6 +12,7 @@ from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.engine.errors import PhoneAwayError
 from halodesk.protocol import phone_link as link
+from halodesk.runtime.desk_phone import LinePolicy
 from halodesk.runtime.effects import base as effects_module
 from halodesk.runtime.log import verify
 from halodesk.runtime.ports import DeskNotice, StorageState
@@ -64,7 +65,8 @@ def test_a_version_that_comes_in_mid_call_is_for_the_next_session(seat: Seat) ->
     assert seat.desk.flow_name.endswith("v9")
 
 
-def test_a_second_call_is_busy_and_changesnothing(seat: Seat) -> None:
+def test_where_calls_must_not_wait_a_second_one_is_busy_and_changes_nothing(seat: Seat) -> None:
+    seat.desk._lines = LinePolicy(call_waiting=False)
     seat.take()
     seat.desk.phone_notice(link.CallChanged(call=ringing(key="k2", sip_call_id="sip-2")))
     assert seat.phone.of(link.HangUp) == [link.HangUp(call="k2", code=486)]

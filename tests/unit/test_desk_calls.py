@@ -278,6 +278,33 @@ def test_a_second_window_after_a_rescue_knows_the_call_by_its_old_name(scene: Sc
     assert scene.desk.call == BACK
 
 
+@pytest.mark.parametrize(
+    ("change", "times"),
+    [
+        ({"conference": True}, 1),
+        ({"transfer": "asked"}, 0),
+        ({"transfer": "failed"}, 1),
+        ({"microphone_muted": True}, 0),
+    ],
+)
+def test_masks_are_proved_again_after_a_conference_and_a_failed_transfer(
+    scene: Scene, change: dict[str, Any], times: int
+) -> None:
+    scene.to_payment()
+    scene.outside.facts.clear()
+    scene.desk.phone_notice(link.CallChanged(call=replace(CALL, **change)))
+    assert [fact[0] for fact in scene.outside.facts].count("want") == times
+
+
+def test_masks_are_proved_again_when_another_leg_is_answered(scene: Scene) -> None:
+    scene.to_payment()
+    leg = replace(CALL, key="leg", sip_call_id="leg@phone", direction="out", state="early", beside="k")
+    scene.desk.phone_notice(link.CallChanged(call=leg))
+    scene.outside.facts.clear()
+    scene.desk.phone_notice(link.CallChanged(call=replace(leg, state="active")))
+    assert [fact[0] for fact in scene.outside.facts] == ["want"]
+
+
 def test_masks_are_proved_again_after_a_hold(scene: Scene) -> None:
     scene.to_payment()
     for hold, times in (("pending", 0), ("on", 1), ("pending", 1), ("off", 2)):

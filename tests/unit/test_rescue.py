@@ -18,7 +18,7 @@ from halodesk.protocol import phone_link as link
 from halodesk.runtime.recordings import measured
 from halodesk.runtime.rescue import CallRescue
 from halodesk.runtime.threads import IoThread
-from halodesk.sip.phone.calls import replaced
+from halodesk.sip.phone.dialling import replaced
 from halodesk.sip.phone.invite import read_tags
 from tests.fakes.ami_control import CALL, CALLER, Pbx, queue_call, scene
 from tests.fakes.leases import FakeRecorder, Seat, play

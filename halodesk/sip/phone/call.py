@@ -6,20 +6,18 @@ Rules:
    after the event pump.
 2. The recorder starts when the call is answered (CONFIRMED) and has sound, and its timeline
    ends with the call. It starts masked while a lease is held (`Masks.admit`).
-3. The seat hears of the end once, when the recording is closed, or after
+3. A leg made for another call (`beside`) has no file of its own: it is on that call's tape.
+4. The seat hears of the end once, when the recording is closed, or after
    `CLOSE_WAIT_S` if the disk is that slow.
-4. Hold is what the other side agreed to, not what we asked for; one request at a time. Until
-   it is off again the microphone sends nothing.
+5. Hold is what the other side agreed to, not what we asked for; one request at a time. Until
+   it is off again the microphone sends nothing. `wants_hold` is followed by `Calls.tidy`, as soon as
+   the other side can be asked.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 import pjsua2 as pj
@@ -32,58 +30,26 @@ from halodesk.protocol.phone_link import (
     Fault,
     HoldState,
     MaskWindow,
-    Recording,
 )
 from halodesk.sip.phone.account import PhoneAccount
-from halodesk.sip.phone.audio.bridge import Bridge, Bridges, LineFactory
-from halodesk.sip.phone.board import Board
-from halodesk.sip.phone.endpoint import Guard, SipThread
+from halodesk.sip.phone.audio.bridge import Bridge, Sink
+from halodesk.sip.phone.ending import Ending, recording_path, trouble_teller
+from halodesk.sip.phone.endpoint import Guard
 from halodesk.sip.phone.invite import clean, read_tags
-from halodesk.sip.phone.masks import Masks
+from halodesk.sip.phone.kit import CallKit
 from halodesk.sip.phone.reasons import ended_words
-from halodesk.sip.phone.recorder import GUARD_S, Gate, Recorder
+from halodesk.sip.phone.recorder import Gate, Recorder
+from halodesk.sip.phone.states import INCOMING, OUTGOING, RESCUED, message_of, transfer_ended
+from halodesk.sip.phone.tape import Tape, Tapes
 
 CLOSE_WAIT_S = 2.0
+_ASK_AGAIN_S = 0.1
 
 _FORBIDDEN = 403
 _DECLINE = 603
 _CHALLENGES = frozenset({401, 407})
 _NOT_THERE = frozenset({404, 484})
 """The other side knows no such address."""
-
-_OUTGOING: dict[int, CallState] = {
-    pj.PJSIP_INV_STATE_CALLING: "outgoing",
-    pj.PJSIP_INV_STATE_EARLY: "early",
-    pj.PJSIP_INV_STATE_CONNECTING: "connecting",
-    pj.PJSIP_INV_STATE_CONFIRMED: "active",
-}
-_INCOMING: dict[int, CallState] = {
-    pj.PJSIP_INV_STATE_INCOMING: "incoming",
-    pj.PJSIP_INV_STATE_EARLY: "incoming",
-    pj.PJSIP_INV_STATE_CONNECTING: "connecting",
-    pj.PJSIP_INV_STATE_CONFIRMED: "active",
-}
-
-
-_RESCUED: dict[int, CallState] = {
-    pj.PJSIP_INV_STATE_CALLING: "connecting",
-    pj.PJSIP_INV_STATE_EARLY: "connecting",
-    pj.PJSIP_INV_STATE_CONNECTING: "connecting",
-    pj.PJSIP_INV_STATE_CONFIRMED: "active",
-}
-
-
-class CallKit(msgspec.Struct, frozen=True):
-    """What every call of this phone works with."""
-
-    sip: SipThread
-    bridges: Bridges
-    board: Board
-    masks: Masks
-    line: LineFactory
-    recordings: Path | None
-    """Folder of the recordings; None: nothing is recorded."""
-    guard_s: float = GUARD_S
 
 
 class PhoneCall(pj.Call):
@@ -101,6 +67,17 @@ class PhoneCall(pj.Call):
         """pjsua2 has reported the end: let go of it."""
         self.elsewhere: Callable[[], None] | None = None
         """Tries the next address when this one is unknown to the other side; done after letting go."""
+        self.wants_hold: bool | None = None
+        """Hold that is wished for and not asked for yet."""
+        self._ask_from = 0.0
+        self.referred = False
+        """The PBX has been asked to take the other side from us."""
+        self.refer_code = 0
+        """What the other side last said of a transfer (SIP status); 0 before it has."""
+        self.media_round = 0
+        """Counts media that was set up anew: whatever was connected to it is not any more."""
+        self.tapes = Tapes(info.key, info.beside)
+        self._audio_index = 0
         self._begun = time.monotonic() - max(0.0, time.time() - info.begun_at)
         self._settled = False
         self._hold_before: HoldState | None = None
@@ -159,6 +136,49 @@ class PhoneCall(pj.Call):
         self._hold_before = before
         self.publish()
 
+    def follow_hold(self) -> None:
+        """Asks for the hold that is wished for, when the other side can be asked."""
+        wanted = self.wants_hold
+        if wanted is None or self.gone or self.info.state != "active" or self.info.hold == "pending":
+            return
+        if (self.info.hold == "on") is wanted:
+            self.wants_hold = None
+        elif time.monotonic() >= self._ask_from:
+            try:
+                self.ask_hold(wanted)
+                self.wants_hold = None
+            except pj.Error:  # another request is under way
+                self._ask_from = time.monotonic() + _ASK_AGAIN_S
+
+    @property
+    def speaks(self) -> bool:
+        """Sound goes both ways at this moment."""
+        return not self.gone and self.info.state == "active" and self.info.hold == "off" and self._settled
+
+    def far_end(self) -> pj.AudioMedia:
+        """The other side's sound in the bridge; only while the call `speaks`."""
+        return self.getAudioMedia(self._audio_index)
+
+    def note(self, **changes: object) -> None:
+        """Changes what the seat sees, and tells it."""
+        self.info = msgspec.structs.replace(self.info, **changes)
+        self.publish()
+
+    def refer(self, target: str, prm: pj.CallOpParam) -> None:
+        """Asks the PBX to call `target` (a Refer-To value) for the other side; raises `pj.Error`."""
+        self.referred, self.refer_code = True, 0
+        self.xfer(target, prm)
+
+    def refer_to_leg(self, leg: PhoneCall) -> None:
+        """Asks the PBX to join the far ends of this call and of `leg`; raises `pj.Error`."""
+        self.referred, self.refer_code = True, 0
+        self.xferReplaces(leg, pj.CallOpParam(True))
+
+    @property
+    def tape(self) -> Tape | None:
+        """The tape of this call's own file."""
+        return self.tapes.own
+
     def set_microphone(self, muted: bool) -> None:
         """Shuts or opens the microphone."""
         self.info = msgspec.structs.replace(self.info, microphone_muted=muted)
@@ -196,7 +216,7 @@ class PhoneCall(pj.Call):
                 return
             self.info = msgspec.structs.replace(self.info, state=new)
             if new == "active":
-                self._answered(clean(state.remoteContact), _message(prm.e))
+                self._answered(clean(state.remoteContact), message_of(prm.e))
                 self._settle()
             self._log(new)
             self.publish()
@@ -204,6 +224,7 @@ class PhoneCall(pj.Call):
     def onCallMediaState(self, _prm: pj.OnCallMediaStateParam) -> None:
         with Guard(self.kit.sip.log, "call_media_state"):
             state = self.getInfo()  # must live as long as its vector of media is read
+            self.media_round += 1
             for index, media in enumerate(state.media):
                 if media.type != pj.PJMEDIA_TYPE_AUDIO:
                     continue
@@ -224,6 +245,7 @@ class PhoneCall(pj.Call):
             ours = transaction.method == "INVITE" and transaction.role == pj.PJSIP_ROLE_UAC
             over = transaction.state in (pj.PJSIP_TSX_STATE_COMPLETED, pj.PJSIP_TSX_STATE_TERMINATED)
             if ours and over and transaction.statusCode >= 300 and transaction.statusCode not in _CHALLENGES:
+                self.wants_hold = None
                 self._note_hold(self._hold_before)
                 self.publish()
                 self.kit.board.publish(
@@ -233,6 +255,11 @@ class PhoneCall(pj.Call):
                         todo="Try again in a moment.",
                     )
                 )
+
+    def onCallTransferStatus(self, prm: pj.OnCallTransferStatusParam) -> None:
+        """How a transfer of ours goes; `Transfers` looks at it."""
+        with Guard(self.kit.sip.log, "call_transfer_status"):
+            self.refer_code = prm.statusCode
 
     def onCallTransferRequest(self, prm: pj.OnCallTransferRequestParam) -> None:
         """The other side wants us to call somebody: never, or it could dial at our cost."""
@@ -252,8 +279,8 @@ class PhoneCall(pj.Call):
 
     def _table(self) -> dict[int, CallState]:
         if self.info.rescued_from:
-            return _RESCUED
-        return _INCOMING if self.info.direction == "in" else _OUTGOING
+            return RESCUED
+        return INCOMING if self.info.direction == "in" else OUTGOING
 
     def _answered(self, target: str, message: str) -> None:
         """Notes the time, and what names the dialogue: whoever sent the INVITE is its From."""
@@ -273,12 +300,14 @@ class PhoneCall(pj.Call):
 
     def _connect(self, index: int) -> None:
         audio = self.getAudioMedia(index)
+        self._audio_index = index
         if self._bridge is None:
             log = self.kit.sip.log
             key = self.info.key
             self._bridge = self.kit.bridges.lend(
                 self.kit.line(), lambda text: log.error("audio_failed", call=key, error=text)
             )
+            self.tapes.connect(self._feed)
         self._gate_microphone()
         audio.startTransmit(self._bridge)
         self._bridge.startTransmit(audio)
@@ -318,14 +347,28 @@ class PhoneCall(pj.Call):
         if self.info.setup_ms is None:
             elapsed = (time.monotonic() - self._begun) * 1000
             self.info = msgspec.structs.replace(self.info, setup_ms=round(elapsed, 1))
+        if host := self.kit.tapes.get(self.info.beside):
+            self.tapes.join(self.info.beside, host)
+        elif not self.info.beside:
+            self._record()
+
+    def _record(self) -> None:
         if self.kit.recordings is None:
             return
+        key, log = self.info.key, self.kit.sip.log
         gate = Gate(guard_s=self.kit.guard_s)
-        self.kit.masks.admit(self.info.key, gate)
+        if not self.info.emergency:  # nothing masks a call for help
+            self.kit.masks.admit(key, gate)
         self.recorder = Recorder(
-            _recording_path(self.kit.recordings), gate=gate, on_fault=_trouble_teller(self.kit, self.info.key)
+            recording_path(self.kit.recordings),
+            gate=gate,
+            on_fault=trouble_teller(self.kit.board, log, key),
         )
-        self._bridge.sink = self.recorder
+        self.kit.tapes[key] = self.tapes.begin(self.recorder)
+
+    def _feed(self, sink: Sink | None) -> None:
+        if self._bridge is not None:
+            self._bridge.sink = sink
 
     def _hold_again(self) -> None:
         """A rescued call that was on hold; on a fresh turn, since pjsua2 is still busy answering."""
@@ -349,15 +392,19 @@ class PhoneCall(pj.Call):
         self.info = msgspec.structs.replace(
             self.info, state="ended", ended_at=self._now(), code=code, reason=reason
         )
+        self.info = transfer_ended(self.info, self.referred, self.refer_code)
         self._log("ended")
         self.gone = True
         self.kit.masks.dismiss(self.info.key)
         if self._bridge is not None:
             self._bridge.sink = None
+        self.tapes.end()
+        self.kit.tapes.pop(self.info.key, None)
         if self.recorder is None:
             self.publish()
             return
-        ending = _Ending(self.kit, msgspec.structs.replace(self.info, recording=self.recorder.recording()))
+        last = msgspec.structs.replace(self.info, recording=self.recorder.recording())
+        ending = Ending(self.kit.board, self.kit.sip.log, last)
         self.kit.sip.call_later(CLOSE_WAIT_S, ending.publish)
         self.recorder.finish(ending.closed)
 
@@ -370,72 +417,3 @@ class PhoneCall(pj.Call):
         self.kit.sip.log.info(
             "call", call=info.key, direction=info.direction, state=state, code=info.code, codec=info.codec
         )
-
-
-def _message(event: pj.SipEvent) -> str:
-    """The SIP message that brought a change of state; empty when a timer did."""
-    body = event.body  # parts of a pj struct do not keep it alive
-    if event.type == pj.PJSIP_EVENT_TX_MSG:
-        return str(body.txMsg.tdata.wholeMsg)
-    if event.type == pj.PJSIP_EVENT_RX_MSG:
-        return str(body.rxMsg.rdata.wholeMsg)
-    if event.type == pj.PJSIP_EVENT_TSX_STATE:
-        source = body.tsxState.src
-        return str(
-            source.tdata.wholeMsg if body.tsxState.type == pj.PJSIP_EVENT_TX_MSG else source.rdata.wholeMsg
-        )
-    return ""
-
-
-class _Ending:
-    """Tells the end of a recorded call once: with the closed file, or in time without it."""
-
-    def __init__(self, kit: CallKit, info: CallInfo) -> None:
-        self._kit = kit
-        self._info = info
-        self._lock = threading.Lock()
-        self._told = False
-
-    def closed(self, recording: Recording) -> None:
-        """The file is complete; writer thread."""
-        self._kit.sip.log.info(
-            "recording_closed",
-            call=self._info.key,
-            path=recording.path,
-            samples=recording.samples,
-            windows=len(recording.windows),
-            lost=recording.lost_frames,
-        )
-        self._tell(msgspec.structs.replace(self._info, recording=recording))
-
-    def publish(self) -> None:
-        """The disk takes too long; SIP thread."""
-        self._tell(self._info)
-
-    def _tell(self, info: CallInfo) -> None:
-        with self._lock:
-            if self._told:
-                return
-            self._told = True
-        self._kit.board.publish(CallChanged(call=info))
-
-
-def _trouble_teller(kit: CallKit, call: str) -> Callable[[str], None]:
-    """Tells disk trouble. Must not hold the call: the recorder may outlive pjsua2."""
-
-    def tell(text: str) -> None:
-        kit.sip.log.error("recording_trouble", call=call, error=text)
-        kit.board.publish(
-            Fault(
-                code="recording_trouble",
-                message=f"{text} The call goes on; its recording has a silent gap.",
-                todo="Free space on the disk of the recordings.",
-            )
-        )
-
-    return tell
-
-
-def _recording_path(folder: Path) -> Path:
-    """A new name that says when, and nothing about who."""
-    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:12]}.flac"

@@ -1,6 +1,9 @@
 """All calls of this phone: dialling, taking and refusing, letting go.
 
 Strangers never come here (`doorman`). Without a window nobody could answer: 480.
+
+One leg speaks at a time, or a conference: whoever is called, answered or taken back, the others are
+put on hold. An emergency number is dialled at once, if need be on the line of another call.
 """
 
 from __future__ import annotations
@@ -15,23 +18,22 @@ import msgspec
 import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneRefusedError
-from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, DtmfMethod
+from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, DtmfMethod, Fault
 from halodesk.sip.phone.account import PhoneAccount
 from halodesk.sip.phone.accounts import Accounts
-from halodesk.sip.phone.call import CallKit, PhoneCall
+from halodesk.sip.phone.call import PhoneCall
+from halodesk.sip.phone.conference import Conference
+from halodesk.sip.phone.dialling import NUMBER, URI, header_of, replaced, sip_header, uri_of
 from halodesk.sip.phone.endpoint import MAX_CALLS, Guard
 from halodesk.sip.phone.invite import read_invite, read_party
+from halodesk.sip.phone.kit import CallKit
 from halodesk.sip.phone.log import words
 from halodesk.sip.phone.recorder import Recorder
 
-_NUMBER = re.compile(r"^\+?[0-9A-Za-z*#._-]{1,64}$")
-_NUMBER_NOISE = re.compile(r"[\s()/]|(?<=\d)-(?=\d)")
-_URI = re.compile(r"^sips?:[^\s<>\"\x00-\x1f]{1,255}$", re.IGNORECASE)
-_HEADER = re.compile(r"^(?:X-[A-Za-z0-9-]{1,60}|Diversion|P-Asserted-Identity|Call-Info|Alert-Info)$", re.I)
-_TOKEN = re.compile(r"^[\x21-\x2b\x2d-\x3a\x3c-\x7e]{1,255}$")
-"""A Call-ID or tag that breaks out of no header: no comma, semicolon, space or control sign."""
 _DIGITS = re.compile(r"^[0-9*#A-D]{1,32}$")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+URGENT_S = 5.0
+_URGENT_AGAIN_S = 0.02
 
 
 class _Rejected(pj.Call):
@@ -52,8 +54,10 @@ class Calls:
     """The calls by key. SIP thread only, but for `up` and `join_recorders`."""
 
     def __init__(self, kit: CallKit, accounts: Accounts) -> None:
-        self._kit = kit
+        self.kit = self._kit = kit
+        self.conference = Conference()
         self._accounts = accounts
+        self._urgent: Dial | None = None
         self._by_key: dict[str, PhoneCall] = {}
         self._rejected: list[_Rejected] = []
         self._closing: list[Recorder] = []
@@ -72,11 +76,14 @@ class Calls:
         key is taken or all lines are busy.
         """
         account = self._accounts.get(request.account)
-        self._admit(request.call)
-        uri = _uri_of(request.to, account)
+        uri = uri_of(request.to, account)
+        if request.emergency and not self._free():
+            self._make_room(request)
+            return
+        self.admit(request.call)
         prm = pj.CallOpParam(True)
         for name, value in request.headers.items():
-            prm.txOption.headers.append(_header(name, value))
+            prm.txOption.headers.append(header_of(name, value))
         remote = read_party(f"<{uri}>")
         info = CallInfo(
             key=request.call,
@@ -87,8 +94,68 @@ class Calls:
             remote_uri=uri,
             remote_number=remote.user,
             begun_at=time.time(),
+            beside=request.beside,
+            emergency=request.emergency,
         )
         self._make(PhoneCall(self._kit, account, info), uri, prm)
+        self._speak_alone(request.call)
+
+    def check(self, to: str, account: str, headers: dict[str, str]) -> None:
+        """Raises `PhoneRefusedError` when `to` or a header cannot be used."""
+        uri_of(to, self._accounts.get(account))
+        for name, value in headers.items():
+            header_of(name, value)
+
+    def address(self, to: str, account: str) -> str:
+        """The SIP address of a number; raises `PhoneRefusedError` when it is none."""
+        return uri_of(to, self._accounts.get(account))
+
+    def beside(self, key: str) -> list[PhoneCall]:
+        """The legs that were made for the sake of a call."""
+        return [call for call in self._by_key.values() if call.info.beside == key and not call.gone]
+
+    def merge(self, first: str, second: str) -> None:
+        """Makes a conference of two connected calls; raises `PhoneRefusedError` when it cannot be."""
+        self.conference.merge(self.active(first), self.active(second))
+
+    def split(self, keep: str) -> None:
+        """Takes the conference apart; raises `PhoneRefusedError` when there is none."""
+        self.conference.split(self.active(keep))
+
+    def _speak_alone(self, key: str) -> None:
+        speaker = self._by_key[key]
+        for call in self._by_key.values():
+            both = self.conference.has(call) and self.conference.has(speaker)
+            if call is not speaker and not both and call.info.state == "active":
+                call.wants_hold = True
+
+    def _make_room(self, request: Dial) -> None:
+        """Ends the call that matters least; the emergency call takes its line as soon as it is free."""
+        rank = {"incoming": 0, "outgoing": 1, "early": 1, "connecting": 1}
+        up = [call for call in self._by_key.values() if not call.gone and not call.info.emergency]
+        up.sort(key=lambda call: rank.get(call.info.state, 2 if call.info.hold == "on" else 3))
+        if up:
+            self._urgent = request
+            self._operate(up[0].refuse_or_end)
+
+    def _dial_urgent(self, request: Dial) -> None:
+        """pjsua2 gives a line free a moment after the end of its call: so more than one try."""
+        self._urgent, tries_end = None, time.monotonic() + URGENT_S
+
+        def step() -> None:
+            try:
+                self.dial(request)
+            except PhoneRefusedError as refusal:
+                if time.monotonic() < tries_end:
+                    self._kit.sip.call_later(_URGENT_AGAIN_S, step)
+                else:
+                    fault = Fault(code="emergency_failed", message=refusal.message, todo="Use another phone.")
+                    self._kit.board.publish(fault)
+
+        step()
+
+    def _free(self) -> bool:
+        return len(self._by_key) + len(self._rejected) < MAX_CALLS
 
     def rescue(self, lost: CallInfo) -> None:
         """Takes over a call of the phone that died before us (RFC 3891).
@@ -103,12 +170,12 @@ class Calls:
         if not replaced(lost):
             raise PhoneRefusedError("Too little is known of this call to fetch it back.", "Call again.")
         numbers = (read_party(account.account.uri).user, lost.remote_number)
-        known = [account.target(number) for number in numbers if _NUMBER.match(number)]
-        targets = [uri for uri in (read_party(lost.remote_target).uri, *known) if _URI.match(uri)]
+        known = [account.target(number) for number in numbers if NUMBER.match(number)]
+        targets = [uri for uri in (read_party(lost.remote_target).uri, *known) if URI.match(uri)]
         self._rescue(lost, account, targets)
 
     def _rescue(self, lost: CallInfo, account: PhoneAccount, targets: list[str]) -> None:
-        self._admit(lost.key)
+        self.admit(lost.key)
         info = msgspec.structs.replace(
             lost,
             sip_call_id="",
@@ -123,7 +190,7 @@ class Calls:
         )
         prm = pj.CallOpParam(True)
         for header, value in (("Replaces", replaced(lost)), ("Require", "replaces")):
-            prm.txOption.headers.append(_sip_header(header, value))
+            prm.txOption.headers.append(sip_header(header, value))
         call = PhoneCall(self._kit, account, info)
         if len(targets) > 1:
             call.elsewhere = lambda: self._rescue(lost, account, targets[1:])
@@ -131,35 +198,40 @@ class Calls:
 
     def answer(self, key: str) -> None:
         """Takes an incoming call; raises `PhoneRefusedError` when it is over or no longer rings."""
-        call = self._get(key)
+        call = self.get(key)
         if call.info.state != "incoming":
             raise PhoneRefusedError("This call does not ring.", "")
         self._operate(call.accept)
+        self._speak_alone(key)
 
     def hang_up(self, key: str, code: int) -> None:
         """Ends a call or declines it with `code`; raises `PhoneRefusedError` when it is over."""
         if code and not 400 <= code <= 699:
             raise PhoneRefusedError(f"{code} is no code to decline a call with.", "Use one from 400 to 699.")
-        call = self._get(key)
+        call = self.get(key)
         self._operate(lambda: call.refuse_or_end(code))
 
     def hold(self, key: str, on: bool) -> None:
         """Puts a call on hold or takes it back; raises `PhoneRefusedError` when that cannot be now."""
-        call = self._active(key)
+        call = self.active(key)
+        if self.conference.has(call):
+            raise PhoneRefusedError("This call is in a conference.", "Take the conference apart first.")
         if call.info.hold == "pending":
             raise PhoneRefusedError("The other side has not answered yet.", "Try again in a moment.")
         if (call.info.hold == "on") is not on:
             self._operate(lambda: call.ask_hold(on))
+        if not on:
+            self._speak_alone(key)
 
     def set_microphone(self, key: str, muted: bool) -> None:
         """Whether the other side hears the agent; raises `PhoneRefusedError` when the call is over."""
-        self._get(key).set_microphone(muted)
+        self.get(key).set_microphone(muted)
 
     def send_dtmf(self, key: str, digits: str, method: DtmfMethod) -> None:
         """Sends keypad tones; raises `PhoneRefusedError` when the call or the other side cannot take them."""
         if not _DIGITS.match(digits):
             raise PhoneRefusedError("A keypad has digits, * and # only.", "Correct the input.")
-        call = self._active(key)
+        call = self.active(key)
         if call.info.hold != "off":
             raise PhoneRefusedError("The call is on hold.", "Take it back first.")
         try:
@@ -176,7 +248,10 @@ class Calls:
             call.tell_windows()
 
     def tidy(self) -> None:
-        """Lets go of the calls that have ended."""
+        """Lets go of the calls that have ended, follows the wishes for hold and the conference."""
+        for call in self._by_key.values():
+            call.follow_hold()
+        self.conference.tidy()
         for key, call in [item for item in self._by_key.items() if item[1].gone]:
             self._forget(key, call)
             if call.elsewhere is not None:
@@ -184,6 +259,8 @@ class Calls:
         if any(call.gone for call in self._rejected):
             self._rejected = [call for call in self._rejected if not call.gone]
             self._kit.sip.collect_soon()
+        if self._urgent is not None and self._free():
+            self._dial_urgent(self._urgent)
 
     def end(self) -> None:
         """Hangs up everything and takes nothing new."""
@@ -194,6 +271,7 @@ class Calls:
 
     def drop(self) -> None:
         """Lets go of all calls, whether they reported their end or not."""
+        self.conference.drop()
         for key, call in list(self._by_key.items()):
             self._forget(key, call)
         self._rejected.clear()
@@ -262,10 +340,11 @@ class Calls:
             )
             self._kit.board.publish(CallChanged(call=ended))
 
-    def _admit(self, key: str) -> None:
+    def admit(self, key: str) -> None:
+        """Raises `PhoneRefusedError` when no call can be made under this key now."""
         if not key or key in self._by_key:
             raise PhoneRefusedError("This call exists already.", "Choose a new key for the new call.")
-        if len(self._by_key) + len(self._rejected) >= MAX_CALLS:
+        if not self._free():
             raise PhoneRefusedError("All lines of this phone are busy.", "End a call first.")
 
     def _make(self, call: PhoneCall, uri: str, prm: pj.CallOpParam) -> None:
@@ -282,14 +361,16 @@ class Calls:
             ) from None
         call.publish()
 
-    def _get(self, key: str) -> PhoneCall:
+    def get(self, key: str) -> PhoneCall:
+        """A call that is up; raises `PhoneRefusedError` when it is over."""
         call = self._by_key.get(key)
         if call is None or call.gone:
             raise PhoneRefusedError("This call is over.", "")
         return call
 
-    def _active(self, key: str) -> PhoneCall:
-        call = self._get(key)
+    def active(self, key: str) -> PhoneCall:
+        """A connected call; raises `PhoneRefusedError` when it is not."""
+        call = self.get(key)
         if call.info.state != "active":
             raise PhoneRefusedError("This call is not connected.", "Wait until it is.")
         return call
@@ -308,35 +389,3 @@ class Calls:
         if call.recorder is not None:
             self._closing.append(call.recorder)
         self._kit.sip.collect_soon()
-
-
-def _uri_of(to: str, account: PhoneAccount) -> str:
-    if _URI.match(to):
-        return to
-    number = _NUMBER_NOISE.sub("", to)
-    if not _NUMBER.match(number):
-        raise PhoneRefusedError(f"“{to[:40]}” is neither a number nor a SIP address.", "Correct the number.")
-    return account.target(number.replace("#", "%23"))
-
-
-def _header(name: str, value: str) -> pj.SipHeader:
-    if not _HEADER.match(name) or _CONTROL.search(value) or len(value) > 1000:
-        raise PhoneRefusedError(
-            f"The header “{name[:40]}” cannot be sent.", "Use X- headers without line breaks."
-        )
-    return _sip_header(name, value)
-
-
-def _sip_header(name: str, value: str) -> pj.SipHeader:
-    header = pj.SipHeader()
-    header.hName = name
-    header.hValue = value
-    return header
-
-
-def replaced(lost: CallInfo) -> str:
-    """Value of Replaces for a lost call: its tags as the other end sees them; empty when unknown."""
-    parts = (lost.sip_call_id, lost.remote_tag, lost.local_tag)
-    if not all(part and _TOKEN.match(part) for part in parts):
-        return ""
-    return f"{lost.sip_call_id};to-tag={lost.remote_tag};from-tag={lost.local_tag}"

@@ -54,16 +54,17 @@ from halodesk.sip.phone.audio.bridge import (
 )
 from halodesk.sip.phone.audio.sound import Sound
 from halodesk.sip.phone.board import Board
-from halodesk.sip.phone.call import CallKit
 from halodesk.sip.phone.calls import Calls
 from halodesk.sip.phone.endpoint import EndpointSettings, SipThread
 from halodesk.sip.phone.hub import Hub
+from halodesk.sip.phone.kit import CallKit
 from halodesk.sip.phone.log import Log, make_log, open_log_file
 from halodesk.sip.phone.masks import Masks
 from halodesk.sip.phone.recorder import GUARD_S
 from halodesk.sip.phone.service import Service
 from halodesk.sip.phone.surroundings import Surroundings
 from halodesk.sip.phone.trace import TRACE_FILE
+from halodesk.sip.phone.transfer import Transfers
 
 FAILED = 1
 """Exit status when the phone cannot start; standard error says why."""
@@ -197,6 +198,7 @@ class _Phone:
         self._accounts = Accounts(self._sip, self._board, lambda: self._calls.up())
         self._calls = Calls(kit, self._accounts)
         self._around = Surroundings(self._something_changed)
+        self._transfers = Transfers(self._calls, masks)
         self._hub: Hub | None = None
         self._endpoint: Endpoint | None = None
         self._wake: _Waiting = threading.Event()
@@ -211,6 +213,7 @@ class _Phone:
             masks=self._masks,
             accounts=self._accounts,
             calls=self._calls,
+            transfers=self._transfers,
             capabilities=capabilities,
             sound=self._sound,
             on_quit=lambda: self._ask_to_leave("asked to quit"),

@@ -35,6 +35,27 @@ _NO_COMMON_SOUND = frozenset({406, 415, 488, 606})
 OPEN_CALL_REFUSED = "This account allows encrypted calls only (SRTP), and the other side has no encryption."
 
 
+_TRANSFER = {
+    403: "may not be called from here",
+    404: "does not exist",
+    410: "is no longer in use",
+    484: "is not complete",
+    486: "is busy",
+    503: "cannot be reached: the PBX has no line free",
+    600: "is busy",
+    603: "declined the call",
+    604: "does not exist",
+}
+_SILENT = frozenset({408, 480, 487, 504})
+
+
+def transfer_words(who: str, code: int) -> str:
+    """Why somebody could not be handed a call; `code` is the SIP status of his leg."""
+    if code in _SILENT:
+        return f"{who} did not answer."
+    return f"{who} {_TRANSFER.get(code) or f'could not be reached ({code})'}."
+
+
 def ended_words(
     *, by_us: bool, answered: bool, incoming: bool, code: int, phrase: str, encrypted_only: bool = False
 ) -> str:

@@ -18,14 +18,17 @@ from halodesk.protocol.phone_link import (
     AnswerCall,
     Attach,
     Attached,
+    CancelTransfer,
     Capabilities,
     ChooseDevice,
+    CompleteTransfer,
     Dial,
     Done,
     HangUp,
     Hold,
     Mask,
     MaskState,
+    Merge,
     Ping,
     Quit,
     ReadMask,
@@ -40,6 +43,8 @@ from halodesk.protocol.phone_link import (
     Snapshot,
     SoundChanged,
     SoundState,
+    Split,
+    Transfer,
     Unhold,
     Unmask,
     Unregister,
@@ -52,6 +57,7 @@ from halodesk.sip.phone.endpoint import SipThread
 from halodesk.sip.phone.hub import Client
 from halodesk.sip.phone.log import words
 from halodesk.sip.phone.masks import Masks
+from halodesk.sip.phone.transfer import Transfers
 
 
 class Service:
@@ -65,6 +71,7 @@ class Service:
         masks: Masks,
         accounts: Accounts,
         calls: Calls,
+        transfers: Transfers,
         capabilities: Capabilities,
         sound: Sound | None,
         on_quit: Callable[[], None],
@@ -76,6 +83,7 @@ class Service:
         self._masks = masks
         self._accounts = accounts
         self._calls = calls
+        self._transfers = transfers
         self._capabilities = capabilities
         self._sound = sound
         self._on_quit = on_quit
@@ -129,6 +137,16 @@ class Service:
                 self._on_sip(rid, client, lambda: self._calls.set_microphone(call, muted))
             case SendDtmf(call=call, digits=digits, method=method):
                 self._on_sip(rid, client, lambda: self._calls.send_dtmf(call, digits, method))
+            case Transfer():
+                self._on_sip(rid, client, lambda: self._transfers.begin(request))
+            case CompleteTransfer():
+                self._on_sip(rid, client, lambda: self._transfers.complete(request))
+            case CancelTransfer():
+                self._on_sip(rid, client, lambda: self._transfers.cancel(request))
+            case Merge(calls=(first, second)):
+                self._on_sip(rid, client, lambda: self._calls.merge(first, second))
+            case Split(keep=keep):
+                self._on_sip(rid, client, lambda: self._calls.split(keep))
             case HangUp(call=call, code=code):
                 self._on_sip(rid, client, lambda: self._calls.hang_up(call, code))
 

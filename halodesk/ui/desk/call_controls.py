@@ -1,4 +1,4 @@
-"""What an agent does to a connected call: hold, microphone, keypad."""
+"""What an agent does to a connected call: hold, microphone, keypad, transfer."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class CallControls(QWidget):
     microphone = Signal(bool)
     """Whether it is to be muted."""
     keys = Signal(str)
+    transfer = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,15 +30,22 @@ class CallControls(QWidget):
             kind="secondary", icon="microphone", hint="F7", name="mute_microphone"
         )
         self.keypad_button = Button(kind="secondary", icon="keypad", name="open_keypad")
+        self.transfer_button = Button(kind="secondary", icon="transfer", hint="F3", name="transfer_call")
         self.keypad = Keypad(self)
         self.hold_button.clicked.connect(self.toggle_hold)
         self.microphone_button.clicked.connect(self.toggle_microphone)
         self.keypad_button.clicked.connect(self.open_keypad)
+        self.transfer_button.clicked.connect(self.transfer)
         self.keypad.pressed.connect(self.keys)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(Space.S)
-        for button in (self.hold_button, self.microphone_button, self.keypad_button):
+        for button in (
+            self.hold_button,
+            self.microphone_button,
+            self.transfer_button,
+            self.keypad_button,
+        ):
             layout.addWidget(button)
         self.hide()
 
@@ -49,7 +57,9 @@ class CallControls(QWidget):
             self.keypad.close()
             return
         held, muted = self._call.hold == "on", self._call.microphone_muted
-        self.hold_button.setEnabled(self._call.hold != "pending")
+        self.hold_button.setEnabled(self._call.hold != "pending" and not self._call.conference)
+        free = not self._call.conference and self._call.transfer != "asked" and not self._call.beside
+        self.transfer_button.setEnabled(free)
         self.keypad_button.setEnabled(self._call.hold == "off")
         if self._call.hold != "off":
             self.keypad.close()
@@ -69,6 +79,14 @@ class CallControls(QWidget):
             "F7",
             on=muted,
         )
+        self._label(
+            self.transfer_button,
+            "transfer",
+            self.tr("Transfer"),
+            self.tr("Transfer the call"),
+            "F3",
+            on=False,
+        )
         self._label(self.keypad_button, "keypad", "", self.tr("Keypad"), "F8", on=False)
 
     def set_brief(self, brief: bool) -> None:
@@ -79,7 +97,7 @@ class CallControls(QWidget):
 
     def toggle_hold(self) -> None:
         """Hold, or take back."""
-        if self._call is not None and self._call.hold != "pending":
+        if self._call is not None and self._call.hold != "pending" and not self._call.conference:
             (self.unhold if self._call.hold == "on" else self.hold).emit()
 
     def toggle_microphone(self) -> None:

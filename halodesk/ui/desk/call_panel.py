@@ -23,7 +23,7 @@ from halodesk.ui.theme.tokens import Space, Type
 _NARROW = 980
 """Below this width the controls have no words."""
 _TIGHT = 740
-"""Below this width the button to hang up has none either."""
+"""Below this width the button to hang up has none either, and the picture makes room for the name."""
 
 
 class CallPanel(QFrame):
@@ -76,10 +76,10 @@ class CallPanel(QFrame):
         layout.addWidget(self.hang_up_button)
         self.hide()
 
-    def render_call(self, call: CallInfo | None) -> None:
-        """Shows the call."""
+    def render_call(self, call: CallInfo | None, hand: CallInfo | None = None) -> None:
+        """Shows the call; the controls are those of `hand`, where that is another leg."""
         self.call = call
-        self.controls.render_call(call)
+        self.controls.render_call((hand or call) if call is not None else None)
         self.setVisible(call is not None)
         if call is None:
             self._tick.stop()
@@ -117,12 +117,17 @@ class CallPanel(QFrame):
         words = self.tr("Decline") if ringing else self.tr("Hang up")
         tight = self.width() < _TIGHT and not ringing
         self._codec.setVisible(not tight)
+        self._avatar.setVisible(not tight)
         self.hang_up_button.hint = "" if tight else "F4"
         self.hang_up_button.set_words("" if tight else words)
         self.hang_up_button.setAccessibleName(words)
         self.hang_up_button.setToolTip(f"{words} (F4)")
 
     def _words(self, call: CallInfo) -> tuple[str, pill.Tone]:
+        if call.state == "active" and call.transfer == "asked":
+            return self.tr("Transferring"), pill.ACCENT
+        if call.state == "active" and call.conference:
+            return self.tr("In conference"), pill.GOOD
         if call.state == "active" and call.hold != "off":
             waiting = call.hold == "pending"
             return (self.tr("One moment"), pill.ACCENT) if waiting else (self.tr("On hold"), pill.WARN)

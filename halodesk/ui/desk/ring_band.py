@@ -19,6 +19,7 @@ class RingBand(QWidget):
     """A filled band that nothing else in the window looks like."""
 
     answer = Signal()
+    decline = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,18 +30,31 @@ class RingBand(QWidget):
             self.tr("Answer on the Desk"), kind="success", icon="answer", hint="F2", name="ring_answer"
         )
         self._button.clicked.connect(self.answer)
+        self._decline = Button(self.tr("Decline"), icon="hang_up", name="ring_decline")
+        self._decline.clicked.connect(self.decline)
+        self._about = ""
         layout = QHBoxLayout(self)
         layout.setContentsMargins(Space.L, 0, Space.XL, 0)
         layout.addStretch(1)
+        layout.addWidget(self._decline)
+        layout.addSpacing(Space.S)
         layout.addWidget(self._button)
         self.hide()
 
-    def render_call(self, call: CallInfo | None) -> None:
-        """Shown for a ringing call, hidden for any other."""
+    def render_call(self, call: CallInfo | None, *, second: bool = False) -> None:
+        """Shown for a ringing call, hidden for any other; `second`: it waits behind another one."""
         ringing = call is not None and call.state == "incoming"
         if call is not None and ringing:
             who = call.remote_name or phone_words(call.remote_number) or self.tr("Someone")
-            self.words = self.tr("{who} is calling").format(who=who)
+            words = self.tr("{who} is waiting") if second else self.tr("{who} is calling")
+            self.words = words.format(who=who)
+            self._about = (
+                self.tr("Answering puts the other call on hold and opens the Desk.")
+                if second
+                else self.tr("Answering opens the Desk; this page stays as it is.")
+            )
+            self._button.set_words(self.tr("Answer and hold") if second else self.tr("Answer on the Desk"))
+            self._decline.setAccessibleName(self.tr("Tell {who} that the line is busy").format(who=who))
             self.setAccessibleName(self.words)
         self.setVisible(ringing)
         self.update()
@@ -55,11 +69,11 @@ class RingBand(QWidget):
         painter.drawPixmap(Space.XL, (self.height() - 32) // 2, pixmap("incoming", "on_accent", 32))
         painter.setPen(colour("on_accent"))
         left = Space.XL + 32 + Space.L
-        room = self._button.x() - left - Space.M
+        room = self._decline.x() - left - Space.M
         for text, top, size, weight in (
             (self.words, 14, Type.TITLE, QFont.Weight.Bold),
             (
-                self.tr("Answering opens the Desk; this page stays as it is."),
+                self._about,
                 50,
                 Type.BODY,
                 QFont.Weight.Medium,

@@ -36,12 +36,16 @@ class Shortcuts(QDialog):
 
     def _keys(self) -> tuple[tuple[str, str], ...]:
         return (
-            ("F2", self.tr("Answer the call")),
+            ("F2", self.tr("Answer the call; one that waits is answered and the other held")),
+            ("F3", self.tr("Transfer; hand over to whoever was asked first")),
+            ("Shift+F3", self.tr("Give the transfer up: the caller is back")),
             ("F4", self.tr("Hang up")),
+            ("F5", self.tr("Swap: speak with the other call")),
             ("F6", self.tr("Hold the call, take it back")),
             ("F7", self.tr("Mute the microphone, open it")),
             ("F8", self.tr("Keypad")),
             ("F9", self.tr("Sound: microphone and speaker")),
+            ("F10", self.tr("Conference; take it apart")),
             ("F11", self.tr("Into the web page, and out of it")),
             ("Enter", self.tr("Main button of the page")),
             ("Ctrl+Enter", self.tr("The same, from a box with several lines")),

@@ -26,6 +26,7 @@ _NAMES = {
     "cart": "ph.shopping-cart-simple-fill",
     "check": "ph.check-bold",
     "close": "ph.x-bold",
+    "conference": "ph.users-three-fill",
     "dark": "ph.moon-fill",
     "desk": "ph.headset-fill",
     "dial": "ph.phone-outgoing-fill",
@@ -53,6 +54,8 @@ _NAMES = {
     "side": "ph.columns-fill",
     "silent": "ph.speaker-slash-fill",
     "sound": "ph.speaker-high-fill",
+    "swap": "ph.swap-bold",
+    "transfer": "ph.arrow-bend-up-right-fill",
     "warning": "ph.warning-fill",
 }
 
