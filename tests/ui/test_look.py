@@ -24,16 +24,18 @@ from PySide6.QtWidgets import (
 )
 from structlog.testing import capture_logs
 
+from halodesk.engine import commands as c
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.labels import ElidedLabel
 from halodesk.ui.parts.pill import Pill
 from halodesk.ui.parts.secret_box import SecretBox
 from halodesk.ui.theme import icons
-from halodesk.ui.theme.active import theme_name
+from halodesk.ui.theme.active import colour, theme_name
 from halodesk.ui.theme.fonts import font, load_fonts
 from halodesk.ui.theme.tokens import EDGE_PAIRS, TEXT_PAIRS, THEMES, ThemeName, contrast
 from tests.ui.conftest import Opener
-from tests.ui.hands import Hands, Key
+from tests.ui.fake_desk import FakeDesk
+from tests.ui.hands import ALT, Hands, Key
 
 STEPS = ("start", "gather", "main_offer", "upsell", "billing", "payment", "confirmation", "end")
 CONTROLS = (QAbstractButton, QLineEdit, QComboBox, QPlainTextEdit, SecretBox)
@@ -206,3 +208,19 @@ def test_almost_every_page_is_painted_within_a_frame(hands: Hands) -> None:
     p95 = times[int(len(times) * 0.95)]
     print(f"page_painted: n={len(times)} p50={times[len(times) // 2]} ms p95={p95} ms max={times[-1]} ms")
     assert p95 <= 16
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_first_answer_can_be_read_when_it_was_chosen_before(
+    open_window: Opener, desk: FakeDesk, theme: ThemeName
+) -> None:
+    hands = open_window(theme)
+    hands.to_step("main_offer")
+    assert desk.do(c.Submit(choice="offer_response=yes")) is None
+    hands.key(Key.Key_Left, ALT)
+    hands.settle()
+    button = hands.find("choice:offer_response=yes", Button)
+    assert button.chosen
+    image = button.grab().toImage()
+    body = image.pixelColor(image.width() - 8, image.height() // 2)
+    assert body == colour("accent"), body.name()

@@ -70,6 +70,8 @@ class StepPage(QFrame):
         self._refusal: c.Refused | None = None
         self._layouts: dict[str, StepLayout] = {}
         self._extras: list[QWidget] = []
+        self._order: list[QWidget] = []
+        """What the keys go through by Tab."""
         self._problem = Banner("problem")
         self._title = label(role="title", name="step_title", wrap=True)
         self._script = ScriptView()
@@ -126,6 +128,7 @@ class StepPage(QFrame):
         self._arrange(layout)
         self._show_problem()
         self.choices.render_page(page, wait_here=not layout.big_wait)
+        self._chain()
         if entering:
             self._scroll.verticalScrollBar().setValue(0)
         if not self.live:
@@ -211,9 +214,14 @@ class StepPage(QFrame):
         if self.page is None:
             return
         wide = self._scroll.viewport().width() >= _WIDE
-        if self.fields.arrange(layout.rows(self.page.fields, wide=wide)):
-            order = [found for widget in self.fields.widgets.values() for found in widget.inputs()]
-            order += list(self.choices.buttons())
+        self.fields.arrange(layout.rows(self.page.fields, wide=wide))
+
+    def _chain(self) -> None:
+        """Tab leads through the fields, then through the choices."""
+        order = [found for widget in self.fields.widgets.values() for found in widget.inputs()]
+        order += list(self.choices.buttons())
+        if order != self._order:
+            self._order = order
             for first, second in pairwise(order):
                 QWidget.setTabOrder(first, second)
 

@@ -101,7 +101,9 @@ class Button(QPushButton):
         ink = self._body(painter)
         left = Space.L if self._words else (self.width() - 18) // 2
         if self.chosen:
-            painter.drawPixmap(left, (self.height() - 18) // 2, pixmap("check", "accent_ink"))
+            painter.drawPixmap(
+                left, (self.height() - 18) // 2, pixmap("check", ink if self._filled() else "accent_ink")
+            )
             left += 18 + Space.S
         elif self.icon_name:
             painter.drawPixmap(left, (self.height() - 18) // 2, pixmap(self.icon_name, ink))
@@ -127,9 +129,9 @@ class Button(QPushButton):
             body = press
         elif self.underMouse():
             body = hover
-        elif self.chosen:
+        elif self.chosen and self.kind not in _FILLED:  # whose ink is for the filled body only
             body = "accent_soft"
-        filled = self.kind in _FILLED and self.isEnabled()
+        filled = self._filled()
         outline = "" if filled or self.kind == "ghost" else ("accent" if self.chosen else "edge")
         area = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setPen(colour(outline) if outline else Qt.PenStyle.NoPen)
@@ -145,10 +147,13 @@ class Button(QPushButton):
             )
         return ink
 
+    def _filled(self) -> bool:
+        return self.kind in _FILLED and self.isEnabled()
+
     def _badge(self, painter: QPainter, right: int, ink: str) -> int:
         width = self._badge_room() - Space.M
         area = QRectF(right - width, (self.height() - _BADGE_HEIGHT) / 2, width, _BADGE_HEIGHT)
-        filled = self.kind in _FILLED and self.isEnabled()
+        filled = self._filled()
         painter.setPen(colour(ink) if filled else colour("edge"))
         painter.setBrush(Qt.BrushStyle.NoBrush if filled else colour("raised"))
         painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), Radius.S - 1, Radius.S - 1)
