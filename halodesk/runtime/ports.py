@@ -316,6 +316,10 @@ class DeskPort(PagePort, Protocol):
         """Hand the caller over; `attended`: speak with the other one first."""
         ...
 
+    def is_emergency(self, number: str) -> bool:
+        """Whether this number is dialled at once, whatever is going on."""
+        ...
+
     def complete_transfer(self) -> None:
         """The caller and the one who was asked are joined; the agent leaves."""
         ...
