@@ -187,3 +187,19 @@ def test_every_leg_has_names_and_is_reached_by_tab(hands: Hands) -> None:
     hands.window.resize(720, 700)
     hands.settle()
     assert hands.find("leg_0_caller", QWidget).width() > 60, "a name has room in a narrow window"
+
+
+def test_a_call_that_waits_is_seen_on_the_other_pages(hands: Hands) -> None:
+    hands.start_call()
+    show(hands, waiting())
+    hands.window.calls.render_calls(away=True)
+    hands.settle()
+    band = hands.window.ring_band
+    assert band.isVisible()
+    assert band.accessibleName() == "Kim Park is waiting"
+    answer, decline = (part(band, name, Button) for name in ("ring_answer", "ring_decline"))
+    assert answer.words == "Answer and hold"
+    assert decline.accessibleName() == "Tell Kim Park that the line is busy"
+    for button in (answer, decline):
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert hands.desk.wishes == [("answer_waiting",), ("refuse_waiting",)]
