@@ -18,7 +18,7 @@ from halodesk.engine.effects import TransferCall
 from halodesk.protocol import phone_link as link
 from halodesk.runtime.desk_phone import DeskPhone
 from halodesk.runtime.effect_ports import TransferAnswer
-from halodesk.runtime.hand_over import GIVEN_UP, HandOver, Told
+from halodesk.runtime.hand_over import BACK_WITH_YOU, GIVEN_UP, HandOver, Told
 from halodesk.runtime.ports import DeskNotice
 
 SESSION_HEADER = "X-HaloDesk-Session"
@@ -154,21 +154,20 @@ class DeskCalls(DeskPhone, ABC):
         return self._handing is not None
 
     def transfer(self, number: str, *, attended: bool = False) -> None:
-        """Hand the caller over; `attended`: speak with the other one first."""
+        """Hand the caller over; `attended`: speak with the other one first. Help is called at once."""
+        if self.is_emergency(number):
+            self.dial(number)
+            return
         wish = TransferCall(to=_NOISE.sub("", number), mode="attended" if attended else "blind")
-        if wish.to:
+        refused = self._no_transfer()
+        if refused:
+            self._warn(refused, "")
+        elif wish.to:
             self.hand_over(wish, self.session_id, self._tell_agent)
 
     def hand_over(self, wish: TransferCall, session: str, told: Told) -> None:
         """Begins; `told` hears once how it went, on the main thread."""
-        call = self._call
-        refused = ""
-        if call is None or call.state != "active":
-            refused = "There is no connected call to transfer."
-        elif self._handing is not None:
-            refused = "The call is being transferred already."
-        elif self._masked():
-            refused = "The recording is still masked: the call cannot be transferred yet."
+        call, refused = self._call, self._no_transfer()
         if refused or call is None:
             told(TransferAnswer(done=False, reason=refused))
             return
@@ -190,6 +189,14 @@ class DeskCalls(DeskPhone, ABC):
         self._handing.begin()
         self._settle_hand_over()
         self._tell("call")
+
+    def _no_transfer(self) -> str:
+        """Why nobody can be handed over now; empty when somebody can."""
+        if self._call is None or self._call.state != "active":
+            return "There is no connected call to transfer."
+        if self._handing is not None:
+            return "The call is being transferred already."
+        return "The recording is still masked: the call cannot be transferred yet." if self._masked() else ""
 
     def complete_transfer(self) -> None:
         """The caller and the one who was asked are joined; the agent leaves."""
@@ -216,7 +223,7 @@ class DeskCalls(DeskPhone, ABC):
             handing.heard(call)
             self._settle_hand_over()
         elif call.transfer == "failed" and before is not None and before.transfer != "failed":
-            self.notice(DeskNotice(level="warning", message=call.transfer_reason))
+            self._tell_agent(TransferAnswer(done=False, reason=call.transfer_reason))
         if call.beside and call.state == "ended" and call.key not in self._phones_own:
             self._bring_back(call, told=handing is not None)
 
@@ -230,7 +237,7 @@ class DeskCalls(DeskPhone, ABC):
             self._ask(link.Unhold(call=call.key))
             if leg.key not in self._hung_up and not told:
                 who = leg.remote_name or leg.remote_number
-                words = f"{who}: {leg.reason} The caller is back with you."
+                words = f"{who}: {leg.reason} {BACK_WITH_YOU}"
                 self.notice(DeskNotice(level="info", message=words))
 
     def _settle_hand_over(self) -> None:
@@ -242,11 +249,13 @@ class DeskCalls(DeskPhone, ABC):
 
     def _tell_agent(self, answer: TransferAnswer) -> None:
         if not answer.done:
-            self.notice(DeskNotice(level="warning", message=answer.reason))
+            back = self._call is not None and self._call.state == "active"
+            self._warn(f"{answer.reason} {BACK_WITH_YOU}" if back else answer.reason, "")
 
     def _partner(self) -> link.CallInfo | None:
-        """The other connected call."""
-        return next((leg for leg in self._others.values() if leg.state == "active"), None)
+        """The one who was asked; a second customer is nobody to hand the first one to."""
+        legs = self._others.values()
+        return next((leg for leg in legs if leg.state == "active" and leg.beside), None)
 
     def _masked(self) -> bool:
         return self._session is not None and self._session.state.mask.phase != "none"

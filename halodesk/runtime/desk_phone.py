@@ -307,6 +307,12 @@ class DeskPhone(DeskFace, ABC):
             session.do(c.LoseCall(reason="The call ended while HaloDesk was away.", by="network"))
 
     def _want_mask(self, session: LiveSession, lease: str) -> None:
+        if self._call is not None and self._call.conference and self._masking.has_platform:
+            # Those recorders would be asked for the caller's call; the other leg's may hear him, too.
+            words = "In a conference not every recording of the PBX can be masked."
+            told = c.ReportMask(lease=lease, phase="lost", message=words, todo="Take the conference apart.")
+            self._post(lambda: self._report(session, told))
+            return
         self._masking.want(lease, session.state.call.sip_call_id, self._reporter(session, lease))
 
     def _reporter(self, session: LiveSession, lease: str) -> Report:

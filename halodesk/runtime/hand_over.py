@@ -21,7 +21,7 @@ from halodesk.runtime.effect_ports import TransferAnswer
 from halodesk.runtime.threads import IoThread, Post
 
 GIVEN_UP = "The transfer was given up."
-_BACK = "The caller is back with you."
+BACK_WITH_YOU = "The caller is back with you."
 
 Told = Callable[[TransferAnswer], None]
 
@@ -104,7 +104,7 @@ class HandOver:
                 self._merging = True
                 self._ask(link.Merge(calls=(self._call.key, self.leg)))
         elif leg.state == "ended" and leg.transfer != "done":
-            self.settle(f"{self.wish.to}: {leg.reason} {_BACK}")
+            self.settle(f"{self.wish.to}: {leg.reason}")
 
     def _late(self) -> None:
         if not self._answered and self.answer is None:

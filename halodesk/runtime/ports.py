@@ -19,6 +19,7 @@ import msgspec
 from halodesk.engine.commands import Command, Refused
 from halodesk.engine.page import Page
 from halodesk.protocol.phone_link import CallInfo, Registration, Reply, Request, SoundSide, SoundState
+from halodesk.runtime.call_ports import CallsPort
 
 if TYPE_CHECKING:
     from halodesk.runtime import review as r
@@ -234,7 +235,7 @@ class PagePort(Protocol):
     def erase_secret(self, field: str, *, all_digits: bool = False) -> SecretView: ...
 
 
-class DeskPort(PagePort, Protocol):
+class DeskPort(CallsPort, PagePort, Protocol):
     """The seat as the window sees it: plain values to show, wishes to make.
 
     Main thread only. Listeners are called on the main thread after a value has changed;
@@ -293,71 +294,6 @@ class DeskPort(PagePort, Protocol):
         ...
 
     def subscribe(self, listener: Callable[[Topic], None]) -> Unsubscribe: ...
-
-    @property
-    def legs(self) -> tuple[CallInfo, ...]:
-        """All calls that are up, the one in hand first."""
-        ...
-
-    @property
-    def hand(self) -> CallInfo | None:
-        """The leg the agent speaks with or calls; hold, microphone and keypad are meant for it."""
-        ...
-
-    @property
-    def waiting(self) -> CallInfo | None:
-        """A second call that rings."""
-        ...
-
-    def answer_call(self) -> None:
-        """Take the call that rings, or the one that waits; the one in hand is held."""
-        ...
-
-    def refuse_waiting(self) -> None: ...
-
-    def hang_up(self) -> None: ...
-
-    def hang_up_leg(self, key: str) -> None: ...
-
-    def transfer(self, number: str, *, attended: bool = False) -> None:
-        """Hand the caller over; `attended`: speak with the other one first."""
-        ...
-
-    def complete_transfer(self) -> None:
-        """The caller and the one who was asked are joined; the agent leaves."""
-        ...
-
-    def cancel_transfer(self) -> None:
-        """The caller is back with the agent."""
-        ...
-
-    def swap(self) -> None:
-        """Speak with the other one of two calls."""
-        ...
-
-    def merge(self) -> None:
-        """A conference of both calls and the agent."""
-        ...
-
-    def split(self) -> None:
-        """Take the conference apart."""
-        ...
-
-    def dial(self, number: str) -> None: ...
-
-    def hold(self) -> None:
-        """Keep the other side waiting; `call.hold` says when it does."""
-        ...
-
-    def unhold(self) -> None: ...
-
-    def set_microphone(self, *, muted: bool) -> None:
-        """Whether the other side hears the agent; `call.microphone_muted` says so."""
-        ...
-
-    def send_dtmf(self, digits: str) -> None:
-        """Press keys of the telephone's keypad: digits, `*`, `#`."""
-        ...
 
     def dismiss(self, notice: DeskNotice) -> None: ...
 

@@ -106,9 +106,9 @@ def test_the_caller_is_handed_over_when_the_third_party_answers(desk: Desk) -> N
 @pytest.mark.parametrize(
     ("to", "words"),
     [
-        ("486", "486 is busy. The caller is back with you."),
-        ("404", "404 does not exist. The caller is back with you."),
-        ("640", "640 did not answer. The caller is back with you."),
+        ("486", "486 is busy."),
+        ("404", "404 does not exist."),
+        ("640", "640 did not answer."),
     ],
 )
 def test_who_cannot_be_handed_over_comes_back(desk: Desk, to: str, words: str) -> None:
@@ -146,7 +146,7 @@ def test_the_pbx_tells_that_somebody_is_busy_and_the_caller_is_gone(desk: Desk) 
 def test_the_pbx_knows_no_such_extension(desk: Desk) -> None:
     key = desk.connect()
     desk.agent.ask(Transfer(call=key, to="999999"))
-    assert desk.told("failed").transfer_reason == "999999 does not exist. The caller is back with you."
+    assert desk.told("failed").transfer_reason == "999999 does not exist."
     desk.back(key)
     desk.agent.hang_up(key)
 

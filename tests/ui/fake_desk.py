@@ -135,6 +135,9 @@ class FakeDesk:
     def transfer(self, number: str, *, attended: bool = False) -> None:
         self.wishes.append(("transfer", number, attended))
 
+    def is_emergency(self, number: str) -> bool:
+        return number.strip() == "112"
+
     def complete_transfer(self) -> None:
         self.wishes.append(("complete_transfer",))
 

@@ -105,6 +105,17 @@ def test_a_masked_page_says_why_nobody_is_handed_over(hands: Hands) -> None:
     QTest.keyClick(asked, Qt.Key.Key_Escape)
 
 
+def test_help_is_called_even_from_a_masked_page(hands: Hands) -> None:
+    hands.start_call()
+    hands.to_step("payment")
+    hands.key(Key.Key_F3)
+    number = part(dialog(hands), "transfer_number", QLineEdit)
+    QTest.keyClicks(number, "112")
+    assert part(dialog(hands), "transfer_blind", Button).words == "Call 112 now"
+    QTest.keyClick(number, Qt.Key.Key_Return)
+    assert hands.desk.wishes == [("transfer", "112", False)]
+
+
 def test_one_who_was_asked_is_swapped_joined_handed_to_and_dropped(hands: Hands) -> None:
     hands.start_call()
     show(hands, leg(), hold="on")
@@ -131,7 +142,9 @@ def test_one_who_is_being_called_can_be_given_up(hands: Hands) -> None:
     assert hands.text("leg_0_state") == "Ringing there"
     assert not hands.sees("leg_0_swap")
     hands.key(Key.Key_F3)
-    assert hands.window.findChild(TransferDialog) is None, "one transfer at a time"
+    QTest.keyClicks(part(dialog(hands), "transfer_number", QLineEdit), "1005")
+    assert not part(dialog(hands), "transfer_blind", Button).isEnabled(), "one transfer at a time"
+    QTest.keyClick(dialog(hands), Qt.Key.Key_Escape)
     hands.click("leg_0_end")
     assert hands.desk.wishes == [("cancel_transfer",)]
 
@@ -174,3 +187,19 @@ def test_every_leg_has_names_and_is_reached_by_tab(hands: Hands) -> None:
     hands.window.resize(720, 700)
     hands.settle()
     assert hands.find("leg_0_caller", QWidget).width() > 60, "a name has room in a narrow window"
+
+
+def test_a_call_that_waits_is_seen_on_the_other_pages(hands: Hands) -> None:
+    hands.start_call()
+    show(hands, waiting())
+    hands.window.calls.render_calls(away=True)
+    hands.settle()
+    band = hands.window.ring_band
+    assert band.isVisible()
+    assert band.accessibleName() == "Kim Park is waiting"
+    answer, decline = (part(band, name, Button) for name in ("ring_answer", "ring_decline"))
+    assert answer.words == "Answer and hold"
+    assert decline.accessibleName() == "Tell Kim Park that the line is busy"
+    for button in (answer, decline):
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert hands.desk.wishes == [("answer_waiting",), ("refuse_waiting",)]

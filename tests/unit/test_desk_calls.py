@@ -47,6 +47,7 @@ class Outside:
         self.sent: list[link.Request] = []
         self.answers: list[Future[link.Reply]] = []
         self.leases: tuple[str, ...] = ()
+        self.has_platform = False
         self.facts: list[tuple[str, ...]] = []
         self.torn: list[str] = []
         self.reports: list[Report] = []
@@ -294,6 +295,24 @@ def test_masks_are_proved_again_after_a_conference_and_a_failed_transfer(
     scene.outside.facts.clear()
     scene.desk.phone_notice(link.CallChanged(call=replace(CALL, **change)))
     assert [fact[0] for fact in scene.outside.facts].count("want") == times
+
+
+def test_in_a_conference_no_mask_is_held_where_the_pbx_records(scene: Scene) -> None:
+    scene.outside.has_platform = True
+    scene.to_payment()
+    assert scene.mask == "held"
+    scene.outside.facts.clear()
+    scene.desk.phone_notice(link.CallChanged(call=replace(CALL, conference=True)))
+    assert scene.mask == "lost", "the boxes are locked and wiped"
+    assert [fact[0] for fact in scene.outside.facts].count("want") == 0
+    scene.desk.phone_notice(link.CallChanged(call=CALL))
+    assert [fact[0] for fact in scene.outside.facts].count("want") == 1
+    scene.report("held")
+    assert scene.mask == "held"
+    leg = replace(CALL, key="leg", sip_call_id="leg@phone", direction="out", beside="k")
+    scene.desk.phone_notice(link.CallChanged(call=leg))
+    scene.desk.merge()
+    assert not scene.outside.asked(link.Merge)
 
 
 def test_masks_are_proved_again_when_another_leg_is_answered(scene: Scene) -> None:

@@ -74,6 +74,8 @@ def test_a_second_call_waits_and_is_answered(seat: Seat) -> None:
     assert seat.phone.of(link.Hold)[-1].call == "k2", "wishes are for the leg in hand"
     seat.desk.swap()
     assert seat.phone.of(link.Unhold)[-1].call == "k1"
+    seat.desk.complete_transfer()
+    assert not seat.phone.of(link.CompleteTransfer), "two customers are never joined by mistake"
 
 
 def test_the_one_who_waited_gets_a_session_when_the_first_is_put_away(seat: Seat) -> None:
@@ -130,9 +132,7 @@ def test_a_transfer_that_fails_says_why_once_and_the_caller_stays(seat: Seat) ->
     leg = seat.phone.of(link.Transfer)[0].leg
     tell(seat, active(transfer="asked", hold="on"))
     tell(seat, ringing(key=leg, direction="out", state="early", beside="k1"))
-    failed = active(
-        transfer="failed", transfer_reason="1003 is busy. The caller is back with you.", hold="on"
-    )
+    failed = active(transfer="failed", transfer_reason="1003 is busy.", hold="on")
     tell(seat, failed)
     tell(seat, ended(key=leg, beside="k1"))
     tell(seat, replace(failed, hold="off"))
@@ -203,7 +203,7 @@ def test_a_consultation_that_is_cancelled_brings_the_caller_back_once(seat: Seat
     tell(seat, leg_of(seat, state="ended", reason="Given up here."))
     assert not seat.phone.of(link.Unhold), "the phone takes him back by itself"
     assert not under_way(seat)
-    assert words(seat).strip() == "The transfer was given up."
+    assert words(seat).strip() == "The transfer was given up. The caller is back with you."
 
 
 def test_one_who_is_asked_and_is_busy_brings_the_caller_back_in_words(seat: Seat) -> None:
@@ -305,6 +305,13 @@ def test_an_emergency_number_is_dialled_whatever_is_going_on(seat: Seat, number:
     assert seat.desk.hand is not None
     assert seat.desk.hand.key == dialled.call
     assert len({row.session for row in seat.store.rows}) == 1, "a call for help has no flow"
+
+
+def test_help_is_called_from_where_one_transfers(seat: Seat) -> None:
+    seat.to_payment()
+    seat.desk.transfer("112")
+    assert [dialled.emergency for dialled in seat.phone.of(link.Dial)] == [True]
+    assert not seat.phone.of(link.Transfer)
 
 
 def test_other_numbers_wait_for_the_call_and_the_session(seat: Seat) -> None:

@@ -25,9 +25,7 @@ import pjsua2 as pj
 from halodesk.protocol.phone_link import (
     CallChanged,
     CallInfo,
-    CallState,
     DtmfMethod,
-    Fault,
     HoldState,
     MaskWindow,
 )
@@ -37,9 +35,9 @@ from halodesk.sip.phone.ending import Ending, recording_path, trouble_teller
 from halodesk.sip.phone.endpoint import Guard
 from halodesk.sip.phone.invite import clean, read_tags
 from halodesk.sip.phone.kit import CallKit
-from halodesk.sip.phone.reasons import ended_words
+from halodesk.sip.phone.reasons import HOLD_REFUSED, ended_words
 from halodesk.sip.phone.recorder import Gate, Recorder
-from halodesk.sip.phone.states import INCOMING, OUTGOING, RESCUED, message_of, transfer_ended
+from halodesk.sip.phone.states import message_of, table_of, transfer_ended
 from halodesk.sip.phone.tape import Tape, Tapes
 
 CLOSE_WAIT_S = 2.0
@@ -211,7 +209,7 @@ class PhoneCall(pj.Call):
             if state.state == pj.PJSIP_INV_STATE_DISCONNECTED:
                 self._finish(state.lastStatusCode, clean(state.lastReason))
                 return
-            new = self._table().get(state.state)
+            new = table_of(self.info).get(state.state)
             if new is None or new == self.info.state:
                 return
             self.info = msgspec.structs.replace(self.info, state=new)
@@ -248,13 +246,7 @@ class PhoneCall(pj.Call):
                 self.wants_hold = None
                 self._note_hold(self._hold_before)
                 self.publish()
-                self.kit.board.publish(
-                    Fault(
-                        code="hold_refused",
-                        message="The other side did not agree to the change of hold.",
-                        todo="Try again in a moment.",
-                    )
-                )
+                self.kit.board.publish(HOLD_REFUSED)
 
     def onCallTransferStatus(self, prm: pj.OnCallTransferStatusParam) -> None:
         """How a transfer of ours goes; `Transfers` looks at it."""
@@ -276,11 +268,6 @@ class PhoneCall(pj.Call):
         if self._bridge is not None:
             self.kit.bridges.give_back(self._bridge)
             self._bridge = None
-
-    def _table(self) -> dict[int, CallState]:
-        if self.info.rescued_from:
-            return RESCUED
-        return INCOMING if self.info.direction == "in" else OUTGOING
 
     def _answered(self, target: str, message: str) -> None:
         """Notes the time, and what names the dialogue: whoever sent the INVITE is its From."""

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from halodesk.protocol.phone_link import Fault
+
+HOLD_REFUSED = Fault(
+    code="hold_refused",
+    message="The other side did not agree to the change of hold.",
+    todo="Try again in a moment.",
+)
+
 _CALL = {
     400: "The PBX does not understand this call.",
     401: "The PBX refuses calls of this account.",

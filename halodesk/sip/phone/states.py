@@ -27,6 +27,13 @@ RESCUED: dict[int, CallState] = {
 }
 
 
+def table_of(info: CallInfo) -> dict[int, CallState]:
+    """pjsua2's states as those of a call of this kind."""
+    if info.rescued_from:
+        return RESCUED
+    return INCOMING if info.direction == "in" else OUTGOING
+
+
 def message_of(event: pj.SipEvent) -> str:
     """The SIP message that brought a change of state; empty when a timer did."""
     body = event.body  # parts of a pj struct do not keep it alive

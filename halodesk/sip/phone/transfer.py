@@ -34,8 +34,6 @@ HOLD_S = 8.0
 REFER_S = 32.0
 """Timer of a SIP transaction (RFC 3261, 17.1.2.2): later no answer comes."""
 
-_BACK = "The caller is back with you."
-
 
 @dataclass
 class _Handover:
@@ -200,4 +198,4 @@ class Transfers:
             else:  # the agent's own consultation: it waits
                 now.leg.wants_hold = True
         now.call.wants_hold = False
-        now.call.note(transfer="failed", transfer_reason=f"{reason} {_BACK}")
+        now.call.note(transfer="failed", transfer_reason=reason)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from halodesk.protocol.phone_link import CallInfo
 from halodesk.runtime.ports import DeskPort
 from halodesk.ui.desk.call_panel import CallPanel
 from halodesk.ui.desk.legs_panel import LegsPanel
@@ -90,23 +91,33 @@ class CallArea(QWidget):
     def transfer(self) -> None:
         """Asks whom to; where somebody has been asked already, hands the caller over to him."""
         call = self._desk.call
-        if call is None or call.state != "active" or call.conference:
-            return
-        if any(leg.state == "active" for leg in self._desk.legs if leg.key != call.key):
+        connected = call is not None and call.state == "active"
+        asked = [leg for leg in self._desk.legs if call is not None and leg.beside == call.key]
+        if asked and asked[0].state == "active" and not asked[0].conference:
             self._desk.complete_transfer()
             return
-        if call.transfer == "asked":
-            return
         if self._dialog is None:
-            self._dialog = TransferDialog(self)
+            self._dialog = TransferDialog(self, self._desk.is_emergency)
             self._dialog.wanted.connect(
                 lambda number, attended: self._desk.transfer(number, attended=attended)
             )
+        who = ""
+        if connected and call is not None:
+            who = call.remote_name or phone_words(call.remote_number) or call.remote_uri
+        self._dialog.ask(who, self._locked(call if connected else None))
+
+    def _locked(self, call: CallInfo | None) -> str:
+        """Why nobody can be handed over now; a call for help is possible all the same."""
         page = self._desk.page
-        locked = ""
+        if call is None:
+            return self.tr("There is no connected call. Emergency numbers can be called.")
+        if call.conference:
+            return self.tr("This call is in a conference. Take it apart first.")
+        if call.transfer == "asked":
+            return self.tr("The call is being transferred already.")
         if page is not None and page.mask.phase != "none":
-            locked = self.tr("The recording is masked. Leave this page first, then transfer.")
-        self._dialog.ask(call.remote_name or phone_words(call.remote_number) or call.remote_uri, locked)
+            return self.tr("The recording is masked. Leave this page first, then transfer.")
+        return ""
 
     def _decline(self) -> None:
         if self._desk.waiting is not None:

@@ -123,7 +123,8 @@ class LegRow(QWidget):
         meaning = self.tr("Answer {who}, hold the other call")
         self._put(self.answer, waiting, self.tr("Answer and hold"), meaning.format(who=who), "F2")
         meaning = self.tr("Hand the caller over to {who}")
-        self._put(self.hand_over, alone, self.tr("Hand over"), meaning.format(who=who), "F3")
+        asked = alone and bool(leg.beside)  # a second customer is nobody to hand the first one to
+        self._put(self.hand_over, asked, self.tr("Hand over"), meaning.format(who=who), "F3")
         self._put(self.swap, alone, self.tr("Swap"), self.tr("Speak with the other call"), "F5")
         self._put(self.merge, connected, merge[0], merge[1].format(who=who), "F10")
         words, meaning = self._end_words(leg)

@@ -1,6 +1,8 @@
-"""Whom the caller is handed over to, and how (F3)."""
+"""Whom the caller is handed over to, and how (F3). An emergency number is called at once, locked or not."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
@@ -17,8 +19,9 @@ class TransferDialog(QDialog):
     wanted = Signal(str, bool)
     """Number, and whether the agent speaks with whoever answers first."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget, is_emergency: Callable[[str], bool]) -> None:
         super().__init__(parent)
+        self._is_emergency = is_emergency
         self.setObjectName("transfer_dialog")
         self.setWindowTitle(self.tr("Transfer the call"))
         self.setMinimumWidth(640)
@@ -59,12 +62,8 @@ class TransferDialog(QDialog):
 
     def ask(self, who: str, locked: str) -> None:
         """Opens it for this caller; `locked`: why nobody can be handed over now."""
-        set_text(
-            self._who,
-            self.tr("{who} waits on hold meanwhile, and comes back to you when nobody answers.").format(
-                who=who
-            ),
-        )
+        waits = self.tr("{who} waits on hold meanwhile, and comes back to you when nobody answers.")
+        set_text(self._who, waits.format(who=who) if who else "")
         self._locked = locked
         self.number.clear()
         self._typed("")
@@ -72,9 +71,12 @@ class TransferDialog(QDialog):
         self.number.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def _typed(self, text: str) -> None:
+        urgent = self._is_emergency(text)
         ready = bool(text.strip()) and not self._locked
-        self.blind.setEnabled(ready)
-        self.attended.setEnabled(ready)
+        self.blind.setEnabled(ready or urgent)
+        self.attended.setEnabled(ready and not urgent)
+        words = self.tr("Call {number} now").format(number=text.strip()) if urgent else self.tr("Hand over")
+        self.blind.render_as(words, "danger" if urgent else "primary", "Enter")
         set_text(self._problem, self._locked)
         self._problem.setVisible(bool(self._locked))
 
