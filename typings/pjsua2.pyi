@@ -128,6 +128,7 @@ class pj_qos_params:
 class TlsConfig:
     CaListFile: str
     verifyServer: bool
+    qosParams: pj_qos_params
 
 class TransportConfig:
     port: int

@@ -23,6 +23,7 @@ class SipRegistrar:
         self._listener = socket.create_server((HOST, 0))
         self.port = int(self._listener.getsockname()[1])
         self.received: list[str] = []
+        self._heard = threading.Condition()
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, name="registrar")]
 
@@ -38,10 +39,20 @@ class SipRegistrar:
         for thread in self._threads:
             thread.join()
 
-    def send(self, message: bytes) -> None:
-        """Something to every phone that is connected."""
-        for each in self._open:
-            each.sendall(message)
+    @property
+    def connections(self) -> int:
+        """How many phones, or how often one, got through the handshake."""
+        return len(self._open)
+
+    def wait_for(self, count: int) -> None:
+        """Until so many REGISTERs have come; raises `TimeoutError` after 20 s."""
+
+        def come() -> bool:
+            return sum(request.startswith("REGISTER ") for request in self.received) >= count
+
+        with self._heard:
+            if not self._heard.wait_for(come, 20):
+                raise TimeoutError(f"{len(self.received)} requests instead of {count}")
 
     def _accept(self) -> None:
         while True:
@@ -59,7 +70,9 @@ class SipRegistrar:
             self._open.append(line)
             while data := line.recv(65_535):
                 request = data.decode(errors="replace").replace("\r\n", "\n")
-                self.received.append(request)
+                with self._heard:
+                    self.received.append(request)
+                    self._heard.notify_all()
                 if request.startswith("REGISTER "):
                     answer = ["SIP/2.0 200 OK", *_COPIED.findall(request), "Expires: 300"]
                     line.sendall("\r\n".join([*answer, "Content-Length: 0", "", ""]).encode())

@@ -43,11 +43,12 @@ class Pbx:
     http_port: int
     version: str
     secret: str = SECRET
+    host: str = HOST
 
     @property
     def registrar(self) -> str:
         """Host and port for SIP."""
-        return f"{HOST}:{self.sip_port}"
+        return f"{self.host}:{self.sip_port}"
 
     @property
     def certificate(self) -> Path:
@@ -72,8 +73,8 @@ class Pbx:
         """The account of an endpoint of the lab."""
         return Account(
             key=key or user,
-            uri=f"sip:{user}@{HOST}",
-            registrar=f"{HOST}:{self.tls_port}" if transport == "tls" else self.registrar,
+            uri=f"sip:{user}@{self.host}",
+            registrar=f"{self.host}:{self.tls_port}" if transport == "tls" else self.registrar,
             ca_file=str(self.certificate) if transport == "tls" else "",
             srtp=srtp,
             username=user,

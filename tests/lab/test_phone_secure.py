@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from queue import Queue
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from halodesk.protocol.phone_link import Register
-from tests.lab.pbx import Pbx
+from halodesk.protocol.phone_link import Notice, Register, Registration, RegistrationChanged
+from halodesk.sip.client import phone_argv
+from halodesk.sip.keeper import PhoneKeeper
+from tests.lab.pbx import HOST, Pbx
 from tests.lab.phones import Seat, read_stereo, talk, tone_levels
 
 pytestmark = [pytest.mark.lab]
@@ -107,3 +114,64 @@ def test_registrations_over_all_transports_come_back_after_a_restart(
         spent.append(f"{account.transport} {time.monotonic() - begun:.1f} s")
     with capsys.disabled():
         print(f" [registered again: {', '.join(spent)}]")
+
+
+def test_each_line_rings_and_dials_as_itself(pbx: Pbx, seats: OpenSeat) -> None:
+    """Two lines over UDP and one over TLS at one phone."""
+    seat = seats("lines")
+    lines = {"1002": "udp", "1003": "udp", "1101": "tls"}
+    for user, transport in lines.items():
+        seat.ask(Register(account=pbx.account(user, transport=transport, srtp="offered")))  # type: ignore[arg-type]  # one of two
+        seat.registration(user, "registered")
+    other = open_line(seats, pbx, "far", "1008")
+    for user in lines:
+        other.forget()
+        seat.forget()
+        other.dial(user, key=f"to-{user}", account="1008")
+        call = seat.answer()
+        assert (call.account, call.called) == (user, user)
+        other.hang_up(f"to-{user}")
+        seat.call("ended", call.key)
+        seat.dial("1008", key=f"by-{user}", account=user)
+        heard = other.answer()
+        assert heard.remote_number == user
+        seat.hang_up(f"by-{user}")
+        other.call("ended", heard.key)
+
+
+def test_a_line_that_cannot_be_leaves_the_others_alone(pbx: Pbx, tmp_path: Path) -> None:
+    """The keeper's way: all lines of the settings, one of them with an authority that is not there."""
+    told: Queue[Registration] = Queue()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def heard(notice: Notice) -> None:
+        if isinstance(notice, RegistrationChanged):
+            told.put(notice.registration)
+
+    lines = [
+        replace(pbx.account("1104", transport="tls"), ca_file=str(tmp_path / "gone.pem")),
+        pbx.account("1005"),
+    ]
+    keeper = PhoneKeeper(
+        data_dir=tmp_path / "data",
+        argv=lambda masked: phone_argv(tmp_path / "data", "--bind", HOST, "--sound", "none"),
+        accounts=lines,
+        loop=loop,
+        on_attached=lambda snapshot, found: None,
+        on_notice=heard,
+        on_away=lambda error: None,
+    )
+    try:
+        loop.call_soon_threadsafe(keeper.start)
+        last: dict[str, str] = {}
+        while last != {"1104": "failed", "1005": "registered"}:
+            found = told.get(timeout=20)
+            last[found.account] = found.state
+        assert [one.state for one in keeper.registrations] == ["failed", "registered"]
+    finally:
+        asyncio.run_coroutine_threadsafe(keeper.close(quit_phone=True), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import os
+import signal
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from halodesk.protocol.phone_link import Account, Capabilities, Register, Registration, RegistrationChanged
+from halodesk.protocol.phone_link import (
+    Account,
+    Capabilities,
+    NetworkNews,
+    Register,
+    Registration,
+    RegistrationChanged,
+)
 from halodesk.sip.client import PhoneClient, phone_argv
 from halodesk.sip.phone.account_config import impossible
+from halodesk.sip.phone.surroundings import LOOK_S, SLEPT_S
 from halodesk.sip.phone.tls import TlsProblem, authorities, certificate_words
 from tests.fakes.sip_registrar import HOST, SipRegistrar
 from tests.sync.certificates import Authority
@@ -84,6 +95,48 @@ def test_without_a_server_it_is_the_server_that_is_away(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_bytes(Authority("right").pem)
     last = try_to_register(tmp_path / "data", account(9, str(tmp_path / "ca.pem")))
     assert last.message.startswith("server away, next try in ")
+
+
+def test_everything_goes_to_the_outbound_proxy_and_its_name_counts(tmp_path: Path) -> None:
+    authority = Authority("right")
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+    with SipRegistrar(*authority.issue(tmp_path, "pbx")) as proxy:
+        through = msgspec.structs.replace(
+            account(proxy.port, str(tmp_path / "ca.pem")),
+            registrar="pbx.invalid",
+            proxy=f"{HOST}:{proxy.port}",
+        )
+        assert try_to_register(tmp_path / "data", through).state == "registered"
+        assert proxy.received[0].startswith("REGISTER sip:pbx.invalid;transport=tls SIP/2.0")
+        assert f"Route: <sip:{HOST}:{proxy.port};transport=tls;lr>" in proxy.received[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal stops a process there")
+def test_a_computer_that_slept_registers_on_a_new_connection(tmp_path: Path) -> None:
+    """A process that is stopped for longer than `SLEPT_S` cannot tell it from sleep."""
+    authority = Authority("right")
+    (tmp_path / "ca.pem").write_bytes(authority.pem)
+
+    async def play(registrar: SipRegistrar) -> None:
+        told: asyncio.Queue[object] = asyncio.Queue()
+        argv = phone_argv(tmp_path / "data", "--bind", HOST, "--sound", "none")
+        client = await PhoneClient.attach_or_start(
+            tmp_path / "data", argv=argv, on_notice=told.put_nowait, on_away=print
+        )
+        await client.request(Register(account=account(registrar.port, str(tmp_path / "ca.pem"))))
+        async with asyncio.timeout(30):
+            await asyncio.to_thread(registrar.wait_for, 1)
+            os.kill(client.pid, signal.SIGSTOP)
+            await asyncio.sleep(SLEPT_S + LOOK_S + 1)  # sleep takes its time
+            os.kill(client.pid, signal.SIGCONT)
+            while await told.get() != NetworkNews(kind="woke"):
+                pass
+            await asyncio.to_thread(registrar.wait_for, 2)
+        assert registrar.connections == 2
+        await client.quit()
+
+    with SipRegistrar(*authority.issue(tmp_path, "pbx")) as registrar:
+        asyncio.run(play(registrar))
 
 
 def test_a_missing_authority_is_told_and_nothing_is_sent(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ class Transports:
             transport = self._config(0)
             transport.tlsConfig.CaListFile = believed
             transport.tlsConfig.verifyServer = True
+            mark(transport.tlsConfig, self._settings.dscp_signalling)  # pjsip reads its own here
             created = pj.Endpoint.instance().transportCreate(pj.PJSIP_TRANSPORT_TLS, transport)
             self._tls[believed] = created
         return self._tls[believed]
@@ -107,7 +108,7 @@ class Transports:
         return transport
 
 
-def mark(transport: pj.TransportConfig, dscp: int) -> None:
+def mark(transport: pj.TransportConfig | pj.TlsConfig, dscp: int) -> None:
     """Marks what leaves a socket (RFC 2474); systems that do not allow it send it unmarked."""
     if dscp:
         transport.qosParams.flags = pj.PJ_QOS_PARAM_HAS_DSCP
