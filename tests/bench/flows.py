@@ -26,7 +26,12 @@ def large(count: int = STEPS) -> Flow:
         onward = f"n{index + 1}" if index < count - 1 else "end"
         steps.append({"key": f"n{index}", "fallback": onward, **_step(index, onward)})
     options = [{"value": "sale"}, {"value": "no_sale"}]
-    disposition = {"name": "disposition", "type": "dropdown", "required": True, "options": options}
+    disposition: dict[str, Any] = {
+        "name": "disposition",
+        "type": "dropdown",
+        "required": True,
+        "options": options,
+    }
     steps.append({"key": "end", "type": "end", "fields": [disposition]})
     return from_builtins({"schema": 1, "key": "large", "name": "Large", "start": "s", "steps": steps})
 
