@@ -53,8 +53,10 @@ def _step(index: int, onward: str) -> dict[str, Any]:
         }
     if index % 5 == 1:
         options = [{"value": "a"}, {"value": "b"}]
-        fields = [{"name": name, "type": "dropdown", "required": True, "options": options}]
-        return {"type": "script", "fields": fields, "routes": [to_end("equals", "a"), to_end("equals", "b")]}
+        choices: list[dict[str, Any]] = [
+            {"name": name, "type": "dropdown", "required": True, "options": options}
+        ]
+        return {"type": "script", "fields": choices, "routes": [to_end("equals", "a"), to_end("equals", "b")]}
     if index % 5 == 2:
         functions = [{"target": name, "expression": f"{before} + 1"}]
         return {"type": "decision", "functions": functions, "routes": [to_end("greater_than", 3)]}
