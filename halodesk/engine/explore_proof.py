@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from halodesk.engine.coverage import Edge, Outcome, edges_of
 from halodesk.engine.flow import Condition, Flow, Step
 from halodesk.engine.places import atoms, config_of, guards, takes_labels
-from halodesk.engine.reason import Verdict, domains, verdict
+from halodesk.engine.reason import Verdict, domains, must_be_filled, verdict
+from halodesk.engine.subscripts import targets
 
 
 def proofs(flow: Flow, steps: Iterable[Step]) -> tuple[dict[Edge, str], dict[Outcome, str]]:
@@ -21,24 +22,57 @@ def proofs(flow: Flow, steps: Iterable[Step]) -> tuple[dict[Edge, str], dict[Out
     steps = list(steps)
     edges: dict[Edge, str] = {}
     outcomes: dict[Outcome, str] = {}
+    filled = filled_before(flow)
     for step in steps:
+        known = filled.get(step.key, frozenset())
         if takes_labels(step):
             edges |= dict(_by_label(step))
         else:
-            found, ways = _verdict(flow, step)
+            found, ways = _verdict(flow, step, known)
             edges |= dict(_routes(step, found, ways))
             outcomes |= dict(_route_outcomes(flow, step, found, ways))
-        outcomes |= dict(_others(flow, step))
+        outcomes |= dict(_others(flow, step, known))
     _spread(flow, steps, edges, outcomes)
     return edges, outcomes
 
 
-def _verdict(flow: Flow, step: Step) -> tuple[Verdict, int]:
+def filled_before(flow: Flow) -> dict[str, frozenset[str]]:
+    """For each step of the flow itself the fields that have a value whichever way led there.
+
+    A field has one behind the page that cannot be left without it: by routes, not by a button or an
+    outcome of its own. Where a session may go from anywhere, at its wrap-up, nothing is known.
+    """
+    onward = {step.key: list(targets(step)) for step in flow.steps}
+    gives = {
+        step.key: frozenset(
+            field.name
+            for field in step.fields
+            if must_be_filled(step, field) and not any(name.startswith("on_") for name in step.config)
+        )
+        for step in flow.steps
+    }
+    nothing: frozenset[str] = frozenset()
+    before = {step.key: nothing for step in flow.steps if step.type == "end"}
+    before[flow.start] = nothing
+    waiting = list(before)
+    while waiting:
+        key = waiting.pop()
+        after = before[key] | gives.get(key, nothing)
+        for target in onward.get(key, ()):
+            known = before.get(target)
+            found = after if known is None else known & after
+            if found != known:
+                before[target] = found
+                waiting.append(target)
+    return before
+
+
+def _verdict(flow: Flow, step: Step, known: frozenset[str]) -> tuple[Verdict, int]:
     """The verdict on the routes up to the first that has no conditions, and how many these are."""
     rows = [route.when for route in step.routes]
     always = next((way for way, when in enumerate(rows) if not when), len(rows))
     every = [one for when in rows[:always] for one in when]
-    return verdict(rows[:always], domains(flow, step, every, submitted=True)), always
+    return verdict(rows[:always], domains(flow, step, every, submitted=True, filled=known)), always
 
 
 def _routes(step: Step, found: Verdict, ways: int) -> Iterator[tuple[Edge, str]]:
@@ -73,11 +107,12 @@ def _route_outcomes(flow: Flow, step: Step, found: Verdict, ways: int) -> Iterat
                 yield outcome, why
 
 
-def _others(flow: Flow, step: Step) -> Iterator[tuple[Outcome, str]]:
+def _others(flow: Flow, step: Step, known: frozenset[str]) -> Iterator[tuple[Outcome, str]]:
     for guard in guards(step):
         if guard.kind == "route":
             continue
-        found = verdict([guard.when], domains(flow, step, guard.when, submitted=guard.kind == "cart"))
+        submitted = guard.kind == "cart"
+        found = verdict([guard.when], domains(flow, step, guard.when, submitted=submitted, filled=known))
         for outcome in _both(step, guard.kind, guard.index, guard.when):
             if found.complete and (0, outcome.atom, outcome.held) not in found.outcomes:
                 yield outcome, "no value that can stand here comes out so"

@@ -4,26 +4,27 @@ Rules:
 - A value is put into one of finitely many classes per variable: null, blank, true, false, each
   constant of the conditions, what lies below, between and above them, any other text, a list.
   Comparisons are the same for all values of a class, so trying one of each is trying all.
-- `contains`, `starts_with`, `matches` and the order of texts are not the same within a class:
-  both outcomes are tried for each. So a proof that something cannot be never errs; that something
-  can be is no proof.
-- Where a variable is only ever set by a field with known options, those are all its values.
+- `contains`, `starts_with` and `matches` are not the same within a class: both outcomes are tried
+  for each; and where a number or a date may be text, every place in the order of texts. So a proof
+  that something cannot be never errs; that something can be is no proof.
+- Where a variable is only ever set by one field, its values are that field's options, or of its
+  kind; whether there may be none is up to where it is read.
 - Too many variables or routes at once: nothing is claimed (`Verdict.complete`).
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from halodesk.engine.conditions import OPERATORS, number_of, time_of
 from halodesk.engine.errors import DocumentError
-from halodesk.engine.flow import Condition, Flow, Step
+from halodesk.engine.flow import Condition, Field, Flow, Step
 from halodesk.engine.places import atoms, index
 from halodesk.engine.registry import step_types
 
@@ -33,12 +34,32 @@ _FREE = ("contains", "starts_with", "matches")
 _ORDER = ("greater_than", "greater_or_equal", "less_than", "less_or_equal")
 _NEGATED = {"not_equals": "equals", "not_contains": "contains", "is_not_empty": "is_empty"}
 _OTHER = "\x00other"
+_SOME_DAY = "2026-01-05"
+_MOST_FREE = 8
 
 _Atom = tuple[str, str, str]
 """Variable, operator that is not a negation, encoded value."""
 _Class = dict[_Atom, bool]
 
-Domain = tuple[Any, ...]
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """All values of a field without options: of which kind they are, and whether there may be none."""
+
+    kind: Literal["number", "time", "text"]
+    empty: bool
+
+
+Domain = tuple[Any, ...] | Shape
+_SHAPES: dict[str, Literal["number", "time", "text"]] = {
+    "number": "number",
+    "currency": "number",
+    "date": "time",
+    "date_time": "time",
+    "text": "text",
+    "text_area": "text",
+    "phone": "text",
+    "email": "text",
+}
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,10 +126,18 @@ def can_hold(when: tuple[Condition, ...], domains: Mapping[str, Domain]) -> bool
     return not found.complete or 0 in found.alone
 
 
-def domains(flow: Flow, step: Step, conditions: Iterable[Condition], *, submitted: bool) -> dict[str, Domain]:
-    """All values of those variables that only a field with options can set.
+def domains(
+    flow: Flow,
+    step: Step,
+    conditions: Iterable[Condition],
+    *,
+    submitted: bool,
+    filled: Collection[str] = (),
+) -> dict[str, Domain]:
+    """All values of those variables that only one field can set.
 
     `submitted`: the step's page has been left by its button, so that its required fields are filled.
+    `filled`: what is known to have a value here anyway.
     """
     known = index(flow)
     found: dict[str, Domain] = {}
@@ -117,15 +146,23 @@ def domains(flow: Flow, step: Step, conditions: Iterable[Condition], *, submitte
         if len(places) != 1 or name in known.computed:
             continue
         home, field = places[0]
+        there = name in filled or (submitted and home is step and must_be_filled(step, field))
         if field.type == "boolean":
-            values: Domain = (True, False)
+            values: tuple[Any, ...] = (True, False)
         elif field.type in ("dropdown", "radio_group") and not field.source:
             values = tuple(option.value for option in field.options)
+        elif field.type in _SHAPES:
+            found[name] = Shape(kind=_SHAPES[field.type], empty=not there)
+            continue
         else:
             continue
-        filled = submitted and home is step and field.required and not field.show_when and _asked(step)
-        found[name] = values if filled else (*values, None)
+        found[name] = values if there else (*values, None)
     return found
+
+
+def must_be_filled(step: Step, field: Field) -> bool:
+    """Whether the step cannot be left by its button without an answer to the field."""
+    return field.required and not field.show_when and _asked(step)
 
 
 def _asked(step: Step) -> bool:
@@ -166,20 +203,31 @@ def _classes(conditions: Sequence[Condition], domain: Domain | None) -> list[_Cl
     wanted = {_name(condition): condition for condition in conditions}
     if any(condition.op not in OPERATORS for condition in conditions):
         return None
-    if domain is not None:
+    if isinstance(domain, tuple):
         return _distinct(
             {name: _compare(name, one, value) for name, one in wanted.items()} for value in domain
         )
-    free = [name for name, one in wanted.items() if _is_free(name[1], one.value)]
-    if len(free) > 8:
-        return None
     found: list[_Class] = []
     for value in _representatives(list(wanted.values())):
+        if domain is not None and not _fits(value, domain):
+            continue
         fixed = {name: _compare(name, one, value) for name, one in wanted.items()}
-        loose = [] if value is None else free
-        for outcome in itertools.product((True, False), repeat=len(loose)):
-            found.append({**fixed, **dict(zip(loose, outcome, strict=True))})
+        loose = [name for name, one in wanted.items() if name[1] in _FREE and value is not None]
+        ordered = [name for name, one in wanted.items() if _is_loose_order(one, value, domain)]
+        if len(loose) > _MOST_FREE:
+            return None
+        for places in _places(ordered, wanted):
+            for outcome in itertools.product((True, False), repeat=len(loose)):
+                found.append({**fixed, **places, **dict(zip(loose, outcome, strict=True))})
     return _distinct(found)
+
+
+def _places(ordered: Sequence[_Atom], wanted: Mapping[_Atom, Condition]) -> Iterator[_Class]:
+    """What the order of texts may be, for a value that is a number or a date as text, or is no text."""
+    yield dict.fromkeys(ordered, False)
+    if ordered:
+        for text in _texts(wanted.values()):
+            yield {name: _compare(name, wanted[name], text) for name in ordered}
 
 
 def _distinct(classes: Iterable[_Class]) -> list[_Class]:
@@ -190,17 +238,39 @@ def _compare(name: _Atom, condition: Condition, value: Any) -> bool:
     return OPERATORS[name[1]](value, condition.value)
 
 
-def _is_free(op: str, value: Any) -> bool:
-    ordered = op in _ORDER and isinstance(value, str)
-    return op in _FREE or (ordered and number_of(value) is None and time_of(value) is None)
+def _is_loose_order(condition: Condition, value: Any, shape: Shape | None) -> bool:
+    """Whether an order may come out otherwise for another value of the same class.
+
+    A number or a date that is text stands in the order of texts to what is not of its own kind.
+    """
+    op, constant = _NEGATED.get(condition.op, condition.op), condition.value
+    if op not in _ORDER or not isinstance(constant, str) or value is None or isinstance(value, bool):
+        return False
+    if shape is not None and shape.kind == "number":
+        return False
+    number, moment = number_of(value) is not None, time_of(value) is not None
+    alike = (number and number_of(constant) is not None) or (moment and time_of(constant) is not None)
+    return (number or moment) and not alike
+
+
+def _fits(value: Any, shape: Shape) -> bool:
+    """Whether a class has values of that kind."""
+    if value is None:
+        return shape.empty
+    if shape.kind == "number":
+        return not isinstance(value, bool | str) and number_of(value) is not None
+    if shape.kind == "time":
+        return isinstance(value, str) and time_of(value) is not None
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _representatives(conditions: Sequence[Condition]) -> Iterator[Any]:
     constants = list(_constants(conditions))
-    yield from (None, "", True, False, [], [_OTHER], _OTHER, *constants)
+    yield from (None, "", True, False, [], [_OTHER], _OTHER, *constants, *_texts(conditions))
     numbers = sorted({found for one in constants if (found := number_of(one)) is not None})
-    yield from _around(numbers, Decimal(1)) if numbers else (Decimal(1),)
+    yield from (*numbers, *_around(numbers, Decimal(1))) if numbers else (Decimal(1),)
     times = sorted({point for one in constants if (point := time_of(one)) is not None})
+    yield from () if times else (_SOME_DAY,)
     for moment in _around(times, timedelta(days=1)):
         yield moment.isoformat()
 
@@ -210,6 +280,12 @@ def _constants(conditions: Sequence[Condition]) -> Iterator[Any]:
         if condition.op == "in_list" and isinstance(condition.value, list | tuple):
             yield from condition.value
         yield condition.value
+
+
+def _texts(conditions: Iterable[Condition]) -> list[str]:
+    """A text below all texts that something is ordered by, one behind each; none is a number or a date."""
+    known = {one.value.strip().casefold() for one in conditions if isinstance(one.value, str)}
+    return ["\x00", *(f"{text}\x00" for text in sorted(known))] if known else []
 
 
 def _around(points: Sequence[Any], gap: Any) -> Iterator[Any]:

@@ -31,6 +31,8 @@ CONSTANTS: list[Any] = [
 VALUES = st.one_of(
     st.sampled_from([*CONSTANTS, "007", "2026-03-01", "2026-01-01T12:00:00Z", [], ["x"], {}, {"a": 1}, 5.5]),
     st.integers(-3, 14),
+    st.integers(-3, 14).map(str),
+    st.dates().map(str),
     st.text("xyX 15-", max_size=4),
 )
 
@@ -46,7 +48,10 @@ def conditions(draw: st.DrawFn) -> Condition:
     return Condition(variable=draw(st.sampled_from("ab")), op=op, value=value)
 
 
-ROUTES = st.lists(st.lists(conditions(), min_size=1, max_size=3).map(tuple), min_size=1, max_size=3)
+ANY_OF = st.lists(conditions(), min_size=1, max_size=2).map(lambda group: Condition(any_of=tuple(group)))
+ROUTES = st.lists(
+    st.lists(st.one_of(conditions(), ANY_OF), min_size=1, max_size=3).map(tuple), min_size=1, max_size=3
+)
 
 
 @given(ROUTES, VALUES, VALUES)
