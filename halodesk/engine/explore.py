@@ -21,7 +21,6 @@ import msgspec
 from msgspec.structs import replace
 
 from halodesk.engine import events as e
-from halodesk.engine.conditions import holds, look_up, number_of
 from halodesk.engine.coverage import (
     Edge,
     Outcome,
@@ -32,12 +31,13 @@ from halodesk.engine.coverage import (
     refused,
     trace,
 )
+from halodesk.engine.explore_aim import away, distances
 from halodesk.engine.explore_proof import proofs
 from halodesk.engine.explore_turns import Turns, relevant_values
 from halodesk.engine.explore_values import Hints, encoded
 from halodesk.engine.flow import Condition, Flow
-from halodesk.engine.places import atoms, named_roles, takes_labels
-from halodesk.engine.session import Session, scope
+from halodesk.engine.places import named_roles, takes_labels
+from halodesk.engine.session import Session
 from halodesk.engine.simulate import AnyTurn, Begin, Fill, FunctionPort, Played, begin, play
 
 MOST_STATES = 20_000
@@ -209,13 +209,13 @@ class _Explorer:
             progress = len(self.left) < before
 
     def _aim_at(self, target: Edge | Outcome) -> None:
-        ways = _distances(self, target.step)
+        ways = distances(self.edges, self.steps, target.step)
         wanted, unwanted = self._conditions(target)
         self.target = target
 
         def far(number: int) -> float:
             state = self.nodes[number].played.state
-            return ways.get(state.step, 1000.0) + _away(state, wanted, unwanted)
+            return ways.get(state.step, 1000.0) + away(state, wanted, unwanted)
 
         self.aim = [(far(number), number) for number in self.open]
         heapq.heapify(self.aim)
@@ -403,40 +403,3 @@ class _Explorer:
 
 def _no_way(state: Session) -> str:
     return state.problem or "Nothing that was tried leads on from here."
-
-
-def _distances(explorer: _Explorer, target: str) -> dict[str, float]:
-    """Steps from each step to the target."""
-    into: dict[str, list[str]] = {}
-    for edge in explorer.edges:
-        into.setdefault(edge.to, []).append(edge.step)
-    for step in explorer.steps:
-        head, _, _ = step.key.rpartition("/")
-        if head:  # into a sub-script by its first steps; any of them will do for a distance
-            into.setdefault(step.key, []).append(head)
-    found = {target: 0.0}
-    level = [target]
-    while level:
-        level = list(dict.fromkeys(one for key in level for one in into.get(key, ()) if one not in found))
-        found |= dict.fromkeys(level, max(found.values()) + 1)
-    return found
-
-
-def _away(state: Session, wanted: Sequence[Condition], unwanted: Sequence[tuple[Condition, ...]]) -> float:
-    """How far the values are from what is wanted: 10 a condition, less where a number comes nearer."""
-    values = scope(state)
-    away = 0.0
-    for atom in atoms(wanted):
-        if not holds((atom,), values):
-            away += _gap(look_up(values, atom.variable), atom)
-    for when in unwanted:
-        if when and holds(when, values):
-            away += min(_gap(look_up(values, atom.variable), atom) for atom in atoms(when))
-    return away
-
-
-def _gap(value: object, condition: Condition) -> float:
-    have, want = number_of(value), number_of(condition.value)
-    if have is None or want is None or isinstance(value, str):
-        return 10.0
-    return min(10_000.0, 5.0 * (1.0 + abs(float(have - want))))

@@ -67,7 +67,8 @@ def _routes(flow: Flow, step: Step) -> Iterator[Finding]:
 def _verdict(flow: Flow, step: Step, ways: list[tuple[Condition, ...]]) -> Verdict:
     every = [one for when in ways for one in when]
     known = domains(flow, step, every, submitted=True)
-    if len(every) == 1 and not known and not every[0].any_of:
+    options = any(isinstance(one, tuple) for one in known.values())
+    if len(every) == 1 and not options and not every[0].any_of:
         return Verdict(complete=False)  # one comparison with anything may come out either way
     return verdict(ways, known)
 

@@ -26,7 +26,12 @@ def large(count: int = STEPS) -> Flow:
         onward = f"n{index + 1}" if index < count - 1 else "end"
         steps.append({"key": f"n{index}", "fallback": onward, **_step(index, onward)})
     options = [{"value": "sale"}, {"value": "no_sale"}]
-    disposition = {"name": "disposition", "type": "dropdown", "required": True, "options": options}
+    disposition: dict[str, Any] = {
+        "name": "disposition",
+        "type": "dropdown",
+        "required": True,
+        "options": options,
+    }
     steps.append({"key": "end", "type": "end", "fields": [disposition]})
     return from_builtins({"schema": 1, "key": "large", "name": "Large", "start": "s", "steps": steps})
 
@@ -48,8 +53,10 @@ def _step(index: int, onward: str) -> dict[str, Any]:
         }
     if index % 5 == 1:
         options = [{"value": "a"}, {"value": "b"}]
-        fields = [{"name": name, "type": "dropdown", "required": True, "options": options}]
-        return {"type": "script", "fields": fields, "routes": [to_end("equals", "a"), to_end("equals", "b")]}
+        choices: list[dict[str, Any]] = [
+            {"name": name, "type": "dropdown", "required": True, "options": options}
+        ]
+        return {"type": "script", "fields": choices, "routes": [to_end("equals", "a"), to_end("equals", "b")]}
     if index % 5 == 2:
         functions = [{"target": name, "expression": f"{before} + 1"}]
         return {"type": "decision", "functions": functions, "routes": [to_end("greater_than", 3)]}
