@@ -120,18 +120,20 @@ def pbx(given: s.Settings, probe: Probe) -> Check:
         return not_checked("pbx", "No SIP account is set.", "Fill `account` in the settings.")
     if not account.registrar:
         return not_checked("pbx", "Direct calls only: no registrar is set.")
-    host, port = sip_ping.host_port(account.registrar)
+    over_tls = account.transport == "tls"
+    host, port = sip_ping.host_port(account.registrar, 5061 if over_tls else 5060)
     if not host:
         return problem("pbx", f"{account.registrar} is no SIP address.", "Write sip:HOST or sip:HOST:PORT.")
     try:
         socket.getaddrinfo(host, port)
     except OSError:
         return problem("pbx", f"{host} is not known here.", "Check DNS and the name in `account.registrar`.")
-    try:
-        answer = sip_ping.ping(host, port, transport=account.transport, bind=given.sip_bind)
-    except OSError:
-        answer = None
-    far = f"{host}:{port} answers in {answer.rtt_ms:.0f} ms" if answer else f"{host}:{port} answers no ping"
+    answer = None
+    with suppress(OSError):
+        if not over_tls:  # the phone itself looks whether the certificate is good
+            answer = sip_ping.ping(host, port, transport=account.transport, bind=given.sip_bind)
+    no_answer = "is not pinged over TLS" if over_tls else "answers no ping"
+    far = f"{host}:{port} " + (f"answers in {answer.rtt_ms:.0f} ms" if answer else no_answer)
     registration = probe.registration
     if registration is None:
         return _without_registration(account, probe, far, answered=answer is not None)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from halodesk.demo.lab import free_port
-from halodesk.protocol.phone_link import Registration
+from halodesk.protocol.phone_link import Capabilities, Registration
 from halodesk.runtime import settings as s
 from halodesk.selftest import children, sip_ping, telephone
 from halodesk.selftest.children import Devices, Probe
@@ -297,3 +297,19 @@ def test_a_seat_that_wants_no_sound_is_not_looked_at() -> None:
     given = s.Settings(sound=s.Sound(devices="none"))
     check = telephone.devices(given, lambda: pytest.fail("it looked"))
     said(check, "not_checked", "no sound devices")
+
+
+@pytest.mark.parametrize(
+    ("account", "state", "words"),
+    [
+        ({"transport": "tls"}, "problem", "Demanded, and not in this build: TLS of sip:1@x"),
+        ({"srtp": "required", "transport": "tls"}, "problem", "SRTP of sip:1@x"),
+        ({"srtp": "offered"}, "warning", "keys of encrypted calls travel in the clear"),
+        ({}, "warning", "Not in this build: TLS, SRTP"),
+    ],
+)
+def test_a_build_without_what_the_account_demands(account: dict[str, str], state: str, words: str) -> None:
+    bare = Capabilities(version="2", tls=False, srtp=False, codecs=(), sound_devices=0, max_calls=4)
+    given = settings(account=s.SipAccount(uri="sip:1@x", **account))  # type: ignore[arg-type]  # two of many
+    found = telephone.phone(children.Probe(capabilities=bare), given)
+    assert (found.state, words in found.message) == (state, True)
