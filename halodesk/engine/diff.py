@@ -231,7 +231,7 @@ def _config(old: Step, new: Step, renamed: Mapping[str, str]) -> Iterator[Change
                 if name in new.config
                 else "removed"
             )
-            what: What = "text" if name == "body" else "config"
+            what: What = "text" if name in ("body", "verbatim") else "config"
             yield Change(kind=kind, what=what, step=new.key, name=name, old=was, new=now)
 
 

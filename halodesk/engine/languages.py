@@ -19,7 +19,7 @@ from halodesk.engine.flow import Field, Flow, Step
 
 VALUE = "language"
 """Name of the value that says which language is spoken."""
-_CONFIG = ("body", "label")
+_CONFIG = ("body", "label", "verbatim")
 _FIELD_CONFIG = ("true_label", "false_label", "pattern_help")
 
 

@@ -189,7 +189,7 @@ def page(flow: Flow, state: Session) -> Page:
         visit=state.visit,
         type=step.type,
         title=_text(step.title or step.key, values),
-        html=_html(str(step.config.get("body", "")), values),
+        html=_html(_script(step), values),
         fields=tuple(
             _field(flow, field, step, state, locked)
             for field in visible_fields(step, state)
@@ -423,6 +423,15 @@ def _text(text: str, values: dict[str, Any]) -> str:
         return render_text(text, values)
     except TemplateError:
         return text
+
+
+def _script(step: Step) -> str:
+    """What the agent reads; what is read word for word stands apart, in the look of speech."""
+    body, verbatim = str(step.config.get("body", "")), str(step.config.get("verbatim", ""))
+    if not verbatim:
+        return body
+    quoted = "\n".join(f"> {line}" for line in verbatim.splitlines())
+    return f"{body}\n\n**Read word for word:**\n\n{quoted}"
 
 
 def _html(text: str, values: dict[str, Any]) -> str:

@@ -148,7 +148,7 @@ def text_names(text: str) -> set[str]:
 
 def texts(step: Step) -> tuple[str, ...]:
     """What the agent reads of a step."""
-    return (step.title, str(step.config.get("body", "")))
+    return (step.title, *(str(step.config.get(name, "")) for name in ("body", "verbatim")))
 
 
 def config_names(step: Step) -> set[str]:
@@ -157,7 +157,7 @@ def config_names(step: Step) -> set[str]:
     shaped = config_of(step)
     config = step.config if shaped is None else msgspec.to_builtins(shaped)
     for key, value in config.items():
-        if key not in ("body", "expression"):
+        if key not in ("body", "verbatim", "expression"):
             for text in _strings(value):
                 found |= text_names(text) if "{" in text else set(_WORD.findall(text))
     return found
