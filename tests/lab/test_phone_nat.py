@@ -18,7 +18,7 @@ from tests.lab.nat import NatLab, NatSeat, nat_lab
 from tests.lab.pbx import Pbx
 from tests.lab.phones import read_stereo, talk, tone_levels
 
-pytestmark = [pytest.mark.lab]
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 OpenDesk = Callable[..., NatSeat]
 

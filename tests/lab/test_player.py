@@ -16,7 +16,7 @@ from tests.lab.sound_card import SoundCard, card, pulse, read_raw
 
 __all__ = ["card", "pulse"]
 
-pytestmark = [pytest.mark.lab]
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 SCRIPT = """
 import json, sys, time

@@ -25,7 +25,7 @@ from tests.server.postgres import Postgres, binaries
 from tests.sync.seats import Seat, expected_and_held, sync_by_command
 from tests.sync.world import World, recorder
 
-pytestmark = [pytest.mark.skipif(not may_mount(), reason="no tmpfs can be mounted here")]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not may_mount(), reason="no tmpfs can be mounted here")]
 
 
 ROOM = 24 * 1024 * 1024
