@@ -170,4 +170,5 @@ def test_a_held_call_whose_phone_dies_comes_back_on_hold_and_shut(
     new.hang_up(key)
     sounds = heard(far)
     assert sounds[-25:-5].mean() > 0.8
-    assert not sounds[25:-90].any(), "nothing of the agent was heard in between"
+    assert len(sounds) > 215
+    assert not sounds[25:-190].any(), "nothing of the agent was heard in between"
