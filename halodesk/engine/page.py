@@ -430,7 +430,8 @@ def _script(step: Step) -> str:
     body, verbatim = str(step.config.get("body", "")), str(step.config.get("verbatim", ""))
     if not verbatim:
         return body
-    quoted = "\n".join(f"> {line}" for line in verbatim.splitlines())
+    # A box a paragraph: the text view draws only the first paragraph of a quotation in one.
+    quoted = "\n\n".join("> " + part.replace("\n", "\n> ") for part in verbatim.split("\n\n"))
     return f"{body}\n\n**Read word for word:**\n\n{quoted}"
 
 
