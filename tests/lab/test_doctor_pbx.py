@@ -32,7 +32,7 @@ def settings(pbx: Pbx, user: str, password: str = SECRET, **account: str) -> s.S
             registrar=f"sip:{HOST}:{pbx.sip_port}",
             username=user,
             password=password,
-            **account,  # type: ignore[arg-type]
+            **account,  # type: ignore[arg-type]  # plain texts for its literals
         ),
         ami=s.Ami(host=HOST, port=pbx.ami_port, username="lab", secret=SECRET),
         sip_bind=HOST,
