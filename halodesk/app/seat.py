@@ -43,6 +43,7 @@ from halodesk.store.seat_store import SeatStore
 from halodesk.sync.mask_line import MaskLine
 from halodesk.sync.service import SyncService, credentials_of
 from halodesk.ui.browser.visits import Visits
+from halodesk.ui.sessions.page import sessions_entry
 from halodesk.ui.sessions.player import RecordingPlayer
 from halodesk.ui.steps.base import Tools
 from halodesk.ui.window import MainWindow
@@ -134,7 +135,7 @@ class Seat:
         self.window = MainWindow(
             self.desk,
             theme=settings.theme,
-            review=self.review,
+            pages=[sessions_entry(self.review)],
             sound=self.sound,
             tools=Tools(visits=self._visits),
         )

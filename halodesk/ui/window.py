@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -18,20 +18,20 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from halodesk.runtime.ports import DeskPort, ReviewPort, SoundPort, Topic, Unsubscribe
+from halodesk.runtime.ports import DeskPort, SoundPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
 from halodesk.ui.desk.call_area import CallArea
 from halodesk.ui.desk.context_panel import ContextPanel
 from halodesk.ui.desk.ended_page import EndedPage
 from halodesk.ui.desk.progress import Progress
-from halodesk.ui.desk.rail import DESK, SESSIONS, Rail
+from halodesk.ui.desk.rail import DESK, Rail
 from halodesk.ui.desk.ready_page import ReadyPage
 from halodesk.ui.desk.shortcuts import Shortcuts
 from halodesk.ui.desk.status_bar import MaskBand, StatusBar
 from halodesk.ui.desk.step_page import StepPage
+from halodesk.ui.pages import PageEntry, RailPage
 from halodesk.ui.parts.labels import pane
 from halodesk.ui.parts.mask_words import mask_words
-from halodesk.ui.sessions.page import SessionsPage
 from halodesk.ui.steps.base import Tools
 from halodesk.ui.theme.active import ThemeChoice, apply_theme, resolve, theme_name
 from halodesk.ui.theme.tokens import Size, Space, ThemeName
@@ -53,11 +53,11 @@ class MainWindow(QMainWindow):
         desk: DeskPort,
         *,
         theme: ThemeChoice = "system",
-        review: ReviewPort | None = None,
+        pages: Sequence[PageEntry] = (),
         sound: SoundPort | None = None,
         tools: Tools | None = None,
     ) -> None:
-        """Without `review` there is no Sessions page, without `sound` no choice of devices.
+        """`pages`: those beside the Desk. Without `sound` there is no choice of devices.
 
         `tools`: what step pages use beside the desk.
         """
@@ -68,8 +68,8 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(720, 560)
         self.resize(1440, 900)
         self._desk = desk
-        self._review = review
-        self._sessions: SessionsPage | None = None
+        self._entries = pages
+        self._pages: dict[int, RailPage] = {}
         self._entered: tuple[str, str, int] | None = None
         self._awaiting_paint: tuple[float, str, int] | None = None
         self._side_open = False
@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
         self.status = StatusBar()
         self.status.sound.attach(sound)
         self.band = MaskBand()
-        self.rail = Rail(sessions=review is not None)
+        self.rail = Rail(pages)
         self.calls = CallArea(desk, lambda: self.show_page(DESK))
         self.ring_band, self.call_panel = self.calls.ring_band, self.calls.call_panel
         self.banners = Banners()
@@ -148,14 +148,15 @@ class MainWindow(QMainWindow):
             "F1": self.show_shortcuts,
             "F9": self.status.sound.open_panel,
             "Alt+Left": self._go_back,
-            "Ctrl+1": partial(self.show_page, DESK),
-            "Ctrl+2": partial(self.show_page, SESSIONS),
             "Ctrl+Return": self._go_on,
             "Ctrl+Enter": self._go_on,
             "Alt+N": self._write_note,
         }
         keys |= self.calls.keys()
         keys |= {f"Alt+{number}": partial(self._choose, number) for number in range(1, 10)}
+        keys |= {
+            f"Ctrl+{place + 1}": partial(self.show_page, place) for place in range(len(self._entries) + 1)
+        }
         for key, action in keys.items():
             shortcut = QShortcut(QKeySequence(key), self)
             # A key held down must not walk through page after page.
@@ -243,23 +244,29 @@ class MainWindow(QMainWindow):
     # pages
 
     @property
-    def on_sessions(self) -> bool:
-        """The Sessions page is in sight."""
-        return self._sessions is not None and self._stack.currentWidget() is self._sessions
+    def page_beside(self) -> RailPage | None:
+        """The page beside the Desk that is in sight, if one is."""
+        page = self._stack.currentWidget()
+        return page if isinstance(page, RailPage) else None
 
     def show_page(self, number: int) -> None:
-        """The Desk or the Sessions; the Sessions page is made when it is first wanted."""
-        if self._review is None or self.on_sessions == (number == SESSIONS):
+        """The Desk (0) or a page beside it, in the rail's order; it is made when it is first wanted."""
+        before = self.page_beside
+        if number > len(self._entries) or (before is None and number == DESK):
             return
-        if number == SESSIONS:
-            if self._sessions is None:
-                self._sessions = SessionsPage(self._review)
-                self._stack.addWidget(self._sessions)
+        if number != DESK and number not in self._pages:
+            self._pages[number] = self._entries[number - 1].make()
+            self._stack.addWidget(self._pages[number])
+        page = self._pages.get(number)
+        if before is not None and page is before:
+            return
+        if before is not None:
+            before.leave()
+        if page is not None:
             self.step.flush_drafts()
-            self._stack.setCurrentWidget(self._sessions)
-            self._sessions.enter()
-        elif self._sessions is not None:
-            self._sessions.leave()
+            self._stack.setCurrentWidget(page)
+            page.enter()
+        else:
             self._stack.setCurrentWidget(self._desk_page)
             self._focus_desk()
         self.rail.choose(number)
@@ -269,7 +276,7 @@ class MainWindow(QMainWindow):
     def _put(self, page: QWidget) -> None:
         """The page of the Desk; it comes in sight when the Desk does."""
         self._desk_page = page
-        if not self.on_sessions:
+        if self.page_beside is None:
             self._stack.setCurrentWidget(page)
 
     def _focus_desk(self) -> None:
@@ -279,7 +286,7 @@ class MainWindow(QMainWindow):
 
     def _show_call(self) -> bool:
         """The calls; where the Desk is out of sight, one that rings takes the whole width."""
-        ringing = self.calls.render_calls(away=self.on_sessions)
+        ringing = self.calls.render_calls(away=self.page_beside is not None)
         self.calls.setHidden(self._desk.call is None and not self._desk.legs)
         return ringing
 
@@ -320,13 +327,14 @@ class MainWindow(QMainWindow):
             self.step.choices.press(number - 1)
 
     def _go_back(self) -> None:
-        if self._sessions is not None and self.on_sessions:
-            self._sessions.back()
+        beside = self.page_beside
+        if beside is not None:
+            beside.back()
         else:
             self.step.go_back()
 
     def _write_note(self) -> None:
-        if self.on_sessions:
+        if self.page_beside is not None:
             return
         if self.context.isHidden() and self._in_session:
             self._toggle_side()
@@ -351,8 +359,8 @@ class MainWindow(QMainWindow):
         self._restyle_to(resolve(choice))
         self.status.theme.refresh()
         self.step.restyle()
-        if self._sessions is not None:
-            self._sessions.restyle()
+        for page in self._pages.values():
+            page.restyle()
         self._render_all()
 
     def _restyle_to(self, name: ThemeName) -> None:
@@ -369,8 +377,9 @@ class MainWindow(QMainWindow):
         self._fit_panes()
 
     def _fit_panes(self) -> None:
-        narrow, session = self.width() < _NARROW, self._in_session and not self.on_sessions
-        self._foot.setHidden(self.on_sessions)
+        beside = self.page_beside is not None
+        narrow, session = self.width() < _NARROW, self._in_session and not beside
+        self._foot.setHidden(beside)
         self.status.side.setVisible(narrow and session)
         self.status.be_brief(self.width() < _BRIEF)
         if not narrow or not session:
@@ -389,8 +398,8 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Hands over what is half typed, and stops listening."""
         if self._leave is not None:
-            if self._sessions is not None:
-                self._sessions.leave()
+            for page in self._pages.values():
+                page.leave()
             self.step.flush_drafts()
             self.context.notes.keep()
             self._leave()

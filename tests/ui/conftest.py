@@ -12,6 +12,7 @@ from PySide6.QtCore import QAbstractAnimation, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from halodesk.runtime.ports import ReviewPort
+from halodesk.ui.sessions.page import sessions_entry
 from halodesk.ui.theme.active import ThemeChoice
 from halodesk.ui.window import MainWindow
 from tests.fakes.sound import FakeSound
@@ -57,7 +58,8 @@ def open_window(
     before = set(qapp.topLevelWidgets())  # of other tests in this process: not ours to judge
 
     def open_(theme: ThemeChoice = "light", width: int = 1280, height: int = 800) -> Hands:
-        window = MainWindow(desk, theme=theme, review=review, sound=sound)
+        pages = [sessions_entry(review)] if review is not None else []
+        window = MainWindow(desk, theme=theme, pages=pages, sound=sound)
         opened.append(window)
         window.resize(width, height)
         window.show()

@@ -9,20 +9,23 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QLineEdit, QWidget
+from pytestqt.qtbot import QtBot
 
 from halodesk.runtime.ports import ReviewPort
-from halodesk.store.review import SessionReview
 from halodesk.ui.parts.banner import Banner
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.labels import ElidedLabel
 from halodesk.ui.parts.pill import Pill
 from halodesk.ui.sessions.list_page import SearchLine
 from halodesk.ui.sessions.list_table import SessionTable
+from halodesk.ui.sessions.page import SessionsPage
 from halodesk.ui.sessions.replay_view import ReplayView
 from halodesk.ui.sessions.time_line import TimeLine
 from halodesk.ui.theme.tokens import THEMES, ThemeName
+from halodesk.ui.window import MainWindow
 from tests.fakes.order import CARD
 from tests.ui.conftest import Opener
+from tests.ui.fake_desk import FakeDesk
 from tests.ui.hands import ALT, CTRL, Hands, Key
 from tests.ui.recorded import Recorded, erase_answers
 
@@ -58,8 +61,8 @@ def to_list(hands: Hands) -> SessionTable:
 
 
 def chain(hands: Hands, session: str) -> str:
-    page = hands.window._sessions
-    return page.list.model.chain(session) if page is not None else ""
+    page = hands.window.page_beside
+    return page.list.model.chain(session) if isinstance(page, SessionsPage) else ""
 
 
 def to_replay(hands: Hands) -> ReplayView:
@@ -176,8 +179,9 @@ def test_a_session_that_cannot_be_opened_is_said(hands: Hands, own: Recorded) ->
     hands.key(Key.Key_Down)
     hands.key(Key.Key_Down)
     hands.key(Key.Key_Down)
-    row = [line.id for line in hands.window._sessions.list.model.lines].index("short-1")  # type: ignore[union-attr]
-    table.selectRow(row)
+    page = hands.window.page_beside
+    assert isinstance(page, SessionsPage)
+    table.selectRow([line.id for line in page.list.model.lines].index("short-1"))
     hands.key(Key.Key_Return)
     hands.until(lambda: hands.sees("open_problem"))
     assert "erased" in hands.find("open_problem", Banner).message
@@ -428,11 +432,17 @@ def test_what_is_half_typed_on_the_desk_is_kept(hands: Hands) -> None:
     assert hands.line("field:first_name").text() == "Rob"
 
 
-def test_without_records_there_is_no_page(qtbot: object, open_window: Opener, review: SessionReview) -> None:
-    hands = open_window()
-    hands.window._review = None
+def test_without_records_there_is_no_page(qtbot: QtBot, desk: FakeDesk, pictures: Path) -> None:
+    window = MainWindow(desk)
+    qtbot.addWidget(window)
+    window.show()
+    window.activateWindow()
+    hands = Hands(window, desk, pictures)
+    hands.until(window.isActiveWindow)
     hands.key(Key.Key_2, CTRL)
-    assert not hands.sees("sessions_page")
+    assert window.page_beside is None
+    assert not hands.sees("rail:sessions")
+    window.close()
 
 
 # look

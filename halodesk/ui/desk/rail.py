@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QFrame, QVBoxLayout, QWidget
 
+from halodesk.ui.pages import PageEntry
 from halodesk.ui.parts.labels import set_tip
 from halodesk.ui.theme.active import colour
 from halodesk.ui.theme.fonts import font
 from halodesk.ui.theme.icons import pixmap
 from halodesk.ui.theme.tokens import Radius, Size, Space
 
-DESK, SESSIONS = 0, 1
+DESK = 0
+"""The number of the Desk; the pages beside it follow from 1."""
 
 
 class Rail(QFrame):
@@ -20,8 +24,8 @@ class Rail(QFrame):
 
     chosen = Signal(int)
 
-    def __init__(self, *, sessions: bool) -> None:
-        """`sessions`: there are recorded sessions to look at."""
+    def __init__(self, pages: Sequence[PageEntry] = ()) -> None:
+        """`pages`: those beside the Desk."""
         super().__init__()
         self.setProperty("pane", "rail")
         self.setFixedWidth(Size.RAIL)
@@ -30,9 +34,8 @@ class Rail(QFrame):
         layout.setContentsMargins(Space.S, Space.M, Space.S, Space.M)
         layout.setSpacing(Space.L)
         layout.addWidget(_Brand())
-        pages = [(DESK, "desk", self.tr("Desk"))]
-        pages += [(SESSIONS, "sessions", self.tr("Sessions"))] if sessions else []
-        for number, icon, words in pages:
+        entries = [("desk", self.tr("Desk")), *((page.icon, page.words) for page in pages)]
+        for number, (icon, words) in enumerate(entries):
             entry = _Entry(icon, words)
             entry.setObjectName(f"rail:{icon}")
             set_tip(entry, f"Ctrl+{number + 1}")

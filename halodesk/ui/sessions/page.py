@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout
 
 from halodesk.runtime.ports import ReviewPort
 from halodesk.runtime.review import Review, ReviewProblem
+from halodesk.ui.pages import PageEntry, RailPage
 from halodesk.ui.parts.banner import Banner
 from halodesk.ui.sessions.list_page import ListPage
 from halodesk.ui.sessions.replay_view import ReplayView
 from halodesk.ui.theme.tokens import Space
 
 
-class SessionsPage(QWidget):
+def sessions_entry(review: ReviewPort) -> PageEntry:
+    """The entry of the rail that leads to the recorded sessions."""
+    return PageEntry(
+        "sessions", QCoreApplication.translate("SessionsPage", "Sessions"), lambda: SessionsPage(review)
+    )
+
+
+class SessionsPage(RailPage):
     """Looks at recorded sessions; changes none."""
 
     def __init__(self, review: ReviewPort) -> None:
