@@ -118,6 +118,10 @@ def claimed_root(data: bytes) -> bytes:
     return root
 
 
+class OlderListError(MetadataError):
+    """A list of key holders that is older than the one that counts."""
+
+
 def check_newer(new: Holders, new_data: bytes, old: Holders, old_data: bytes) -> bool:
     """Whether the new list is to be taken; False for the very same. Raises `MetadataError`: rolled back."""
     if new.version > old.version:
@@ -126,7 +130,7 @@ def check_newer(new: Holders, new_data: bytes, old: Holders, old_data: bytes) ->
         return False
     if new.version == old.version:
         raise MetadataError("Two lists of key holders have the same number.", "Tell IT.")
-    raise MetadataError(
+    raise OlderListError(
         f"List {new.version} of key holders is older than list {old.version}, which is here; "
         "it is not taken.",
         "Somebody may want former holders to open what is sealed from now on. Tell IT.",

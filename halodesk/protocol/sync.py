@@ -206,8 +206,9 @@ class CatalogueEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     cursor: int
     kind: str
-    """trust or flow; a seat passes over others."""
+    """trust, holders or flow; a seat passes over others."""
     trust: bytes = b""
+    """The signed list: of publishers, or of key holders."""
     manifest: bytes = b""
     pointer: bytes = b""
 

@@ -59,7 +59,7 @@ def test_one_holder_alone_opens_nothing(one: str) -> None:
         envelopes.combine(ENVELOPE, CIRCLE.place, own, own)
     other = "B" if own.slot == "A" else "A"
     for guess in (bytes(32), own.data, bytes([own.data[0] ^ 1]) + own.data[1:]):
-        with pytest.raises(EnvelopeError, match="same share twice|do not open"):
+        with pytest.raises(EnvelopeError, match=r"same share twice|do not open"):
             envelopes.combine(ENVELOPE, CIRCLE.place, own, Share(slot=other, data=guess))  # type: ignore[arg-type]  # one of the two
 
 
@@ -116,7 +116,7 @@ def test_no_flipped_bit_goes_unnoticed(bit: int) -> None:
 
 @pytest.mark.parametrize("cut", [0, 3, 4, 5, 48, 49, 100, len(ENVELOPE) - 32, len(ENVELOPE) - 1])
 def test_a_truncated_envelope_is_told_from_a_whole_one(cut: int) -> None:
-    with pytest.raises(EnvelopeError, match="no sealed value|cut off"):
+    with pytest.raises(EnvelopeError, match=r"no sealed value|cut off"):
         envelopes.unpack(ENVELOPE[:cut])
 
 
