@@ -3,7 +3,7 @@
 Rules:
 - The request is signed by a person whom the root lets ask, says why, and carries the envelope, its
   place and a public key made for this one request. It ends after 15 minutes.
-- A holder sees all that before the passphrase is asked for. An approval is the holder's own share,
+- A holder sees all that before saying yes. An approval is the holder's own share,
   encrypted to the request's key and bound to the very bytes of the request, and signed.
 - Nobody approves the own request; both approvals are of two owners. Whoever reads an approval, the
   server and the one who asked, checks that anew: nobody has to believe a server.
@@ -200,6 +200,23 @@ def opened(key: SigningKey, request_data: bytes, approvals: tuple[bytes, ...], *
     """The signed note that the value was opened; it is kept with the request and the approvals."""
     body = Opened(request=digest(request_data), approvals=tuple(map(digest, approvals)), at=now)
     return metadata.sign_as(key, OPEN_TAG, body)
+
+
+def read_opened(data: bytes, request_data: bytes, holders: Holders) -> Opened:
+    """That note, by who asked, about that request. Raises `CeremonyError`."""
+    _, asker = _request(request_data, holders)
+    try:
+        note = metadata.open_as(data, asker.key, OPEN_TAG, Opened)
+    except MetadataError as error:
+        raise CeremonyError("opened", f"This is no note of an opening. {error.message}") from None
+    if note.request != digest(request_data):
+        raise CeremonyError("other_request", "This note is about another request.")
+    return note
+
+
+def claimed_request(data: bytes) -> Request:
+    """What a request says that was read before; proven by nothing. Raises `MetadataError`."""
+    return metadata.claimed(data, Request)
 
 
 def digest(data: bytes) -> bytes:

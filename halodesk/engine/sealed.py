@@ -10,8 +10,14 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import msgspec
+
+from halodesk.engine.errors import SessionFileError
 
 KIND = "seal"
 """Kind of the effect. Arguments: `fields` (name and handle of each), `flow_hash`, `version`.
@@ -46,3 +52,50 @@ def names(ask: Mapping[str, Any]) -> tuple[str, ...]:
 def simulated(ask: Mapping[str, Any]) -> dict[str, Any]:
     """What a simulation answers: envelopes that nobody can open."""
     return {"sealed": dict.fromkeys(names(ask), "simulated"), "holders": ["simulated", "simulated"]}
+
+
+class SealedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One envelope of a session, with what says where it belongs; `version` is the flow's."""
+
+    field: str
+    flow_hash: str
+    version: int
+    envelope: bytes
+    holders: tuple[str, ...]
+
+
+class _Fact(msgspec.Struct):
+    event: str = ""
+    field: str = ""
+    value: Any = None
+    flow_hash: str = ""
+    version: int = 0
+
+
+_facts = msgspec.json.Decoder(_Fact)
+
+
+def sealed_answers(payloads: Iterable[bytes]) -> list[SealedAnswer]:
+    """The envelopes in the stored events of a session, the newest first.
+
+    Raises `SessionFileError` for events that are none.
+    """
+    found: list[SealedAnswer] = []
+    flow_hash, version = "", 0
+    for payload in payloads:
+        try:
+            fact = _facts.decode(payload)
+            if fact.event == "session_started":
+                flow_hash, version = fact.flow_hash, fact.version
+            if fact.event != "answer_given" or not is_sealed(fact.value):
+                continue
+            envelope = base64.b64decode(fact.value["hdx2"], validate=True)
+        except (msgspec.DecodeError, UnicodeError, binascii.Error, TypeError, ValueError):
+            raise SessionFileError("A sealed value of this session cannot be read.") from None
+        keys = tuple(str(kid) for kid in fact.value["holders"])
+        found.append(
+            SealedAnswer(
+                field=fact.field, flow_hash=flow_hash, version=version, envelope=envelope, holders=keys
+            )
+        )
+    return found[::-1]

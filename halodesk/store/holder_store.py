@@ -1,4 +1,4 @@
-"""The signed list of key holders that this seat seals to, and the envelopes in its sessions.
+"""The signed list of key holders that this seat seals to.
 
 Rules:
 - The first list pins its root, which is the server's where the seat has one. After that only a newer
@@ -8,9 +8,6 @@ Rules:
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,12 +16,8 @@ from sqlalchemy import Column, Connection, Engine, Integer, LargeBinary, String,
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from halodesk.crypto import holders
-from halodesk.crypto.envelope import Place
 from halodesk.crypto.holders import Holders
 from halodesk.crypto.metadata import MetadataError
-from halodesk.engine import events as e
-from halodesk.engine.errors import SessionFileError
-from halodesk.engine.sealed import is_sealed
 from halodesk.store.tables import metadata
 from halodesk.store.writer import Writer
 
@@ -49,14 +42,6 @@ class KeptList(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-class SealedValue(msgspec.Struct, frozen=True, kw_only=True):
-    """One envelope with the place it belongs to."""
-
-    place: Place
-    envelope: bytes
-    holders: tuple[str, ...]
-
-
 class HolderStore:
     """Part of `SeatStore`, over its engine and its writer."""
 
@@ -75,36 +60,6 @@ class HolderStore:
         new = KeptList(tenant=tenant, root=root, version=found.version, data=data)
         self._writer.submit(partial(_keep, new=new)).result(10)
         return found
-
-
-def sealed_values(
-    events: Sequence[e.AnyEvent], *, tenant: str, session: str, field: str = ""
-) -> list[SealedValue]:
-    """The envelopes of a session that count at its end, of one field or of all; newest first of each field.
-
-    Raises `SessionFileError` for an envelope that cannot be read.
-    """
-    started = next((event for event in events if isinstance(event, e.SessionStarted)), None)
-    found: list[SealedValue] = []
-    for event in reversed(events):
-        if started is None or not isinstance(event, e.AnswerGiven) or not is_sealed(event.value):
-            continue
-        if field and event.field != field:
-            continue
-        try:
-            envelope = base64.b64decode(event.value["hdx2"], validate=True)
-        except (binascii.Error, TypeError, ValueError):
-            raise SessionFileError(f"The sealed value of {event.field} cannot be read.") from None
-        place = Place(
-            tenant=tenant,
-            session=session,
-            field=event.field,
-            flow_hash=started.flow_hash,
-            version=started.version,
-        )
-        keys = tuple(str(kid) for kid in event.value["holders"])
-        found.append(SealedValue(place=place, envelope=envelope, holders=keys))
-    return found
 
 
 def _current(connection: Connection) -> KeptList | None:
