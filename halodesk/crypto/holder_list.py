@@ -89,9 +89,10 @@ class HolderList:
             issued_at=now,
             expires_at=now + h.DAYS * _DAY_S,
         )
+        signed = h.sign_list(root, new)
         partial = self.file.with_suffix(".holders.new")
         with partial.open("wb") as out:
-            out.write(h.sign_list(root, new))
+            out.write(signed)
             out.flush()
             os.fsync(out.fileno())
         partial.replace(self.file)
