@@ -54,7 +54,7 @@ def test_a_list_of_another_organisation_is_refused() -> None:
 
 def test_a_list_ends() -> None:
     ends = CIRCLE.list.expires_at
-    assert opened(CIRCLE.data, now=ends - 1)
+    assert opened(CIRCLE.data, now=ends - 1) == CIRCLE.list
     with pytest.raises(MetadataError, match="has ended on 20"):
         opened(CIRCLE.data, now=ends)
 
@@ -174,7 +174,7 @@ def test_what_the_list_does_not_take(made: HolderList) -> None:
         (lambda: made.remove("nobody"), "not on the list"),
     ):
         with pytest.raises((PersonalKeyError, MetadataError), match=words):
-            wrong()  # type: ignore[no-untyped-call]  # lambdas have no types
+            wrong()
     assert made.file.read_bytes() == before
     assert [file.name for file in made.file.parent.glob("*.new")] == []
 
