@@ -170,7 +170,7 @@ def take_share(connection: Connection, caller: Caller, request_id: str, data: by
     """A holder's approval. Raises `RefusedError`: 403 for who may not, 404, 409 too late, 422."""
     found, _ = list_of(connection, caller.tenant)
     before = _shares(connection, caller.tenant, request_id)
-    if before.get(caller.subject, (b"", 0.0))[0] == data:
+    if caller.subject in before and before[caller.subject][0] == data:
         return wire.Approved(approvals=len(before))  # its answer was lost on the way
     _note(connection, caller.tenant, caller.subject, "unseal_approve", request_id, "", data)  # locks, too
     row = _row(connection, caller.tenant, request_id)

@@ -173,7 +173,7 @@ def test_an_old_session_without_envelopes_folds_and_rehearses() -> None:
     known = flow()
     run = typed(known).submit()
     cut = [event for event in run.events if not isinstance(event, e.EffectRequested)]
-    rest = [
+    rest: list[e.AnyEvent] = [
         e.EffectRequested(
             id="ids.1.function.0",
             kind="function",
