@@ -17,11 +17,11 @@ def open_sealer(store: HolderStore, clock: Clock) -> Sealer:
     return sealer
 
 
-def taker(store: HolderStore, sealer: Sealer, link: Link, clock: Clock) -> Callable[[bytes], None]:
+def taker(store: HolderStore, sealer: Sealer, link: Link) -> Callable[[bytes], None]:
     """Takes a list that the server passes on. Blocks; raises `MetadataError` for one that is not taken."""
 
     def take(data: bytes) -> None:
-        store.install(data, root=link.root, tenant=link.tenant, now=clock.wall())
+        store.take(data, link)
         _use(sealer, store)
 
     return take

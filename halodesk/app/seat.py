@@ -244,7 +244,7 @@ class Seat:
                 on_flow=lambda flow: post(partial(self._flow_came, flow)),
                 on_state=lambda state: post(partial(self._sync_changed, state)),
                 on_refused=lambda error: post(partial(self._flow_refused, error)),
-                on_holders=taker(self.store.holders, self._sealer, link, SystemClock()),
+                on_holders=taker(self.store.holders, self._sealer, link),
             )
         except HaloDeskError as error:  # calls come in without a server, too
             _log.error("no_sync", error=type(error).__name__, message=str(error))

@@ -56,6 +56,6 @@ class Sealer:
         if not data:
             raise NoHoldersError(
                 "This seat knows no key holders, so nothing can be sealed here.",
-                "Leave the field empty and tell IT: halodesk seat holders",
+                "Leave the field empty and tell IT.",
             )
         return holders.open_list(data, root=root, tenant=tenant, now=self._clock.wall())

@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from halodesk.crypto import holders
 from halodesk.crypto.holders import Holders
 from halodesk.crypto.metadata import MetadataError
+from halodesk.store.sync_store import Link
 from halodesk.store.tables import metadata
 from halodesk.store.writer import Writer
 
@@ -53,6 +55,10 @@ class HolderStore:
         """The list that is kept."""
         with self._engine.connect() as connection:
             return _current(connection)
+
+    def take(self, data: bytes, link: Link) -> None:
+        """As `install`, a list that the seat's server passes on."""
+        self.install(data, root=link.root, tenant=link.tenant, now=time.time())
 
     def install(self, data: bytes, *, root: bytes, tenant: str, now: float) -> Holders:
         """Take a list; the one that counts then. Blocks. Raises `MetadataError`: forged, ended, older."""

@@ -69,6 +69,7 @@ def test_a_social_security_number_is_sealed_on_a_call(
         desk.until("the reason", lambda: "knows no key holders" in desk.words())
         desk.hands.type(SECURE_BOX, SSN)
         assert desk.typed("ssn") == 0, "a seat that cannot keep a number takes none"
+        assert "knows no key holders" in desk.words()
         desk.hands.grab("no-holders")
         desk.seat.store.holders.install(
             circle.data, root=circle.root.public, tenant="main", now=circle.list.issued_at
