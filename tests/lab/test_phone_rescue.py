@@ -18,7 +18,10 @@ pytestmark = [pytest.mark.lab]
 OpenSeat = Callable[..., Seat]
 
 
-@pytest.mark.parametrize(("number", "direction"), [("1003", "in"), ("700", "in"), ("1002", "out")])
+@pytest.mark.parametrize(
+    ("number", "direction"),
+    [pytest.param("1003", "in", marks=pytest.mark.slow), ("700", "in"), ("1002", "out")],
+)
 def test_a_call_outlives_its_phone(
     pbx: Pbx, seats: OpenSeat, tmp_path: Path, capsys: pytest.CaptureFixture[str], number: str, direction: str
 ) -> None:
