@@ -116,13 +116,13 @@ def seal(value: bytes | bytearray | memoryview, place: Place, a: Recipient, b: R
 def open_share(data: bytes, place: Place, suite: int, private: bytes) -> Share:
     """A holder's own half, of the envelope that lies in that place. Raises `EnvelopeError`."""
     envelope = unpack(data)
-    kid = key_id(hpke_keys.public_of(suite, private))
-    slot = slot_of(envelope, kid)
+    key = hpke_keys.PrivateKey(suite, private)
+    slot = slot_of(envelope, key_id(key.public))
     index = 0 if slot == "A" else 1
     bound = _bound(_aad(place, envelope.kids), envelope.nonce, envelope.ct)
     opened = None
     if suite == envelope.suite:
-        opened = hpke_keys.decrypt(suite, private, envelope.shares[index], _info(slot, bound))
+        opened = key.decrypt(envelope.shares[index], _info(slot, bound))
     if opened is None or len(opened) != SHARE_BYTES:
         raise EnvelopeError(
             "This share does not open: the envelope was changed, or it was moved here from another "

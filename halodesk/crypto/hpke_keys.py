@@ -47,12 +47,33 @@ def new_private(suite: int) -> bytes:
     return os.urandom(_length(_PRIVATE, suite))
 
 
+class PrivateKey:
+    """A private key ready for use. Raises `SealKeyError` for bytes that are none."""
+
+    def __init__(self, suite: int, private: bytes) -> None:
+        _length(_PRIVATE, suite)
+        self._suite = suite
+        self._key: X25519PrivateKey | MLKEM768X25519PrivateKey
+        if suite == CLASSIC:
+            self._key = curve = _curve(private)
+            self.public = curve.public_key().public_bytes_raw()
+        else:
+            lattice, curve = _hybrid_parts(private)
+            self._key = MLKEM768X25519PrivateKey(lattice, curve)
+            public = lattice.public_key().public_bytes_raw()
+            self.public = public + curve.public_key().public_bytes_raw()
+
+    def decrypt(self, data: bytes, info: bytes) -> bytes | None:
+        """What was encrypted to it, or None where key, data and `info` do not belong together."""
+        try:
+            return _MADE[self._suite].decrypt(data, self._key, info=info)
+        except (InvalidTag, ValueError):
+            return None
+
+
 def public_of(suite: int, private: bytes) -> bytes:
     """The public half. Raises `SealKeyError`."""
-    if suite == CLASSIC:
-        return _curve(private).public_key().public_bytes_raw()
-    lattice, curve = _hybrid_parts(private)
-    return lattice.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw()
+    return PrivateKey(suite, private).public
 
 
 def check_public(suite: int, public: bytes) -> None:
@@ -83,11 +104,7 @@ def decrypt(suite: int, private: bytes, data: bytes, info: bytes) -> bytes | Non
 
     Raises `SealKeyError` for a key that is none.
     """
-    key = _curve(private) if suite == CLASSIC else MLKEM768X25519PrivateKey(*_hybrid_parts(private))
-    try:
-        return _MADE[suite].decrypt(data, key, info=info)
-    except (InvalidTag, ValueError):
-        return None
+    return PrivateKey(suite, private).decrypt(data, info)
 
 
 def _public(suite: int, public: bytes) -> X25519PublicKey | MLKEM768X25519PublicKey:
