@@ -190,7 +190,7 @@ def take_share(connection: Connection, caller: Caller, request_id: str, data: by
     if holder.kid != caller.subject:
         raise refused(403, "holder", "This approval was signed by someone else than who sends it.")
     if row.opened_at is not None:
-        raise refused(409, "opened", "This request has been opened already.")
+        raise _opened()
     connection.execute(
         insert(t.unseal_share).values(
             tenant=caller.tenant, request=request_id, kid=approval.kid, data=data, received_at=now
@@ -203,6 +203,8 @@ def collect(connection: Connection, caller: Caller, request_id: str) -> wire.Ans
     """The approvals of the own request. Raises `RefusedError` (404, 409)."""
     row = _own(connection, caller, request_id)
     _, data = list_of(connection, caller.tenant)
+    if row.opened_at is not None:
+        raise _opened()
     try:
         ceremony.check_time(ceremony.claimed_request(bytes(row.data)), time.time(), latest=row.received_at)
     except CeremonyError as error:
@@ -246,6 +248,10 @@ def _check_recipients(request: Request, found: Holders) -> None:
             f"This value was sealed to {' and '.join(missing)}, which is on the list of key holders no more.",
             "Ask who keeps the root key to put the holder back on the list.",
         )
+
+
+def _opened() -> RefusedError:
+    return refused(409, "opened", "This request has been opened already.", "A value is shown once. Ask anew.")
 
 
 def _own(connection: Connection, caller: Caller, request_id: str) -> Row[Any]:

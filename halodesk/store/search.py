@@ -26,6 +26,7 @@ from halodesk.engine.errors import HaloDeskError
 from halodesk.engine.events import AnyEvent
 from halodesk.engine.flow import Flow
 from halodesk.engine.registry import field_types
+from halodesk.engine.sealed import is_sealed
 from halodesk.runtime.review import SessionLine, SessionList, SessionQuery
 from halodesk.store import tables as t
 
@@ -178,7 +179,8 @@ def _said(events: Iterable[AnyEvent], flow: Flow | None) -> Iterator[str]:
                 field = flow.field(event.field) if flow is not None else None
                 if field is not None and field.type in field_types():
                     yield field_types()[field.type].show(field, event.value)
-                yield from _plain(event.value)
+                if not is_sealed(event.value):
+                    yield from _plain(event.value)
             case e.NoteAdded():
                 yield event.text
             case e.Incident():

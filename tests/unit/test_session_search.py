@@ -219,6 +219,7 @@ def test_a_database_of_before_is_brought_up_to_date(store: SeatStore, tmp_path: 
         "DROP TRIGGER search_erased",
         "DROP TRIGGER search_deleted",
         "DROP TABLE session_search",
+        "DROP TABLE holder_list",
         "UPDATE alembic_version SET version_num = '0002'",
     ):
         run(store, statement)

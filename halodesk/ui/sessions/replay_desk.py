@@ -74,4 +74,6 @@ def _closed(field: FieldView) -> FieldView:
         return replace(field, read_only=True)
     tr = QCoreApplication.translate
     words = tr("replay", "Filled. Never recorded.") if field.filled else tr("replay", "Empty")
-    return replace(field, locked=True, why=words)
+    if field.filled and field.retention == "sealed":
+        words = tr("replay", "Sealed. Two holders can open it.")
+    return replace(field, locked=True, why=words, reads="")
