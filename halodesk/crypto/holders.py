@@ -103,12 +103,18 @@ def open_list(data: bytes, *, root: bytes, tenant: str, now: float | None = None
     if holders.tenant != tenant:
         raise MetadataError("This list of key holders was signed for another organisation.")
     _check(holders)
-    if now is not None and now >= holders.expires_at:
+    if now is not None:
+        check_in_force(holders, now)
+    return holders
+
+
+def check_in_force(holders: Holders, now: float) -> None:
+    """Raises `MetadataError` for a list that has ended."""
+    if now >= holders.expires_at:
         when = time.strftime("%Y-%m-%d", time.gmtime(holders.expires_at))
         raise MetadataError(
             f"The list of key holders has ended on {when}.", "Have a new one signed: halodesk keys pair"
         )
-    return holders
 
 
 def claimed_root(data: bytes) -> bytes:

@@ -3,7 +3,7 @@
 Rules:
 - Fails closed: without a list of holders that is signed, in force and names two people nothing is
   sealed, and `why_not` says so before anybody types.
-- The list is opened anew for each value: one that ends or is damaged in mid-day counts at once.
+- A list is proven once, when it comes; whether it has ended is asked for each value.
 """
 
 from __future__ import annotations
@@ -28,12 +28,22 @@ class Sealer:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._guard = threading.Lock()
-        self._data, self._root, self._tenant = b"", b"", ""
+        self._list: Holders | None = None
+        self._trouble: HaloDeskError = NoHoldersError(
+            "This seat knows no key holders, so nothing can be sealed here.",
+            "Leave the field empty and tell IT.",
+        )
 
     def use(self, data: bytes, *, root: bytes, tenant: str) -> None:
-        """From now on seal to the holders of this list; empty: to nobody. It is not believed yet."""
+        """From now on seal to the holders of this list; to nobody where it proves to be none."""
+        found: Holders | None = None
+        trouble = self._trouble
+        try:
+            found = holders.open_list(data, root=root, tenant=tenant)
+        except HaloDeskError as error:
+            trouble = error
         with self._guard:
-            self._data, self._root, self._tenant = data, root, tenant
+            self._list, self._trouble = found, trouble
 
     def why_not(self) -> str:
         """Why nothing can be sealed here, in words with what to do; empty: it can."""
@@ -52,10 +62,8 @@ class Sealer:
 
     def _holders(self) -> Holders:
         with self._guard:
-            data, root, tenant = self._data, self._root, self._tenant
-        if not data:
-            raise NoHoldersError(
-                "This seat knows no key holders, so nothing can be sealed here.",
-                "Leave the field empty and tell IT.",
-            )
-        return holders.open_list(data, root=root, tenant=tenant, now=self._clock.wall())
+            found, trouble = self._list, self._trouble
+        if found is None:
+            raise trouble
+        holders.check_in_force(found, self._clock.wall())
+        return found

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from halodesk.crypto import ceremony, holders
 from halodesk.crypto import envelope as envelopes
@@ -136,6 +136,7 @@ def take_request(connection: Connection, caller: Caller, data: bytes) -> wire.Ta
     mine = table.c.tenant == caller.tenant, table.c.asker == caller.subject, table.c.expires_at > now
     if (connection.execute(select(func.count()).where(*mine)).scalar() or 0) >= MOST_OPEN:
         raise refused(429, "too_many", f"{MOST_OPEN} requests are open already.", "Wait until some end.")
+    _forget_shares(connection, caller.tenant)
     expires_at = min(request.expires_at, now + ceremony.LIFETIME_S)
     connection.execute(
         insert(table).values(
@@ -230,7 +231,18 @@ def take_opened(connection: Connection, caller: Caller, request_id: str, data: b
         table = t.unseal_request
         mine = table.c.tenant == caller.tenant, table.c.id == request_id
         connection.execute(update(table).where(*mine).values(opened_at=time.time(), opened=data))
+        _forget_shares(connection, caller.tenant)
     return wire.Approved(approvals=len(shares))
+
+
+def _forget_shares(connection: Connection, tenant: str) -> None:
+    """Shares of requests that have ended or were opened are of no use any more; the audit knows of them."""
+    request, share = t.unseal_request, t.unseal_share
+    over = select(request.c.id).where(
+        request.c.tenant == tenant,
+        or_(request.c.expires_at <= time.time(), request.c.opened_at.is_not(None)),
+    )
+    connection.execute(delete(share).where(share.c.tenant == tenant, share.c.request.in_(over)))
 
 
 def note_refused(connection: Connection, caller: Caller, request_id: str, refusal: RefusedError) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import func, select
 
 from halodesk.crypto import ceremony, metadata
 from halodesk.crypto.holder_file import new_holder
@@ -18,7 +19,7 @@ from halodesk.crypto.signing import SigningKey
 from halodesk.protocol.sync import RefusedError
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.threads import SystemClock
-from halodesk.server import tenants, unseal
+from halodesk.server import tables, tenants, unseal
 from halodesk.server.access import Holder as Caller
 from halodesk.server.database import Database
 from tests.fakes.holders import SSN, Circle
@@ -309,3 +310,53 @@ def test_a_value_of_holders_who_are_gone_is_told_when_it_is_asked_for(database: 
     tina = bench.caller(circle.asker_id, "asker")
     with pytest.raises(RefusedError, match=circle.anna.public.kid):
         bench.run(lambda c: unseal.take_request(c, tina, data))
+
+
+def test_another_organisation_neither_asks_nor_sees(database: Database) -> None:
+    """The same names, the same database, another tenant."""
+    bench, other = Bench(database), Circle(tenant="rival")
+    now = time.time()
+    other.list = msgspec.structs.replace(other.list, issued_at=now, expires_at=now + 1e6)
+    trust = metadata.Trust(tenant="rival", version=1, root=other.root.public)
+    bench.run(lambda c: tenants.install_trust(c, "rival", metadata.sign(other.root, trust)))
+    bench.run(lambda c: unseal.install_list(c, "rival", other.data))
+    spy = Caller(tenant="rival", role="asker", subject=other.asker_id)
+    circle = bench.circle
+    envelope = circle.seal()
+    request, data, _ = ceremony.ask(circle.asker, circle.place, envelope, "Refund 4711", now=now)
+    bench.run(lambda c: unseal.take_request(c, bench.caller(circle.asker_id, "asker"), data))
+    assert refused(bench.run, lambda c: unseal.collect(c, spy, request.id)) == (404, "request")
+    assert refused(bench.run, lambda c: unseal.sealed_fields(c, spy, "s1")) == (404, "session")
+    _, stolen, _ = ceremony.ask(other.asker, circle.place, envelope, "Refund 4711", now=now)
+    assert refused(bench.run, lambda c: unseal.take_request(c, spy, stolen)) == (403, "tenant")
+    holder = Caller(tenant="rival", role="holder", subject=circle.anna.public.kid)
+    assert bench.run(lambda c: unseal.waiting(c, holder)).requests == ()
+
+
+def test_shares_are_forgotten_once_they_are_of_no_use(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(database)
+    circle = bench.circle
+    tina, anna = bench.caller(circle.asker_id, "asker"), bench.caller(circle.anna.public.kid, "holder")
+
+    def shares() -> int:
+
+        return int(
+            bench.run(lambda c: c.execute(select(func.count()).select_from(tables.unseal_share)).scalar())
+        )
+
+    def ask(now: float) -> tuple[str, bytes]:
+        request, data, _ = ceremony.ask(circle.asker, circle.place, circle.seal(), "Refund 4711", now=now)
+        bench.run(lambda c: unseal.take_request(c, tina, data))
+        return request.id, data
+
+    now = time.time()
+    number, data = ask(now)
+    approval = ceremony.approve(data, circle.list, circle.anna, now=now)
+    bench.run(lambda c: unseal.take_share(c, anna, number, approval))
+    assert shares() == 1
+    later = now + ceremony.LIFETIME_S
+    monkeypatch.setattr(time, "time", lambda: later)
+    ask(later)
+    assert shares() == 0

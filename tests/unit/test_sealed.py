@@ -359,3 +359,105 @@ def test_the_newest_envelope_comes_first() -> None:
 def test_an_envelope_that_cannot_be_read_is_told(envelope: Any) -> None:
     with pytest.raises(SessionFileError, match="cannot be read"):
         sealed_answers(_stored({"hdx2": envelope, "holders": []}))
+
+
+# where a field stands
+
+
+def test_in_a_loop_each_turn_asks_anew() -> None:
+    """The number of the first patient must not stand for the second."""
+    known = from_builtins(
+        {
+            "schema": 1,
+            "key": "loop",
+            "name": "Loop",
+            "start": "each",
+            "variables": [{"name": "people", "type": "list", "default": ["Ann", "Ben"]}],
+            "steps": [
+                {
+                    "key": "each",
+                    "type": "for_each",
+                    "config": {"source": "variable", "name": "people", "item": "person"},
+                    "routes": [{"label": "body", "to": "ids"}],
+                    "fallback": "end",
+                },
+                {
+                    "key": "ids",
+                    "type": "mask_call",
+                    "fields": [
+                        {
+                            "name": "ssn",
+                            "type": "encrypted",
+                            "kind": "ssn",
+                            "retention": "sealed",
+                            "required": True,
+                        }
+                    ],
+                    "fallback": "each",
+                },
+                {"key": "end", "type": "end"},
+            ],
+        }
+    )
+    run = Run(known).mask()
+    for envelope in ("T05F", "VFdP"):
+        run.refuse(c.Submit())
+        (field,) = page(known, run.state).fields
+        assert not field.filled
+        run.do(c.EnterSecret(field="ssn", handle="ids:ssn")).submit()
+        run.resolve("ok", sealed={"ssn": envelope}, holders=["a", "b"])
+        if run.state.mask.phase != "held" and run.at == "ids":
+            run.mask()
+    assert run.at == "end"
+    kept = [event.value["hdx2"] for event in run.events if isinstance(event, e.AnswerGiven) and event.value]
+    assert kept == ["T05F", "VFdP"]
+
+
+def test_a_field_of_a_sub_script_is_sealed_in_its_callers_name() -> None:
+    known = from_builtins(
+        {
+            "schema": 1,
+            "key": "sub",
+            "name": "Sub",
+            "start": "who",
+            "templates": [
+                {
+                    "key": "identity",
+                    "start": "ids",
+                    "steps": [
+                        {
+                            "key": "ids",
+                            "type": "mask_call",
+                            "fields": [
+                                {"name": "ssn", "type": "encrypted", "kind": "ssn", "retention": "sealed"}
+                            ],
+                            "fallback": "out",
+                        },
+                        {"key": "out", "type": "end"},
+                    ],
+                }
+            ],
+            "steps": [
+                {"key": "who", "type": "sub_script", "config": {"template": "identity"}, "fallback": "end"},
+                {"key": "end", "type": "end"},
+            ],
+        }
+    )
+    run = Run(known).mask().do(c.EnterSecret(field="ssn", handle="who/ids:ssn")).submit()
+    (ask,) = run.state.effects.values()
+    assert ask.args["fields"] == [{"field": "ssn", "handle": "who/ids:ssn"}]
+    assert vault_handle("s1", "who/ids:ssn").step == "who/ids"
+    run.resolve("ok", sealed={"ssn": "RU5W"}, holders=["a", "b"])
+    assert run.at == "end"
+    assert is_sealed(run.state.values["ssn"])
+
+
+@pytest.mark.parametrize("on_hide", ["clear", "exclude"])
+def test_a_sealed_value_whose_field_hides_counts_no_more(on_hide: str) -> None:
+    known = flow(on_hide=on_hide, show_when=[{"variable": "name", "op": "is_empty"}])
+    run = typed(known).submit().resolve("ok", sealed={"ssn": "RU5W"}, holders=["a", "b"])
+    run.resolve("ok", value=1).do(c.Back()).mask()
+    assert [one.label for one in page(known, run.state).answers] == ["SSN"]
+    run.answer(name="Ann")
+    assert [one.value for one in page(known, run.state).answers] == ["Ann"]
+    assert (run.state.values["ssn"] is None) is (on_hide == "clear")
