@@ -57,7 +57,8 @@ class EncryptedField(FieldWidget):
 
     def is_empty(self) -> bool:
         """Digits are missing."""
-        return not self._secret.complete
+        kept = self.view is not None and self.view.filled
+        return not self._secret.complete and not kept
 
     def mark(self, wrong: bool) -> None:
         """Red frame."""
