@@ -15,6 +15,7 @@ from PySide6.QtCore import QTimer
 from halodesk.app.bridge import Bridge
 from halodesk.app.outside import Outside
 from halodesk.app.parts import Found, command, only_one, open_controls, phone_argv
+from halodesk.app.sealing import open_sealer, taker
 from halodesk.engine import flow as flows
 from halodesk.engine.commands import Resolve
 from halodesk.engine.errors import HaloDeskError, PhoneError
@@ -90,7 +91,8 @@ class Seat:
         policy = msgspec.json.decode(link.policy, type=Policy) if link is not None else Policy()
         self._controls = open_controls(settings, policy, self._recorder_changed, self._mask_line)
         self._masking = Masking(leases=self._leases, recorders=self._recorders, vault=self.vault, io=self.io)
-        self._secret_entry = SecretEntry(self.vault, date.today)
+        self._sealer = open_sealer(self.store.holders, clock)
+        self._secret_entry = SecretEntry(self.vault, date.today, self._sealer.why_not)
         self._outside = Outside(settings, folder, clock, lambda key, why: post(partial(self._mail_lost, why)))
         self._visits = Visits(post, self._outside.browser_proxy)
         effects = Effects(
@@ -105,6 +107,7 @@ class Seat:
             data=self._outside.data,
             browser=self._visits,
             transfers=DeskTransfers(lambda: self.desk, post),
+            sealer=self._sealer,
         )
         self.desk = Desk(
             agent=settings.agent,
@@ -241,6 +244,7 @@ class Seat:
                 on_flow=lambda flow: post(partial(self._flow_came, flow)),
                 on_state=lambda state: post(partial(self._sync_changed, state)),
                 on_refused=lambda error: post(partial(self._flow_refused, error)),
+                on_holders=taker(self.store.holders, self._sealer, link),
             )
         except HaloDeskError as error:  # calls come in without a server, too
             _log.error("no_sync", error=type(error).__name__, message=str(error))

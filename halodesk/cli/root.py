@@ -14,12 +14,16 @@ from halodesk.cli import (
     flow,
     flow_simulate,
     flow_versions,
+    holders,
     keys,
     phone,
     publish,
     sandbox_gateway,
+    seat_holders,
     server,
+    server_holders,
     session,
+    unseal,
 )
 from halodesk.cli import seat as seat_commands
 from halodesk.cli import zip as zip_commands
@@ -38,6 +42,18 @@ app.add_typer(server.app, name="server")
 app.add_typer(seat_commands.app, name="seat")
 app.add_typer(keys.app, name="keys")
 app.add_typer(zip_commands.app, name="zip")
+app.add_typer(unseal.app, name="unseal")
+keys.app.command("new-holder")(holders.new_holder)
+keys.app.command("escrow")(holders.escrow)
+keys.app.command("restore")(holders.restore)
+keys.app.command("new-asker")(holders.new_asker)
+keys.app.command("admit-holder")(holders.admit_holder)
+keys.app.command("admit-asker")(holders.admit_asker)
+keys.app.command("pair")(holders.pair)
+keys.app.command("remove-holder")(holders.remove_holder)
+keys.app.command("holders")(holders.holders)
+seat_commands.app.command("holders")(seat_holders.seat_holders)
+server.app.command("holders")(server_holders.server_holders)
 flow.app.command("simulate")(flow_simulate.simulate)
 flow.app.command("diff")(flow_versions.diff)
 flow.app.command("fork")(flow_versions.fork)

@@ -20,7 +20,14 @@ from halodesk.engine.languages import spoken
 from halodesk.engine.money import words
 from halodesk.engine.options import with_options
 from halodesk.engine.registry import field_types, step_types
-from halodesk.engine.rules import is_required, is_sensitive, previous_page, visible_fields, was_shown
+from halodesk.engine.rules import (
+    is_kept,
+    is_required,
+    is_sensitive,
+    previous_page,
+    visible_fields,
+    was_shown,
+)
 from halodesk.engine.session import Mask, Session, counted, scope
 from halodesk.engine.steps.sub_script import outer_values
 from halodesk.engine.subscripts import outermost, targets
@@ -44,7 +51,9 @@ class FieldView(msgspec.Struct, frozen=True, kw_only=True):
     locked: bool = False
     why: str = ""
     filled: bool = False
-    """Encrypted fields: the vault holds a complete value."""
+    """Encrypted fields: the vault holds a complete value, or its envelope is kept."""
+    retention: str = ""
+    """Encrypted fields: capture or sealed."""
     hint: str = ""
     """A doubt about the accepted value, in words; it stops nothing."""
     reads: str = ""
@@ -156,7 +165,9 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What the step type's own part of the window shows (`StepType.panel`)."""
 
 
+KEPT = "Sealed: only two key holders together can open it. Type again to replace it."
 _WAITING = {
+    "seal": "Sealing …",
     "tokenise": "Checking the card with the gateway …",
     "charge": "Charging the card …",
     "function": "Working …",
@@ -288,6 +299,7 @@ def _field(flow: Flow, field: Field, step: Step, state: Session, waiting: str) -
     field = with_options(flow, field, scope(state)) if field.source else field
     value = None if secret else state.values.get(field.name)
     known = field_types().get(field.type) if value is not None else None
+    kept = secret and is_kept(field, state)
     return FieldView(
         name=field.name,
         type=field.type,
@@ -301,9 +313,10 @@ def _field(flow: Flow, field: Field, step: Step, state: Session, waiting: str) -
         read_only=field.read_only,
         locked=bool(why),
         why=why,
-        filled=field.name in state.secrets,
+        filled=field.name in state.secrets or kept,
+        retention=field.retention,
         hint=known.hint(field, value) if known is not None else "",
-        reads=known.reads(field, value) if known is not None else "",
+        reads=KEPT if kept else known.reads(field, value) if known is not None else "",
         config=field.config,
     )
 

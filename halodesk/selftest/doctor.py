@@ -15,7 +15,7 @@ from pathlib import Path
 from halodesk.engine.errors import HaloDeskError
 from halodesk.runtime.ports import Clock
 from halodesk.runtime.threads import SystemClock
-from halodesk.selftest import central, children, seat, telephone
+from halodesk.selftest import central, children, holders, seat, telephone
 from halodesk.selftest.checks import Check, not_checked, problem
 
 
@@ -32,6 +32,7 @@ def examine(folder: Path, clock: Clock | None = None) -> list[Check]:
         keyring=partial(seat.keyring, folder),
         functions=seat.functions,
         flows=partial(seat.flows, settings),
+        holders=partial(holders.holders, folder, settings),
     )
     probe = children.probe(folder, settings)
     lines += _lines(

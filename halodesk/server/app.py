@@ -3,6 +3,8 @@
     anyone      /healthz /readyz /v1/identity /v1/enroll /v1/auth/challenge /v1/auth/token
     a seat      /v1/ingest /v1/have /v1/sync /v1/blobs/SHA256 /v1/push and /v1/mask (websockets)
     a publisher GET /v1/flows/KEY, POST /v1/flows/KEY/versions
+    an asker    /v1/sealed/SESSION, POST /v1/unseal/requests, /v1/unseal/requests/ID/answer, …/opened
+    a holder    GET /v1/unseal/requests, POST /v1/unseal/requests/ID/shares
 
 A token says who asks; nothing a request says of itself gives a right.
 """
@@ -26,7 +28,7 @@ from sqlalchemy import Connection
 from halodesk.crypto.signing import SEEN_TAG, SELF_TAG
 from halodesk.engine.errors import HaloDeskError
 from halodesk.protocol import sync as wire
-from halodesk.server import catalogue, tenants
+from halodesk.server import catalogue, tenants, unseal
 from halodesk.server.access import Access, Holder, refused
 from halodesk.server.chunks import check
 from halodesk.server.database import Database
@@ -36,6 +38,7 @@ from halodesk.server.keys import ServerKeys
 from halodesk.server.mask_line import mask_route
 from halodesk.server.masks import Masks
 from halodesk.server.push import Hub, Line
+from halodesk.server.unseal_routes import unseal_routes
 from halodesk.server.web import WebRequest, answer, body, decode, failed
 
 UPLOADS = 8
@@ -92,7 +95,8 @@ class _Server:
 
     def routes(self) -> list[ControllerRouterHandler]:
         mask = mask_route(self.masks, partial(self.access.holder, role="seat"), self.may_mask)
-        return [*_open_routes(self), *_seat_routes(self), *_publisher_routes(self), _push_route(self), mask]
+        own = [*_open_routes(self), *_seat_routes(self), *_publisher_routes(self), _push_route(self), mask]
+        return [*own, *unseal_routes(self.database, self.holder)]
 
     def holder(self, authorization: str, role: wire.Role) -> Holder:
         holder = self.access.holder(authorization, role)
@@ -119,6 +123,9 @@ class _Server:
             return await self.database.read(
                 partial(tenants.seat_key, tenant=asked.tenant, seat=asked.subject)
             )
+        if asked.role in ("asker", "holder"):
+            job = partial(unseal.public_key, tenant=asked.tenant, role=asked.role, subject=asked.subject)
+            return await self.database.read(job), ""
         trust = await self.database.read(partial(tenants.trust, tenant=asked.tenant))
         publisher = trust.publisher(asked.subject)
         if publisher is None:
