@@ -15,6 +15,7 @@ from halodesk.cli import (
     flow_simulate,
     flow_versions,
     keys,
+    people,
     phone,
     publish,
     sandbox_gateway,
@@ -37,6 +38,7 @@ app.add_typer(flow.app, name="flow")
 app.add_typer(server.app, name="server")
 app.add_typer(seat_commands.app, name="seat")
 app.add_typer(keys.app, name="keys")
+app.add_typer(people.app, name="people")
 app.add_typer(zip_commands.app, name="zip")
 flow.app.command("simulate")(flow_simulate.simulate)
 flow.app.command("diff")(flow_versions.diff)

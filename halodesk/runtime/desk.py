@@ -46,6 +46,10 @@ class DeskStore(EventStore, Protocol):
         """Done when the document is on disk."""
         ...
 
+    def next_number(self) -> int:
+        """Which session of this seat the next one is."""
+        ...
+
 
 class Resumable(Protocol):
     """A session found open at start-up."""
@@ -105,7 +109,12 @@ class Desk(DeskCalls):
             message = f"No flow is set for calls to {call.called or 'this number'}."
             self.notice(DeskNotice(level="warning", message=message, todo="Tell your supervisor."))
             return
-        log = SessionLog(session=secrets.token_hex(12), seat=self._seat, clock=self._clock)
+        log = SessionLog(
+            session=secrets.token_hex(12),
+            seat=self._seat,
+            clock=self._clock,
+            number=self._store.next_number,
+        )
         self._store.keep_flow(flow)
         session = LiveSession(flow, log, self._store, self._kept, self._roles)
         self._session = self._owners[call.key] = session

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from halodesk.engine.flow import Flow, content_hash, dump
 from halodesk.protocol.envelope import StoredEvent
-from halodesk.store import sessions
+from halodesk.store import seals, sessions
 from halodesk.store import sync_tables as s
 from halodesk.store import tables as t
 from halodesk.store.writer import Writer
@@ -89,6 +89,10 @@ class SyncStore:
         """The id of this seat, made on first use. Blocks."""
         job = partial(sessions.ensure_seat, new_id=f"seat-{secrets.token_hex(8)}")
         return str(self._writer.submit(job).result(10))
+
+    def sign_seed(self) -> bytes:
+        """The seat's own signing key, made on first use. Blocks."""
+        return bytes(self._writer.submit(lambda connection: seals.ensure_key(connection).seed).result(10))
 
     def link(self) -> Link | None:
         """The server of this seat, enrolled or being asked."""
