@@ -35,7 +35,7 @@ def add(name: Name, role: Role = "agent", by: By = "", data: Data = None) -> Non
         from halodesk.crypto import verifier
 
         _admin(store, by)
-        store.people.add(name, role, verifier.make(_new_password(name)))
+        store.people.add(name, role, verifier.make(new_password(name)))
     typer.echo(f"{name} may sign in as {role}. Takes effect when HaloDesk starts next.")
 
 
@@ -87,7 +87,7 @@ def reset(name: Name, by: By = "", data: Data = None) -> None:
 
         _admin(store, by)
         _local(store, name)
-        store.people.change(name, verifier=verifier.make(_new_password(name)))
+        store.people.change(name, verifier=verifier.make(new_password(name)))
     typer.echo(f"{name} has a new password.")
 
 
@@ -142,7 +142,8 @@ def _local(store: SeatStore, name: str) -> None:
         raise HaloDeskError(f"{name} is known from the server.", "Change it there: halodesk server people")
 
 
-def _new_password(name: str) -> str:
+def new_password(name: str) -> str:
+    """A password for somebody, asked for twice or from the environment. Raises `HaloDeskError`."""
     from halodesk.crypto import verifier
     from halodesk.engine.errors import HaloDeskError
 

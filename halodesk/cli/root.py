@@ -20,6 +20,7 @@ from halodesk.cli import (
     publish,
     sandbox_gateway,
     server,
+    server_people,
     session,
 )
 from halodesk.cli import seat as seat_commands
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(session.app, name="session")
 app.add_typer(flow.app, name="flow")
 app.add_typer(server.app, name="server")
+server.app.add_typer(server_people.app, name="people")
 app.add_typer(seat_commands.app, name="seat")
 app.add_typer(keys.app, name="keys")
 app.add_typer(people.app, name="people")

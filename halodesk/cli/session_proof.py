@@ -64,7 +64,8 @@ def _verify_file(file: Path, as_json: bool) -> None:
     erased = sum(row.payload is None for row in rows)
     words = (
         f"OK: {len(rows)} events of session {first.session}, seat {first.seat}. The chain holds. Not proven: "
-        "who made it, and that nothing was cut off its end. Compare the last head with the seat's or the server's:"
+        "who made it, and that nothing was cut off its end. Compare the last head "
+        "with the seat's or the server's:"
     )
     result: dict[str, Any] = {
         "ok": True,
@@ -156,7 +157,7 @@ def import_session(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Put a session back that was lost here. A record that was changed is refused at its first broken link."""
+    """Put a session back that was lost here. A changed record is refused at its first broken link."""
     with failing(as_json):
         from halodesk.cli.files import read_bytes
         from halodesk.cli.session import open_store

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 SHORTEST = 8
 LONGEST = 256
+NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$MDAwMDAwMDAwMDAwMDAwMA$omeC6RN0CnMSIlWl+GifghHeIAISGOZglzsJrv08nZU"
+"""Stands in for a name that is not there, so that it takes as long to refuse; fits no password."""
 
 
 def make(password: str) -> str:
@@ -22,6 +24,8 @@ def make(password: str) -> str:
 
 def fits(verifier: str, password: str) -> bool:
     """Whether it is the password; False for a verifier that is none."""
+    if verifier == NOBODY:
+        password = ""
     try:
         Argon2id.verify_phc_encoded(password.encode(), verifier)
     except (InvalidKey, ValueError):

@@ -11,8 +11,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who, where and when of one event. `seq` counts from 1 in a session.
 
     `number`: on the first event, which session of the seat it is, counted from 1 without a gap; 0 on
-    all others, and on sessions of before it was stamped. `wall` is Unix seconds, `mono` monotonic seconds of the seat's machine: a clock that is
-    set back shows in the difference of the two.
+    all others, and on sessions of before it was stamped. `wall` is Unix seconds, `mono` monotonic
+    seconds of the seat's machine: a clock that is set back shows in the difference of the two.
     """
 
     session: str

@@ -12,7 +12,7 @@ from halodesk.engine.errors import SessionFileError
 
 
 class ErasureOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """`seqs`: the events whose payload and salt go. `field`: empty for the whole session. `at`: Unix seconds."""
+    """`seqs`: the events whose payload and salt go. `field`: empty for all. `at`: Unix seconds."""
 
     id: str
     seat: str

@@ -133,6 +133,15 @@ class Desk(DeskCalls):
             self.notice(DeskNotice(level="error", message=refused.message, todo=refused.todo))
         self._tell("session")
 
+    def sign_in(self, agent: str, roles: Sequence[str]) -> None:
+        """This person works here from now on; a session that is open goes on in their hands."""
+        before, self._agent, self._roles = self._agent, agent, tuple(roles)
+        if self._session is not None:
+            self._session.work_as(self._roles, agent if agent != before else "")
+        _log.info("signed_in")
+        for topic in ("registration", "session"):
+            self._tell(topic)
+
     def offer(self, flow: Flow) -> None:
         """New sessions begin on this version of the flow; the one that runs keeps its own."""
         _log.info("flow_offered", kind=flow.key, version=flow.version)

@@ -33,7 +33,7 @@ from halodesk.engine.errors import HaloDeskError, SessionFileError
 from halodesk.engine.pan import has_card_number
 from halodesk.protocol import erasure as orders
 from halodesk.protocol.envelope import StoredEvent
-from halodesk.protocol.erasure import ErasureOrder, SignedErasure
+from halodesk.protocol.erasure import ErasureOrder
 from halodesk.runtime.log import SessionLog, verify
 from halodesk.runtime.ports import Clock
 from halodesk.store import audit_tables as a
@@ -128,19 +128,6 @@ class Eraser:
             change = update(a.erasure).where(a.erasure.c.id == row.id).values(**values)
             self._writer.submit(partial(_execute, statement=change)).result(10)
         return left
-
-    def unsent(self) -> list[tuple[str, SignedErasure]]:
-        """Orders the server has not carried out, with their ids, oldest first."""
-        query = select(a.erasure).where(a.erasure.c.sent == 0)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        found = [(row.id, SignedErasure(order=row.signed, signature=row.signature)) for row in rows]
-        return sorted(found, key=lambda one: orders.decode(one[1].order).at)
-
-    def sent(self, order: str) -> None:
-        """The server has carried it out. Blocks."""
-        change = update(a.erasure).where(a.erasure.c.id == order).values(sent=1)
-        self._writer.submit(partial(_execute, statement=change)).result(10)
 
     def _delete(self, name: str) -> bool:
         path = Path(name)

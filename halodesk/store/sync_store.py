@@ -19,7 +19,10 @@ from sqlalchemy import Connection, Engine, and_, delete, func, insert, select, u
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from halodesk.engine.flow import Flow, content_hash, dump
+from halodesk.protocol import erasure as orders
 from halodesk.protocol.envelope import StoredEvent
+from halodesk.protocol.erasure import SignedErasure
+from halodesk.store import audit_tables as a
 from halodesk.store import seals, sessions
 from halodesk.store import sync_tables as s
 from halodesk.store import tables as t
@@ -174,6 +177,20 @@ class SyncStore:
         )
         with self._engine.connect() as connection:
             return {row.session: (row.acked_seq, bytes(row.acked_head)) for row in connection.execute(query)}
+
+    # erasures up
+
+    def erasures(self) -> list[tuple[str, SignedErasure]]:
+        """Orders to erase that the server has not carried out, with their ids, oldest first."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(a.erasure).where(a.erasure.c.sent == 0)).all()
+        found = [(row.id, SignedErasure(order=row.signed, signature=row.signature)) for row in rows]
+        return sorted(found, key=lambda one: orders.decode(one[1].order).at)
+
+    def erasure_sent(self, order: str) -> Future[Any]:
+        """The server has carried it out."""
+        change = update(a.erasure).where(a.erasure.c.id == order).values(sent=1)
+        return self._writer.submit(lambda connection: connection.execute(change).rowcount)
 
     # flows down
 
