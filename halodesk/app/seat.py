@@ -134,6 +134,7 @@ class Seat:
         )
         self._sync = self._server_link(seat)
         self.sound = SoundDesk(self.desk, self.keeper, post)
+        self.desk.storage_changed(self._kept_safe())
         self.people = SeatPeople(self.store, self.io, post, clock, self._came_in)
         self._guard: Guard | None = None
         self._player = RecordingPlayer(clock, lambda: self.sound.state.speaker.device)
@@ -219,7 +220,14 @@ class Seat:
         self.desk.sign_in(who.name, (*who.roles, *own))
 
     def _storage_changed(self, state: StorageState) -> None:
+        if state == StorageState():
+            state = self._kept_safe()
         self.desk.storage_changed(state)
+
+    def _kept_safe(self) -> StorageState:
+        """Saved, and what keeps it from others."""
+        status = self.store.key_status
+        return StorageState(message=status.message, weak=not status.strong)
 
     def _wiped(self, handle: SecretHandle, reason: WipeReason) -> None:
         if reason == "time_limit":

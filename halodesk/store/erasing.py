@@ -89,7 +89,8 @@ class Eraser:
         row = self._sessions.find(wish.session)
         rows = self._sessions.events(row.id)
         _check(row, rows, wish, clock.wall())
-        seqs, files = _plan(rows, wish)
+        seqs, named = _plan(rows, wish)
+        files = [name for name in named if Path(name).exists()]
         if not seqs and not files:
             what = f'of "{wish.field}" ' if wish.field else ""
             raise SessionFileError(f"There is nothing {what}in this session that could be erased.")

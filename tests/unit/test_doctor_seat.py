@@ -22,8 +22,8 @@ from tests.sync.world import SAMPLE, recorder
 from tests.unit.test_keystore import PlainRing, SafeRing, use
 
 NAMES = [
-    "program", "settings", "files", "disk", "store", "keyring", "functions", "flows", "phone", "devices",
-    "sip_port", "rtp_ports", "pbx", "recorders", "gateway", "server_port", "certificate", "server",
+    "program", "settings", "files", "disk", "store", "keyring", "crashes", "functions", "flows", "phone",
+    "devices", "sip_port", "rtp_ports", "pbx", "recorders", "gateway", "server_port", "certificate", "server",
     "waiting", "clock",
 ]  # fmt: skip
 
