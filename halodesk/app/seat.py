@@ -15,10 +15,12 @@ from PySide6.QtCore import QTimer
 from halodesk.app.bridge import Bridge
 from halodesk.app.outside import Outside
 from halodesk.app.parts import Found, command, only_one, open_controls, phone_argv
+from halodesk.app.people import SeatPeople
 from halodesk.app.sealing import open_sealer, taker
 from halodesk.engine import flow as flows
 from halodesk.engine.commands import Resolve
 from halodesk.engine.errors import HaloDeskError, PhoneError
+from halodesk.engine.roles import roles_of
 from halodesk.protocol.phone_link import Capabilities, NetworkNews, Notice, Snapshot
 from halodesk.protocol.sync import Policy
 from halodesk.recording.control import MaskServer, no_server
@@ -28,6 +30,7 @@ from halodesk.runtime.effects import Effects
 from halodesk.runtime.flow_files import load_all
 from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.masking import Masking
+from halodesk.runtime.people import Came
 from halodesk.runtime.phone_settings import accounts_of
 from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState, SyncState
 from halodesk.runtime.sandbox import JsSandbox
@@ -44,6 +47,7 @@ from halodesk.store.seat_store import SeatStore
 from halodesk.sync.mask_line import MaskLine
 from halodesk.sync.service import SyncService, credentials_of
 from halodesk.ui.browser.visits import Visits
+from halodesk.ui.lock.guard import Guard
 from halodesk.ui.sessions.page import sessions_entry
 from halodesk.ui.sessions.player import RecordingPlayer
 from halodesk.ui.steps.base import Tools
@@ -133,8 +137,11 @@ class Seat:
         )
         self._sync = self._server_link(seat)
         self.sound = SoundDesk(self.desk, self.keeper, post)
+        self.desk.storage_changed(self._kept_safe())
+        self.people = SeatPeople(self.store, self.io, post, clock, self._came_in)
+        self._guard: Guard | None = None
         self._player = RecordingPlayer(clock, lambda: self.sound.state.speaker.device)
-        self.review = SessionReview(self.store, post, self._player)
+        self.review = SessionReview(self.store, post, self._player, sees_only=self.people.sees_only)
         self.window = MainWindow(
             self.desk,
             theme=settings.theme,
@@ -142,6 +149,8 @@ class Seat:
             sound=self.sound,
             tools=Tools(visits=self._visits),
         )
+        if self.people.required:
+            self._guard = Guard(self.window, self.desk, self.people, idle_s=settings.lock_after_s)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._resume(seat)
@@ -160,6 +169,8 @@ class Seat:
     def close(self, *, quit_phone: bool = True) -> None:
         """Write everything, let go of the phone, stop the threads."""
         self._ticks.stop()
+        if self._guard is not None:
+            self._guard.close()
         self.window.close()  # first: it hands over what is still half-typed
         self._visits.close()
         self.vault.lock("shutdown")
@@ -172,6 +183,7 @@ class Seat:
         self._bridge.deliver()
         self._bridge.close()
         self.review.close()
+        self.people.close()
         self._player.load("")
         self.store.close()  # before the loop: facts that become durable still speak to it
         self.io.close()
@@ -205,8 +217,20 @@ class Seat:
     def _settled(self, session: str, answer: Resolve) -> None:
         self.desk.settled(session, answer)
 
+    def _came_in(self, who: Came) -> None:
+        # What the four roles may comes with the person; only roles of a flow's own come with the seat.
+        own = [role for role in self.settings.roles if role not in roles_of("admin")]
+        self.desk.sign_in(who.name, (*who.roles, *own))
+
     def _storage_changed(self, state: StorageState) -> None:
+        if state == StorageState():
+            state = self._kept_safe()
         self.desk.storage_changed(state)
+
+    def _kept_safe(self) -> StorageState:
+        """Saved, and what keeps it from others."""
+        status = self.store.key_status
+        return StorageState(message=status.message, weak=not status.strong)
 
     def _wiped(self, handle: SecretHandle, reason: WipeReason) -> None:
         if reason == "time_limit":

@@ -44,28 +44,30 @@ def phone(
 ) -> None:
     """Run the phone process. The window starts it by itself; a person rarely needs to."""
     with failing():
+        from halodesk.runtime import crash
         from halodesk.sip.phone.main import run
 
-        raise typer.Exit(
-            run(
-                data,
-                start_masked=start_masked,
-                orphan_after_s=orphan_after,
-                bind=bind,
-                sip_port=sip_port,
-                rtp_port=rtp_port,
-                rtp_ports=rtp_ports,
-                dscp_sound=dscp_sound,
-                dscp_signalling=dscp_signalling,
-                trace=trace,
-                microphone=microphone,
-                recordings=recordings,
-                record=not no_record,
-                sound="auto" if sound else "none",
-                microphone_device=microphone_device,
-                speaker_device=speaker_device,
+        with crash.watched(data / "crashes", "phone"):
+            raise typer.Exit(
+                run(
+                    data,
+                    start_masked=start_masked,
+                    orphan_after_s=orphan_after,
+                    bind=bind,
+                    sip_port=sip_port,
+                    rtp_port=rtp_port,
+                    rtp_ports=rtp_ports,
+                    dscp_sound=dscp_sound,
+                    dscp_signalling=dscp_signalling,
+                    trace=trace,
+                    microphone=microphone,
+                    recordings=recordings,
+                    record=not no_record,
+                    sound="auto" if sound else "none",
+                    microphone_device=microphone_device,
+                    speaker_device=speaker_device,
+                )
             )
-        )
 
 
 def js_worker() -> None:

@@ -16,12 +16,14 @@ from halodesk.cli import (
     flow_versions,
     holders,
     keys,
+    people,
     phone,
     publish,
     sandbox_gateway,
     seat_holders,
     server,
     server_holders,
+    server_people,
     session,
     unseal,
 )
@@ -39,8 +41,10 @@ app = typer.Typer(
 app.add_typer(session.app, name="session")
 app.add_typer(flow.app, name="flow")
 app.add_typer(server.app, name="server")
+server.app.add_typer(server_people.app, name="people")
 app.add_typer(seat_commands.app, name="seat")
 app.add_typer(keys.app, name="keys")
+app.add_typer(people.app, name="people")
 app.add_typer(zip_commands.app, name="zip")
 app.add_typer(unseal.app, name="unseal")
 keys.app.command("new-holder")(holders.new_holder)
@@ -91,13 +95,15 @@ def seat(
         return
     with failing():
         from halodesk.app import failure_shown, run
-        from halodesk.runtime import logs
+        from halodesk.runtime import crash, logs
         from halodesk.runtime.paths import data_dir
+        from halodesk.runtime.private_files import close_to_others
         from halodesk.runtime.settings import Settings, load
 
-        with failure_shown():
-            folder = data_dir(data)
+        folder = data_dir(data)
+        with failure_shown(), crash.watched(folder / "crashes", "seat"):
             logs.set_up(folder / "logs", "seat")
+            logs.mended(close_to_others(folder))
             file = settings or folder / "settings.json"
             found = load(file) if settings is not None or file.exists() else Settings()
             raise typer.Exit(run(found, folder))

@@ -19,6 +19,7 @@ as a value (`halodesk.engine.commands.Refused`).
     ├── GatewayError           a payment gateway
     │   ├── GatewayAwayError   nothing was sent, nothing can have been charged
     │   └── GatewayUnsureError it may have charged: query, never repeat
+    ├── SignInError            a person may not come in
     ├── SettingsError          a setting or a policy file is wrong
     └── DemoError              the demo cannot run here
 """
@@ -101,6 +102,14 @@ class GatewayAwayError(GatewayError):
 
 class GatewayUnsureError(GatewayError):
     """The request was sent and no answer came: it may have charged."""
+
+
+class SignInError(HaloDeskError):
+    """A person may not come in. `wrong`: because name or password do not fit."""
+
+    def __init__(self, message: str, todo: str = "", *, wrong: bool = False) -> None:
+        super().__init__(message, todo)
+        self.wrong = wrong
 
 
 class SettingsError(HaloDeskError):

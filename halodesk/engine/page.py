@@ -6,7 +6,7 @@ stands here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -20,10 +20,12 @@ from halodesk.engine.languages import spoken
 from halodesk.engine.money import words
 from halodesk.engine.options import with_options
 from halodesk.engine.registry import field_types, step_types
+from halodesk.engine.roles import words_of
 from halodesk.engine.rules import (
     is_kept,
     is_required,
     is_sensitive,
+    lacks_role,
     previous_page,
     visible_fields,
     was_shown,
@@ -161,6 +163,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     target_seconds: int = 0
     shown: bool = True
     """Whether the step has something for the agent to do on this visit."""
+    for_role: str = ""
+    """The page is for this role, and nobody who has it works here or has opened it."""
     panel: dict[str, Any] = {}
     """What the step type's own part of the window shows (`StepType.panel`)."""
 
@@ -183,8 +187,11 @@ _UNKNOWN = {
 }
 
 
-def page(flow: Flow, state: Session) -> Page:
-    """The page of the current step. Raises nothing: a broken text shows as its error."""
+def page(flow: Flow, state: Session, roles: Sequence[str] | None = None) -> Page:
+    """The page of the current step. Raises nothing: a broken text shows as its error.
+
+    `roles` are those of whoever works here; None: nobody does, it is only looked at.
+    """
     step = flow.step(state.step)
     if step is None:
         step = Step(key=state.step, type="unknown", title="Unknown step")
@@ -193,8 +200,10 @@ def page(flow: Flow, state: Session) -> Page:
     known = step_types().get(step.type)
     back = previous_page(flow, state)
     waiting = _waiting(state)
-    locked = waiting or (known.locks(flow, step, state) if known is not None else "")
     ended = state.status == "ended"
+    role = "" if roles is None or ended else lacks_role(step, state, roles)
+    gate = f"For a {words_of(role)}." if role else ""
+    locked = waiting or gate or (known.locks(flow, step, state) if known is not None else "")
     return Page(
         step=step.key,
         visit=state.visit,
@@ -206,7 +215,7 @@ def page(flow: Flow, state: Session) -> Page:
             for field in visible_fields(step, state)
             if not field.config.get("buttons")
         ),
-        choices=() if ended else _choices(flow, step, state, waiting),
+        choices=() if ended else _choices(flow, step, state, waiting or gate),
         can_go_back=not isinstance(back, Refused) and not ended,
         back_refusal=back.message if isinstance(back, Refused) else "",
         sensitive=is_sensitive(step),
@@ -223,6 +232,7 @@ def page(flow: Flow, state: Session) -> Page:
         disposition=state.disposition,
         target_seconds=step.target_seconds,
         shown=not state.path or was_shown(flow, state, state.path[-1]),
+        for_role=role,
         panel=known.panel(flow, step, state) if known is not None else {},
     )
 

@@ -46,6 +46,10 @@ class DeskStore(EventStore, Protocol):
         """Done when the document is on disk."""
         ...
 
+    def next_number(self) -> int:
+        """Which session of this seat the next one is."""
+        ...
+
 
 class Resumable(Protocol):
     """A session found open at start-up."""
@@ -105,7 +109,12 @@ class Desk(DeskCalls):
             message = f"No flow is set for calls to {call.called or 'this number'}."
             self.notice(DeskNotice(level="warning", message=message, todo="Tell your supervisor."))
             return
-        log = SessionLog(session=secrets.token_hex(12), seat=self._seat, clock=self._clock)
+        log = SessionLog(
+            session=secrets.token_hex(12),
+            seat=self._seat,
+            clock=self._clock,
+            number=self._store.next_number,
+        )
         self._store.keep_flow(flow)
         session = LiveSession(flow, log, self._store, self._kept, self._roles)
         self._session = self._owners[call.key] = session
@@ -123,6 +132,15 @@ class Desk(DeskCalls):
             self._owners.pop(call.key)
             self.notice(DeskNotice(level="error", message=refused.message, todo=refused.todo))
         self._tell("session")
+
+    def sign_in(self, agent: str, roles: Sequence[str]) -> None:
+        """This person works here from now on; a session that is open goes on in their hands."""
+        before, self._agent, self._roles = self._agent, agent, tuple(roles)
+        if self._session is not None:
+            self._session.work_as(self._roles, agent if agent != before else "")
+        _log.info("signed_in")
+        for topic in ("registration", "session"):
+            self._tell(topic)
 
     def offer(self, flow: Flow) -> None:
         """New sessions begin on this version of the flow; the one that runs keeps its own."""

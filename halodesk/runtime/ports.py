@@ -166,6 +166,8 @@ class StorageState(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["saved", "saving", "failed"] = "saved"
     message: str = ""
     todo: str = ""
+    weak: bool = False
+    """The key of the records lies beside them: a copy of the whole folder can be opened."""
 
 
 SyncPhase = Literal["sent", "sending", "waiting", "trouble"]

@@ -95,6 +95,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     agent: str = "Agent"
     roles: tuple[str, ...] = ()
     """What the agent may do beyond an agent's work: a cart override names the role it needs."""
+    lock_after_s: float = 900.0
+    """Where people sign in, a window nobody works in is locked after so long; 0: never by itself."""
     account: SipAccount | None = None
     """Short for `accounts` with this one."""
     accounts: tuple[SipAccount, ...] = ()

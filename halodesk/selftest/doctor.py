@@ -30,6 +30,7 @@ def examine(folder: Path, clock: Clock | None = None) -> list[Check]:
         disk=partial(seat.disk, folder),
         store=partial(seat.store, folder),
         keyring=partial(seat.keyring, folder),
+        crashes=partial(seat.crashes, folder),
         functions=seat.functions,
         flows=partial(seat.flows, settings),
         holders=partial(holders.holders, folder, settings),

@@ -130,8 +130,9 @@ session = Table(
     Column("ended_at", Float),
     Column("disposition", String, nullable=False),
     Column("status", String, nullable=False),
+    Column("number", BigInteger),
 )
-"""One line a session, as its chunks tell it; `status` is open or ended."""
+"""One line a session, as its chunks tell it; `status` is open or ended, `number` which one of its seat."""
 
 session_chunk = Table(
     "session_chunk",

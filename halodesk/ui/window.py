@@ -279,6 +279,13 @@ class MainWindow(QMainWindow):
         if self.page_beside is None:
             self._stack.setCurrentWidget(page)
 
+    def focus_page(self) -> None:
+        """To where work goes on: the page in sight."""
+        if self.page_beside is not None:
+            self.page_beside.enter()
+        else:
+            self._focus_desk()
+
     def _focus_desk(self) -> None:
         for page in (self.ready, self.step, self.ended):
             if page is self._desk_page:

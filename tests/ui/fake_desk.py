@@ -77,7 +77,7 @@ class FakeDesk:
 
     @property
     def page(self) -> Page | None:
-        return page(self.flow, self.state) if self.state is not None else None
+        return page(self.flow, self.state, self.moment.roles) if self.state is not None else None
 
     @property
     def legs(self) -> tuple[CallInfo, ...]:

@@ -58,6 +58,7 @@ class Shortcuts(QDialog):
             ("Tab, Shift+Tab", self.tr("Next field, field before")),
             ("Ctrl+Backspace", self.tr("Clear a secure box")),
             ("Alt+N", self.tr("Write a note")),
+            ("Ctrl+L", self.tr("Lock the window, where people sign in")),
             ("Ctrl+1, Ctrl+2", self.tr("Desk, Sessions")),
             ("F1", self.tr("This overview")),
         )

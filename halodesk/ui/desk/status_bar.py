@@ -94,11 +94,13 @@ class StatusBar(QFrame):
             "saving": (self.tr("Saving…"), pill.PLAIN, ""),
             "failed": (self.tr("NOT SAVED"), pill.BAD, "alert"),
         }[storage.state]
+        if storage.weak and storage.state == "saved":
+            words, tone = self.tr("Saved, weak key"), pill.WARN
         self.storage.render_as(
             words, tone, icon=icon, tip=" ".join(filter(None, (storage.message, storage.todo)))
         )
         self._line_up = desk.registration is not None and desk.registration.state == "registered"
-        self._stored = storage.state != "failed"
+        self._stored = storage.state != "failed" and not storage.weak
         self._render_server(desk.sync)
         self._drop_good_news()
         self._render_mask(desk.call, page)
