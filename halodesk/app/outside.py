@@ -25,7 +25,8 @@ from halodesk.connectors.payments.provider import GatewayAccount
 from halodesk.connectors.zip import ZipBook
 from halodesk.crypto.keystore import load_key
 from halodesk.engine.errors import SettingsError
-from halodesk.runtime.ports import Clock, PaymentGateway
+from halodesk.runtime.payment_ports import PaymentGateway
+from halodesk.runtime.ports import Clock
 from halodesk.runtime.settings import Settings
 
 Part = TypeVar("Part")

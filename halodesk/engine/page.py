@@ -19,6 +19,8 @@ from halodesk.engine.flow import Field, Flow, Option, Step
 from halodesk.engine.languages import spoken
 from halodesk.engine.money import words
 from halodesk.engine.options import with_options
+from halodesk.engine.payments import PaymentView
+from halodesk.engine.payments import view as payment_view
 from halodesk.engine.registry import field_types, step_types
 from halodesk.engine.rules import is_required, is_sensitive, previous_page, visible_fields, was_shown
 from halodesk.engine.session import Mask, Session, counted, scope
@@ -152,6 +154,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     target_seconds: int = 0
     shown: bool = True
     """Whether the step has something for the agent to do on this visit."""
+    payment: PaymentView | None = None
+    """The last charge, once there is something to say of it."""
     panel: dict[str, Any] = {}
     """What the step type's own part of the window shows (`StepType.panel`)."""
 
@@ -159,6 +163,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 _WAITING = {
     "tokenise": "Checking the card with the gateway …",
     "charge": "Charging the card …",
+    "capture": "Taking the payment …",
     "function": "Working …",
     "http": "Asking the other system …",
     "zip": "Looking the place up …",
@@ -168,6 +173,7 @@ _WAITING = {
 }
 _UNKNOWN = {
     "charge": "The gateway has not answered. Asking what became of the charge …",
+    "capture": "The gateway has not answered. Asking whether the payment was taken …",
     "http": "The other system has not answered. Asking what became of the request …",
 }
 
@@ -212,6 +218,7 @@ def page(flow: Flow, state: Session) -> Page:
         disposition=state.disposition,
         target_seconds=step.target_seconds,
         shown=not state.path or was_shown(flow, state, state.path[-1]),
+        payment=payment_view(state),
         panel=known.panel(flow, step, state) if known is not None else {},
     )
 
@@ -288,6 +295,9 @@ def _field(flow: Flow, field: Field, step: Step, state: Session, waiting: str) -
     field = with_options(flow, field, scope(state)) if field.source else field
     value = None if secret else state.values.get(field.name)
     known = field_types().get(field.type) if value is not None else None
+    config = field.config
+    if role == "number" and step.config.get("brands"):
+        config = {**config, "brands": step.config["brands"]}
     return FieldView(
         name=field.name,
         type=field.type,
@@ -304,7 +314,7 @@ def _field(flow: Flow, field: Field, step: Step, state: Session, waiting: str) -
         filled=field.name in state.secrets,
         hint=known.hint(field, value) if known is not None else "",
         reads=known.reads(field, value) if known is not None else "",
-        config=field.config,
+        config=config,
     )
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from halodesk.connectors.payments import reasons, sandbox
+from halodesk.connectors.payments import exchange, reasons
 from halodesk.connectors.payments.provider import GatewayAccount
 from halodesk.connectors.payments.sandbox import SandboxGateway
 from halodesk.demo.gateway.app import SANDBOX_API_KEY
 from halodesk.demo.gateway.child import GatewayChild, gateway_child
 from halodesk.engine.errors import SettingsError
-from halodesk.runtime.ports import CardDigits, ChargeAnswer, PaymentGateway, TokenAnswer
+from halodesk.runtime.payment_ports import CardDigits, ChargeAnswer, Order, PaymentGateway, TokenAnswer
 
 TODAY = date(2026, 6, 15)
 _keys = (f"session-1/pay/{number}" for number in count(1))
@@ -37,10 +37,16 @@ def connect(port: int, *, total: float = 10.0, api_key: str = SANDBOX_API_KEY) -
     )
 
 
+def sale(token: str = "tok_1", amount_minor: int = 1999, *, key: str = "k1", reference: str = "s1") -> Order:
+    return Order(
+        kind="sale", key=key, amount_minor=amount_minor, currency="USD", token=token, reference=reference
+    )
+
+
 async def buy(gateway: SandboxGateway, *, key: str, amount_minor: int = 1999) -> ChargeAnswer:
     token = await gateway.tokenise(card(), key=f"{key}/token")
     assert token.verdict == "approved", token
-    return await gateway.charge(token.token, amount_minor, "USD", reference="s1", key=key)
+    return await gateway.sale(sale(token.token, amount_minor, key=key))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +74,7 @@ def test_approved_and_found_again(server: GatewayChild) -> None:
         answer = await buy(gateway, key=key)
         assert (answer.verdict, answer.code, answer.reason) == ("approved", "approved", "")
         assert len(answer.auth_code) == 6
-        assert await gateway.query(key) == answer
+        assert await gateway.query(sale(key=key)) == answer
 
     asyncio.run(scene())
 
@@ -119,8 +125,8 @@ def test_uncertain_charges_are_settled_by_a_query() -> None:
         for _ in script:
             key = next(_keys)
             token = await connect(port).tokenise(card(), key=key)
-            sent = await connect(port, total=0.3).charge(token.token, 500, "USD", reference="", key=key)
-            verdicts.append((sent.verdict, (await connect(port).query(key)).verdict))
+            sent = await connect(port, total=0.3).sale(sale(token.token, 500, key=key))
+            verdicts.append((sent.verdict, (await connect(port).query(sale(key=key))).verdict))
         return verdicts
 
     with gateway_child(script=script, today=TODAY) as child:
@@ -140,19 +146,19 @@ def test_gateway_that_dies_after_charging(tmp_path: Path) -> None:
         child.wait_for_death()
         # Away: the question stays open, and a new charge surely did not happen.
         gateway = connect(child.port)
-        assert asyncio.run(gateway.query(key)).verdict == "unknown"
-        assert asyncio.run(gateway.charge("t", 1, "USD", reference="", key="k")).verdict == "failed"
+        assert asyncio.run(gateway.query(sale(key=key))).verdict == "unknown"
+        assert asyncio.run(gateway.sale(sale("t", 1, key="k"))).verdict == "failed"
     with gateway_child(state_file=state_file, port=child.port, today=TODAY):
-        assert asyncio.run(connect(child.port).query(key)).verdict == "approved"
+        assert asyncio.run(connect(child.port).query(sale(key=key))).verdict == "approved"
 
 
 def test_refused_connection_is_surely_not_charged(closed_port: int) -> None:
     gateway = connect(closed_port)
-    charge = asyncio.run(gateway.charge("tok", 100, "USD", reference="", key="k"))
+    charge = asyncio.run(gateway.sale(sale("tok", 100, key="k")))
     assert charge == ChargeAnswer(verdict="failed", code="not_reached", reason=reasons.NOT_REACHED)
     token = asyncio.run(gateway.tokenise(card(), key="k"))
     assert token == TokenAnswer(verdict="failed", reason=reasons.NOT_REACHED)
-    assert asyncio.run(gateway.query("k")).verdict == "unknown"
+    assert asyncio.run(gateway.query(sale(key="k"))).verdict == "unknown"
 
 
 def test_conflicting_key_is_unknown_not_failed(server: GatewayChild) -> None:
@@ -160,22 +166,22 @@ def test_conflicting_key_is_unknown_not_failed(server: GatewayChild) -> None:
         gateway, key = connect(server.port), next(_keys)
         await buy(gateway, key=key)
         assert (await buy(gateway, key=key, amount_minor=2000)).verdict == "unknown"
-        assert (await gateway.query(key)).verdict == "approved"
+        assert (await gateway.query(sale(key=key))).verdict == "approved"
 
     asyncio.run(scene())
 
 
 def test_refusals_that_charged_nothing(server: GatewayChild) -> None:
-    unknown = asyncio.run(connect(server.port).charge("tok_no", 1, "USD", reference="", key="k"))
+    unknown = asyncio.run(connect(server.port).sale(sale("tok_no", 1, key="k")))
     assert (unknown.verdict, unknown.code, unknown.reason) == (
         "failed",
         "token_unknown",
         reasons.ENTER_AGAIN,
     )
     locked_out = connect(server.port, api_key="wrong")
-    refused = asyncio.run(locked_out.charge("tok", 1, "USD", reference="", key="k"))
+    refused = asyncio.run(locked_out.sale(sale("tok", 1, key="k")))
     assert (refused.verdict, refused.code, refused.reason) == ("failed", "unauthorised", reasons.REFUSED)
-    assert asyncio.run(locked_out.query("k")).verdict == "unknown"
+    assert asyncio.run(locked_out.query(sale(key="k"))).verdict == "unknown"
     assert asyncio.run(locked_out.tokenise(card(), key="k")).verdict == "failed"
 
 
@@ -184,7 +190,7 @@ def test_refusals_that_charged_nothing(server: GatewayChild) -> None:
     [("t", 0, "k"), ("t", -1, "k"), ("t", 1, ""), ("t", 1, "k" * 129), ("", 1, "k")],
 )
 def test_charge_that_cannot_be_right_is_not_sent(closed_port: int, token: str, amount: int, key: str) -> None:
-    answer = asyncio.run(connect(closed_port).charge(token, amount, "USD", reference="", key=key))
+    answer = asyncio.run(connect(closed_port).sale(sale(token, amount, key=key)))
     assert (answer.verdict, answer.code) == ("failed", "not_sent")
 
 
@@ -237,12 +243,13 @@ def charge_document(**changes: object) -> bytes:
         "auth_code": "123456",
         "amount_minor": 1999,
         "currency": "USD",
+        "kind": "sale",
     }
     return json.dumps(document | changes).encode()
 
 
 def charge_of_1999(gateway: SandboxGateway) -> Awaitable[ChargeAnswer]:
-    return gateway.charge("tok_1", 1999, "USD", reference="s1", key="k1")
+    return gateway.sale(sale())
 
 
 UNTRUSTED = {
@@ -255,6 +262,7 @@ UNTRUSTED = {
     "other key": response("200 OK", charge_document(key="k2")),
     "other amount": response("200 OK", charge_document(amount_minor=1)),
     "other currency": response("200 OK", charge_document(currency="CAD")),
+    "other kind": response("200 OK", charge_document(kind="refund")),
     "neither approved nor declined": response("200 OK", charge_document(status="pending")),
     "approved with 402": response("402 Payment Required", charge_document()),
     "declined with 200": response("200 OK", charge_document(status="declined")),
@@ -264,7 +272,7 @@ UNTRUSTED = {
     "conflict": response("409 Conflict", b'{"error":{"code":"key_conflict","message":""}}'),
     "not found page": response("404 Not Found", b"<html>"),
     "redirect": response("307 Moved", charge_document(), "Location: /v1/elsewhere\r\n"),
-    "endless": response("200 OK", b" " * 70_000 + charge_document()),
+    "endless": response("200 OK", b" " * 1_100_000 + charge_document()),
 }
 
 
@@ -277,7 +285,7 @@ def test_charge_without_a_trusted_answer_is_unknown(raw: bytes) -> None:
 @pytest.mark.parametrize("raw", UNTRUSTED.values(), ids=UNTRUSTED.keys())
 def test_query_without_a_trusted_answer_is_unknown(raw: bytes) -> None:
     async def ask(gateway: SandboxGateway) -> ChargeAnswer:
-        return await gateway.query("k1")
+        return await gateway.query(sale())
 
     untrusted = asyncio.run(against(answering(raw), ask)).verdict
     # A query does not know the amount, and a declined charge is found with 200.
@@ -331,6 +339,7 @@ def test_what_is_on_the_wire() -> None:
         "amount_minor": 1999,
         "currency": "USD",
         "reference": "s1",
+        "capture": True,
     }
 
 
@@ -396,7 +405,7 @@ def test_no_log_shows_the_card_even_at_debug_level(every_log: _Everything, close
 @pytest.mark.parametrize("raw", [b"", response("201 Created", b'{"status":"approved","token":"t"}')])
 def test_body_is_zeroed_when_the_exchange_is_over(raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     bodies: list[bytearray] = []
-    send = sandbox._once
+    send = exchange._once
 
     def watched(body: bytearray) -> AsyncIterator[bytes]:
         bodies.append(body)
@@ -407,7 +416,7 @@ def test_body_is_zeroed_when_the_exchange_is_over(raw: bytes, monkeypatch: pytes
         await gateway.tokenise(card(), key="k")
         return ChargeAnswer(verdict="unknown")
 
-    monkeypatch.setattr(sandbox, "_once", watched)
+    monkeypatch.setattr(exchange, "_once", watched)
     asyncio.run(against(answering(raw), ask))
     (body,) = bodies
     assert len(body) > 40

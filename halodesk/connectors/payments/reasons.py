@@ -28,6 +28,13 @@ _WORDS = {
     "unsupported_brand": "This kind of card is not taken here. Ask for another card.",
     "invalid_expiry": "The expiry date is not right or has passed. Read it back and enter it again.",
     "postal_code_mismatch": "The billing postal code does not match the card. Check the address.",
+    "authentication_required": "The bank wants the owner to confirm it online. Ask for another card.",
+    "withdrawal_limit": "The card has reached its limit for now. Ask for another card.",
+    "already_settled": "This payment is settled already and cannot be voided. It can be refunded.",
+    "already_voided": "This payment is voided already.",
+    "not_capturable": "There is nothing reserved on the card that could be taken.",
+    "refund_too_large": "That is more than was taken.",
+    "duplicate": "The gateway takes this for a payment made twice. Tell your supervisor.",
     "processing_error": "The bank could not process the card. Try once more or ask for another card.",
 }
 
