@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from halodesk.runtime.payment_ports import AddressCheck, CodeCheck
+
 CardPart = Literal["", "number", "expiry", "cvv"]
 
 _REFUSED = "The bank declined the card. Ask for another card, or whether the caller can call the bank."
@@ -45,6 +47,20 @@ NEVER_SEEN = "The payment gateway has not seen this charge. Nothing was charged.
 REFUSED = "The payment gateway refused the request. Nothing was charged; tell your supervisor."
 ENTER_AGAIN = "The card has to be entered again. Nothing was charged."
 BAD_REQUEST = "The charge could not be sent. Nothing was charged; tell your supervisor."
+
+
+def address_check(street: bool | None, postal_code: bool | None) -> AddressCheck:
+    """The issuer's word on the two parts of an address; None where it did not look."""
+    if street is None and postal_code is None:
+        return "not_checked"
+    if street and postal_code:
+        return "match"
+    return "postal_code" if postal_code else "street" if street else "mismatch"
+
+
+def code_check(matches: bool | None) -> CodeCheck:
+    """The issuer's word on the security code."""
+    return {True: "match", False: "mismatch", None: "not_checked"}[matches]  # type: ignore[return-value]  # its words
 
 
 def agent_words(code: str) -> str:
