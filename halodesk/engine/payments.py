@@ -51,8 +51,6 @@ class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     """`$47.80, Visa ···· 4242`."""
     state: str
     """How it stands."""
-    tone: str
-    """`good`, `bad` or `open`."""
     checks: str = ""
     """What the issuer said of address and security code."""
     can_void: bool = False
@@ -115,37 +113,34 @@ def view(state: Session) -> PaymentView | None:
     card = f"{_BRANDS.get(last.brand, last.brand)} ···· {last.last4}".strip() if last.last4 else ""
     told = [_AVS.get(last.avs, ""), _CVV.get(last.cvv, "")]
     checks = ", ".join(filter(None, told))
-    state_words, tone = _stands(last)
     free = last.outcome == "ok" and not last.changing
     return PaymentView(
         charge=last.id,
         title=", ".join(filter(None, (words(last.amount, last.currency), card))),
-        state=state_words,
-        tone=tone,
+        state=_stands(last),
         checks=checks[:1].upper() + checks[1:],
         can_void=free and not last.settled,
         can_refund=free and last.settled,
     )
 
 
-def _stands(one: Charge) -> tuple[str, str]:
+def _stands(one: Charge) -> str:
     if one.changing:
-        doing = {"void": "Being voided", "refund": "Being paid back", "capture": "Being taken"}[one.changing]
-        return f"{doing} …", "open"
+        return {"void": "Being voided …", "refund": "Being paid back …", "capture": "Being taken …"}[
+            one.changing
+        ]
     approval = f", approval {one.auth_code}" if one.auth_code else ""
     match one.outcome:
         case "ok":
             late = f" {one.reason}" if one.reason else ""
-            return (
-                f"Paid{approval}." if one.captured else f"Reserved{approval}, not taken yet."
-            ) + late, "good"
+            return (f"Paid{approval}." if one.captured else f"Reserved{approval}, not taken yet.") + late
         case "voided":
-            return "Voided: nothing was taken.", "open"
+            return "Voided: nothing is taken."
         case "refunded":
-            return "Paid back.", "open"
+            return "Paid back."
         case "declined":
-            return "Declined.", "bad"
+            return f"Declined. {one.reason}".strip()
         case "unknown":
-            return "Not known yet: the gateway is being asked.", "bad"
+            return "Not known yet: the gateway is being asked."
         case _:
-            return "Not charged.", "bad"
+            return f"Not charged. {one.reason}".strip()

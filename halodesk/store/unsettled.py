@@ -10,8 +10,8 @@ from halodesk.engine import codec
 from halodesk.engine import events as e
 from halodesk.store import tables as t
 
-_PREFIX = b'{"event":"effect_re'
-"""How the payload of a request and of its answer begin (`engine.codec`)."""
+_MARK = b'"event":"effect_re'
+"""What stands in the payload of a request and of its answer (`engine.codec`); decoding says for sure."""
 
 
 def unsettled(engine: Engine, kinds: Collection[str], since: float) -> list[str]:
@@ -25,7 +25,7 @@ def unsettled(engine: Engine, kinds: Collection[str], since: float) -> list[str]
         .where(
             t.session.c.status == "ended",
             t.session.c.ended_at >= since,
-            func.substr(t.event.c.payload, 1, len(_PREFIX)) == _PREFIX,
+            func.instr(t.event.c.payload, _MARK) > 0,
         )
         .order_by(t.session.c.number, t.event.c.seq)
     )
