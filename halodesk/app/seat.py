@@ -30,13 +30,14 @@ from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.masking import Masking
 from halodesk.runtime.phone_settings import accounts_of
 from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState, SyncState
+from halodesk.runtime.process_memory import disable_core_dumps
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.settings import Settings
 from halodesk.runtime.sound import SoundDesk
 from halodesk.runtime.threads import IoThread, SystemClock
 from halodesk.runtime.transfers import DeskTransfers
-from halodesk.runtime.vault import SecretHandle, Vault, WipeReason, disable_core_dumps
+from halodesk.runtime.vault import SecretHandle, Vault, WipeReason
 from halodesk.sip.keeper import PhoneKeeper
 from halodesk.sip.own_recorder import OwnRecorder
 from halodesk.store.review import SessionReview
