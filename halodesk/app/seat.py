@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -14,7 +15,7 @@ from PySide6.QtCore import QTimer
 
 from halodesk.app.bridge import Bridge
 from halodesk.app.outside import Outside
-from halodesk.app.parts import Found, command, only_one, open_controls, phone_argv
+from halodesk.app.parts import Found, command, only_one, open_controls, open_money, phone_argv
 from halodesk.app.people import SeatPeople
 from halodesk.app.sealing import open_sealer, taker
 from halodesk.engine import flow as flows
@@ -33,13 +34,14 @@ from halodesk.runtime.masking import Masking
 from halodesk.runtime.people import Came
 from halodesk.runtime.phone_settings import accounts_of
 from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState, SyncState
+from halodesk.runtime.process_memory import disable_core_dumps
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.settings import Settings
 from halodesk.runtime.sound import SoundDesk
 from halodesk.runtime.threads import IoThread, SystemClock
 from halodesk.runtime.transfers import DeskTransfers
-from halodesk.runtime.vault import SecretHandle, Vault, WipeReason, disable_core_dumps
+from halodesk.runtime.vault import SecretHandle, Vault, WipeReason
 from halodesk.sip.keeper import PhoneKeeper
 from halodesk.sip.own_recorder import OwnRecorder
 from halodesk.store.review import SessionReview
@@ -300,3 +302,13 @@ class Seat:
                 _log.error("session_not_resumed", session=row.id, error=type(error).__name__)
                 self.desk.notice(DeskNotice(level="error", message=error.message, todo=error.todo))
         self.desk.resume(found)
+        self.io.submit(self._look_for_open_money(seat))
+
+    async def _look_for_open_money(self, seat: str) -> None:
+        """Off the main thread: it reads much, and no agent waits for it."""
+        try:
+            late = await asyncio.to_thread(open_money, self.store, seat)
+        except HaloDeskError as error:
+            _log.error("open_money_not_read", error=type(error).__name__, message=str(error))
+            return
+        self._bridge.post(partial(self.desk.settle_late, late))

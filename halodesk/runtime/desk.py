@@ -29,6 +29,7 @@ from halodesk.runtime.campaigns import Campaigns
 from halodesk.runtime.desk_calls import DeskCalls
 from halodesk.runtime.desk_phone import LinePolicy
 from halodesk.runtime.effects import Effects
+from halodesk.runtime.late_money import LateMoney
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.masking import Masking
 from halodesk.runtime.ports import Clock, DeskNotice, PhonePort, SecretView
@@ -58,6 +59,8 @@ class Resumable(Protocol):
     log: SessionLog
     events: Sequence[e.AnyEvent]
     drafts: dict[tuple[str, str], Any]
+    asked: dict[str, float]
+    """When each effect was asked for, by its id (Unix seconds)."""
 
 
 class Desk(DeskCalls):
@@ -100,6 +103,8 @@ class Desk(DeskCalls):
         self._campaigns, self._store = Campaigns(flows), store
         self._secret_entry, self._effects = secret_entry, effects
         self._waiting: deque[Resumable] = deque()
+        self._requested_at: dict[tuple[str, str], float] = {}
+        self._late = LateMoney(self._run_again, self.notice)
 
     # sessions
 
@@ -170,9 +175,27 @@ class Desk(DeskCalls):
         elif mask.phase == "releasing":
             call = session.state.call.sip_call_id
             self._masking.take_back(mask.lease, call, self._reporter(session, mask.lease))
+        self._remember(found)
         for ask in session.state.effects.values():
-            self._io.submit(self._effects.run(session.id, ask, scope(session.state), again=True))
+            self._run_again(session, ask)
         self._tell("session")
+
+    def settle_late(self, found: Sequence[Resumable]) -> None:
+        """Ended sessions of a life before, in which a gateway still owes an answer."""
+        for one in found:
+            session = LiveSession(one.flow, one.log, self._store, self._kept, self._roles)
+            session.restore(one.events, {})
+            self._remember(one)
+            self._late.take_up(session)
+
+    def _remember(self, found: Resumable) -> None:
+        self._requested_at |= {(found.log.session, effect): wall for effect, wall in found.asked.items()}
+
+    def _run_again(self, session: LiveSession, ask: e.EffectRequested) -> None:
+        asked_at = self._requested_at.get((session.id, ask.id), 0.0)
+        self._io.submit(
+            self._effects.run(session.id, ask, scope(session.state), again=True, asked_at=asked_at)
+        )
 
     def do(self, command: c.Command) -> c.Refused | None:
         """A wish to the session."""
@@ -195,6 +218,7 @@ class Desk(DeskCalls):
         """Put the ended session away."""
         if self._session is None or self._session.state.status != "ended":
             return
+        self._late.keep(self._session)
         self._session = None
         if self._call is not None and self._call.state == "ended":
             self._call = None
@@ -251,11 +275,12 @@ class Desk(DeskCalls):
         """What came of an effect; posted by the composition root."""
         session = self._find(session_id)
         if session is not None:
-            session.do(answer)
+            self._late.settled(session, answer)
 
     def _find(self, session_id: str) -> LiveSession | None:
         candidates = [*self._owners.values(), *([self._session] if self._session else [])]
-        return next((session for session in candidates if session.id == session_id), None)
+        found = next((session for session in candidates if session.id == session_id), None)
+        return found or self._late.find(session_id)
 
     # secrets
 

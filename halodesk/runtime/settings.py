@@ -71,12 +71,24 @@ class Ami(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One payment gateway. `provider` names a module of `connectors.payments`."""
+    """One payment gateway. `provider` names a module of `connectors.payments`.
+
+    `api_key` and `client_key`: the key itself, `env:VARIABLE`, or `keyring:ENTRY`.
+    """
 
     name: str = "default"
     provider: str
-    url: str
+    url: str = ""
+    """Empty: where the provider's live gateway is."""
     api_key: str = ""
+    login: str = ""
+    """Public part of the log-in: API login ID (Authorize.Net), public key (Braintree)."""
+    client_key: str = ""
+    """Authorize.Net: the public client key, which only makes tokens."""
+    merchant_account: str = ""
+    """Braintree: which of the merchant's accounts is charged."""
+    currency: str = "USD"
+    """Braintree: the currency of that account."""
     timeout_s: float = 15.0
 
 
