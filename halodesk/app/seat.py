@@ -110,7 +110,6 @@ class Seat:
             agent=settings.agent,
             roles=settings.roles,
             account=settings.lines[0].uri if settings.lines else "",
-            dtmf=settings.lines[0].dtmf if settings.lines else "rfc4733",
             seat=seat,
             flows=flow_list,
             store=self.store,

@@ -36,7 +36,7 @@ class DeskCalls(DeskPhone, ABC):
     def answer_call(self) -> None:
         """Take the ringing call; one that waits is taken while the call in hand is held."""
         ringing = [leg for leg in self.legs if leg.direction == "in" and leg.answered_at is None]
-        if ringing:
+        if ringing and not self._refuses_another(ringing[0]):
             self._ask(link.AnswerCall(call=ringing[0].key))
 
     def refuse_waiting(self) -> None:
@@ -112,7 +112,7 @@ class DeskCalls(DeskPhone, ABC):
     def take_leg(self, key: str) -> None:
         """Speak with this one of the calls; the others are held."""
         leg = self._leg(key)
-        if leg is not None and leg.state == "active" and leg.hold == "on":
+        if leg is not None and leg.state == "active" and leg.hold == "on" and not self._refuses_another(leg):
             self._ask(link.Unhold(call=key))
 
     def set_microphone(self, *, muted: bool) -> None:
@@ -127,7 +127,7 @@ class DeskCalls(DeskPhone, ABC):
     def send_dtmf(self, digits: str) -> None:
         """Press keys of the telephone's keypad."""
         if (call := self._connected()) is not None:
-            self._ask(link.SendDtmf(call=call.key, digits=digits, method=self._dtmf))
+            self._ask(link.SendDtmf(call=call.key, digits=digits))
 
     def merge(self) -> None:
         """A conference of the call in hand and the one beside it."""
@@ -168,6 +168,8 @@ class DeskCalls(DeskPhone, ABC):
     def hand_over(self, wish: TransferCall, session: str, told: Told) -> None:
         """Begins; `told` hears once how it went, on the main thread."""
         call, refused = self._call, self._no_transfer()
+        if any(parked.id == session for parked in self.parked):
+            refused = refused or "Another customer is on the line."
         if refused or call is None:
             told(TransferAnswer(done=False, reason=refused))
             return

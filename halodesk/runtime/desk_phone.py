@@ -1,9 +1,10 @@
 """The desk and its phone: what the phone tells of calls, and what that means for session and mask.
 
 Rules:
-- One call is in hand: the customer's, whose session runs. Legs beside it wait, are held, or were made
-  for its sake; when it ends one of them takes its place.
-- A second customer waits until he is answered, where the seat allows it; else he is told "busy".
+- One call is in hand: the customer's, whose session is on the Desk. Legs beside it wait, are held, or
+  were made for its sake; when it ends one of them takes its place.
+- A second customer waits until he is answered, where the seat allows it; else he is told "busy". Then he
+  is in hand, and the first one's session is parked (`desk_customers`).
 - The phone may die in mid-call: its successor fetches the call in hand back (`rescue`), the session
   goes on. Legs beside it are lost with their phone, and the agent is told.
 - A mask is proved again after hold, conference and transfer: a PBX may have begun to record anew.
@@ -25,7 +26,7 @@ from halodesk.engine import commands as c
 from halodesk.engine.errors import HaloDeskError
 from halodesk.protocol import phone_link as link
 from halodesk.runtime import recordings
-from halodesk.runtime.desk_face import DeskFace
+from halodesk.runtime.desk_customers import DeskCustomers, has_session
 from halodesk.runtime.masking import Masking, Report
 from halodesk.runtime.ports import Clock, DeskNotice, PhonePort
 from halodesk.runtime.rescue import BACK, FETCHING, CallRescue
@@ -45,12 +46,7 @@ class LinePolicy(msgspec.Struct, frozen=True, kw_only=True):
     emergency: tuple[str, ...] = ("112", "911", "999")
 
 
-def has_session(call: link.CallInfo) -> bool:
-    """Whether a flow runs for such a call: not for a consultation, nor for a call for help."""
-    return not call.beside and not call.emergency
-
-
-class DeskPhone(DeskFace, ABC):
+class DeskPhone(DeskCustomers, ABC):
     """Base of `DeskCalls`."""
 
     def __init__(
@@ -63,13 +59,11 @@ class DeskPhone(DeskFace, ABC):
         io: IoThread,
         post: Post,
         clock: Clock,
-        dtmf: link.DtmfMethod,
         lines: LinePolicy,
     ) -> None:
         super().__init__(agent, account)
-        self._phone, self._masking, self._dtmf, self._lines = phone, masking, dtmf, lines
+        self._phone, self._masking, self._lines = phone, masking, lines
         self._io, self._post, self._clock = io, post, clock
-        self._owners: dict[str, LiveSession] = {}
         self._hung_up: set[str] = set()
         self._phones_own: set[str] = set()
         """Legs after which the phone itself takes the caller back."""
@@ -208,6 +202,7 @@ class DeskPhone(DeskFace, ABC):
         self._leg_told(call, current if current is not None and current.key == call.key else None)
         if call.state == "ended":
             self._promote()
+        self._follow_hand()
         self._tell("call")
 
     def _take_leg(self, call: link.CallInfo) -> None:
@@ -216,6 +211,7 @@ class DeskPhone(DeskFace, ABC):
         if call.state == "ended":
             if before is None and not call.beside:
                 return  # it was told to be busy
+            self._lose_parked(call)
             self._keep_recording(call)
         elif call.state == "incoming" and before is None and not self._lines.call_waiting:
             self._ask(link.HangUp(call=call.key, code=486))
@@ -225,7 +221,18 @@ class DeskPhone(DeskFace, ABC):
             if before is not None and before.state != call.state == "active":
                 self._prove_mask_again()
         self._leg_told(call, before)
+        self._follow_hand()
         self._tell("call")
+
+    def _lose_parked(self, call: link.CallInfo) -> None:
+        """The call of a parked session has ended."""
+        owner = self._open_session_of(call)
+        if owner is not None:
+            self._masking.call_ended(call.sip_call_id)
+            ours = call.key in self._hung_up
+            owner.do(
+                c.LoseCall(reason=call.reason or "The call has ended.", by="agent" if ours else "caller")
+            )
 
     def _promote(self) -> None:
         """The call in hand is over: one beside it takes its place, the one that is spoken with first."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from halodesk.engine.errors import SettingsError
-from halodesk.protocol.phone_link import Srtp, Transport
+from halodesk.protocol.phone_link import DtmfMethod, Srtp, Transport
 
 MOST_ACCOUNTS = 7
 """pjsua2 has room for eight; one is kept for strangers."""
@@ -42,8 +42,11 @@ class SipAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     turn_username: str = ""
     turn_password: str = ""
     allowed_peers: tuple[str, ...] = ()
-    dtmf: Literal["rfc4733", "info"] = "rfc4733"
-    """How keypad tones travel: in the sound (RFC 4733) or as SIP INFO, as the PBX wants them."""
+    dtmf: DtmfMethod = "auto"
+    """How keypad tones travel: as events (RFC 4733), as SIP INFO, or as tones in the sound (`inband`).
+    `auto`: as events where the other side has agreed to them, else in the sound."""
+    auto_answer: bool = False
+    """A call whose header asks for it (`Call-Info: …;answer-after=0`, say) is answered by itself."""
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

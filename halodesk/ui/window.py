@@ -175,6 +175,8 @@ class MainWindow(QMainWindow):
                 self._render_session()
             case "call":
                 self._render_call()
+            case "parking":
+                self._park()
             case "registration" | "storage" | "sync" | "notice":
                 self._render_desk()
 
@@ -197,6 +199,14 @@ class MainWindow(QMainWindow):
         if ringing and not self._ringing:
             QApplication.alert(self)
         self._ringing = ringing
+
+    def _park(self) -> None:
+        """What is half typed stays with the session that leaves the Desk."""
+        self.step.flush_drafts()
+        self.context.notes.keep()
+        self.step.leave()
+        self.context.notes.clear()
+        self._entered = None
 
     def _render_session(self) -> None:
         begun = time.perf_counter()
