@@ -151,6 +151,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     todo: str = ""
     next_try_s: float | None = None
+    next_try_at: float | None = None
+    """Unix seconds."""
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):

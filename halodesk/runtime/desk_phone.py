@@ -13,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from halodesk.engine import commands as c
 from halodesk.engine.errors import HaloDeskError
 from halodesk.protocol import phone_link as link
 from halodesk.runtime import recordings
+from halodesk.runtime.auto_answer import AutoAnswer
 from halodesk.runtime.desk_customers import DeskCustomers, has_session
 from halodesk.runtime.masking import Masking, Report
 from halodesk.runtime.ports import Clock, DeskNotice, PhonePort
@@ -64,9 +65,14 @@ class DeskPhone(DeskCustomers, ABC):
         super().__init__(agent, account)
         self._phone, self._masking, self._lines = phone, masking, lines
         self._io, self._post, self._clock = io, post, clock
+        self.answers_itself: Callable[[], bool] = lambda: True
+        """Asked when a call is about to be answered by itself: whether the agent takes calls now."""
         self._hung_up: set[str] = set()
         self._phones_own: set[str] = set()
         """Legs after which the phone itself takes the caller back."""
+        self._auto_answer = AutoAnswer(
+            self._may_answer_itself, lambda key: self._ask(link.AnswerCall(call=key)), io=io, post=post
+        )
         self._rescue = CallRescue(self._phone.send, io, post, self._not_rescued)
 
     @abstractmethod
@@ -190,6 +196,7 @@ class DeskPhone(DeskCustomers, ABC):
             if call.state == "ended":
                 return
         self._call = call
+        self._auto_answer.heard(call)
         if call.state == "active":
             if lost is not None and lost.key == call.key:
                 self._rescued(lost)
@@ -233,6 +240,12 @@ class DeskPhone(DeskCustomers, ABC):
             owner.do(
                 c.LoseCall(reason=call.reason or "The call has ended.", by="agent" if ours else "caller")
             )
+
+    def _may_answer_itself(self, key: str) -> bool:
+        """The call still rings, alone, and no session is open."""
+        call = self._call
+        rings = call is not None and call.key == key and call.state == "incoming"
+        return rings and not self._others and self._session is None and self.answers_itself()
 
     def _promote(self) -> None:
         """The call in hand is over: one beside it takes its place, the one that is spoken with first."""

@@ -127,8 +127,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A second call rings while the agent speaks; else its caller hears that the line is busy."""
     blind_transfer: Literal["watched", "pbx"] = "watched"
     """`watched`: rung from here, and the caller comes back when nobody answers. `pbx`: left to the PBX."""
-    emergency_numbers: tuple[str, ...] = ("112", "911", "999")
-    """Dialled at once, whatever the agent is doing, and never masked."""
+    emergency_numbers: tuple[str, ...] | None = None
+    """Dialled at once, whatever the agent is doing, and never masked; unset: those of `country`."""
+    country: Annotated[str, msgspec.Meta(pattern="^([A-Za-z]{2})?$")] = ""
+    """Where this seat is (ISO 3166, `US` say); empty: as this computer is set."""
     sound: Sound = Sound()
     network: Network = Network()
 

@@ -139,6 +139,7 @@ class MainWindow(QMainWindow):
         desk = self._desk
         self.rail.chosen.connect(self.show_page)
         self.ready.dial.connect(desk.dial)
+        self.ready.line.chosen.connect(desk.choose_line)
         self.step.dial.connect(desk.dial)
         self.ended.closed.connect(desk.close_session)
         self.status.theme_wanted.connect(self.toggle_theme)
@@ -177,7 +178,10 @@ class MainWindow(QMainWindow):
                 self._render_call()
             case "parking":
                 self._park()
-            case "registration" | "storage" | "sync" | "notice":
+            case "registration":
+                self._render_desk()
+                self.ready.render_desk(self._desk)
+            case "storage" | "sync" | "notice":
                 self._render_desk()
 
     def _render_all(self) -> None:
