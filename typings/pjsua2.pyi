@@ -26,6 +26,8 @@ PJSUA_CALL_MEDIA_LOCAL_HOLD: int
 PJSUA_CALL_UNHOLD: int
 PJSUA_DTMF_METHOD_RFC2833: int
 PJSUA_DTMF_METHOD_SIP_INFO: int
+PJSIP_REDIRECT_ACCEPT: int
+PJSIP_REDIRECT_REJECT: int
 PJSIP_TSX_STATE_COMPLETED: int
 PJSIP_TSX_STATE_TERMINATED: int
 PJSIP_ROLE_UAC: int
@@ -341,6 +343,26 @@ class CallSendDtmfParam:
     digits: str
     def __init__(self) -> None: ...
 
+class CallSendRequestParam:
+    method: str
+    def __init__(self) -> None: ...
+
+class RtcpStreamStat:
+    pkt: int
+
+class RtcpStat:
+    rxStat: RtcpStreamStat
+
+class StreamStat:
+    rtcp: RtcpStat
+
+class OnDtmfDigitParam:
+    method: int
+    digit: str
+
+class OnCallRedirectedParam:
+    targetUri: str
+
 class OnCallTransferRequestParam:
     statusCode: int
 
@@ -367,6 +389,10 @@ class Call:
     def setHold(self, prm: CallOpParam) -> None: ...
     def reinvite(self, prm: CallOpParam) -> None: ...
     def sendDtmf(self, param: CallSendDtmfParam) -> None: ...
+    def sendRequest(self, prm: CallSendRequestParam) -> None: ...
+    def getStreamStat(self, med_idx: int) -> StreamStat: ...
+    def onDtmfDigit(self, prm: OnDtmfDigitParam) -> None: ...
+    def onCallRedirected(self, prm: OnCallRedirectedParam) -> int: ...
     def onCallTsxState(self, prm: OnCallTsxStateParam) -> None: ...
     def onCallMediaState(self, prm: OnCallMediaStateParam) -> None: ...
     def onCallTransferRequest(self, prm: OnCallTransferRequestParam) -> None: ...

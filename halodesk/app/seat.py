@@ -28,6 +28,7 @@ from halodesk.recording.control import MaskServer, no_server
 from halodesk.runtime.desk import Desk, Resumable
 from halodesk.runtime.desk_phone import LinePolicy
 from halodesk.runtime.effects import Effects
+from halodesk.runtime.emergency import numbers_of
 from halodesk.runtime.flow_files import load_all
 from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.masking import Masking
@@ -119,7 +120,6 @@ class Seat:
             agent=settings.agent,
             roles=settings.roles,
             account=settings.lines[0].uri if settings.lines else "",
-            dtmf=settings.lines[0].dtmf if settings.lines else "rfc4733",
             seat=seat,
             flows=flow_list,
             store=self.store,
@@ -134,7 +134,7 @@ class Seat:
             lines=LinePolicy(
                 call_waiting=settings.call_waiting,
                 watched_transfer=settings.blind_transfer == "watched",
-                emergency=settings.emergency_numbers,
+                emergency=numbers_of(settings.emergency_numbers, settings.country),
             ),
         )
         self._sync = self._server_link(seat)

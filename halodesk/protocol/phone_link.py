@@ -12,6 +12,8 @@ masked.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from halodesk.protocol.phone_state import (
@@ -28,6 +30,9 @@ from halodesk.protocol.phone_state import (
 )
 from halodesk.protocol.phone_state import (
     DtmfMethod as DtmfMethod,
+)
+from halodesk.protocol.phone_state import (
+    HeardBy as HeardBy,
 )
 from halodesk.protocol.phone_state import (
     HoldState as HoldState,
@@ -148,7 +153,8 @@ class SendDtmf(_Message, frozen=True, tag="send_dtmf"):
 
     call: str
     digits: str
-    method: DtmfMethod = "rfc4733"
+    method: DtmfMethod | Literal[""] = ""
+    """Empty: as the call's account wants it."""
 
 
 class Transfer(_Message, frozen=True, tag="transfer"):

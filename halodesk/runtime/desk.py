@@ -21,6 +21,7 @@ import structlog
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine.evolve import fold
 from halodesk.engine.flow import Flow
 from halodesk.engine.pan import has_card_number
 from halodesk.engine.session import scope
@@ -81,7 +82,6 @@ class Desk(DeskCalls):
         io: IoThread,
         post: Post,
         clock: Clock,
-        dtmf: link.DtmfMethod = "rfc4733",
         on_durable: Callable[[], None] = lambda: None,
         roles: Sequence[str] = (),
         lines: LinePolicy | None = None,
@@ -95,7 +95,6 @@ class Desk(DeskCalls):
             io=io,
             post=post,
             clock=clock,
-            dtmf=dtmf,
             lines=lines or LinePolicy(),
         )
         self._seat, self._on_durable = seat, on_durable
@@ -113,6 +112,10 @@ class Desk(DeskCalls):
         if flow is None:
             message = f"No flow is set for calls to {call.called or 'this number'}."
             self.notice(DeskNotice(level="warning", message=message, todo="Tell your supervisor."))
+            return
+        if (found := self._found_open(call)) is not None:
+            self._waiting.remove(found)
+            self._take_up(found)
             return
         log = SessionLog(
             session=secrets.token_hex(12),
@@ -161,10 +164,23 @@ class Desk(DeskCalls):
     def _resume_next(self) -> None:
         if not self._waiting:
             return
-        found = self._waiting.popleft()
+        self._take_up(self._waiting.popleft())
+
+    def _found_open(self, call: link.CallInfo) -> Resumable | None:
+        """The session of this call among those a crash left open."""
+        for found in self._waiting:
+            known = fold(found.events).call.sip_call_id
+            if known and known in (call.sip_call_id, call.rescued_from):
+                return found
+        return None
+
+    def _take_up(self, found: Resumable) -> None:
         session = LiveSession(found.flow, found.log, self._store, self._kept, self._roles)
         session.restore(found.events, found.drafts)
         self._session = session
+        for leg in self.legs:
+            if self._same_call(leg):
+                self._owners[leg.key] = session
         _log.info("session_resumed", session=session.id, step=session.state.step)
         session.do(c.Restart())
         mask = session.state.mask
@@ -219,11 +235,16 @@ class Desk(DeskCalls):
         if self._session is None or self._session.state.status != "ended":
             return
         self._late.keep(self._session)
+        self._put_away.add(self._session.id)
         self._session = None
         if self._call is not None and self._call.state == "ended":
             self._call = None
             self._tell("call")
-        self._resume_next()
+        self._unpark()
+        if self._session is None:
+            self._resume_next()
+            if self._phone_problem is None:
+                self._lose_missing_call({leg.key: leg for leg in self.legs})
         self._begin_waiting()
         self._tell("session")
 

@@ -98,7 +98,8 @@ class Clock(Protocol):
 # what the window needs of the seat
 
 
-Topic = Literal["registration", "call", "session", "storage", "sync", "notice"]
+Topic = Literal["registration", "call", "session", "parking", "storage", "sync", "notice"]
+"""`parking`: another session is about to come onto the Desk; what is half typed belongs to the old one."""
 
 
 class StorageState(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from halodesk.engine.errors import SettingsError
-from halodesk.protocol.phone_link import Srtp, Transport
+from halodesk.protocol.phone_link import DtmfMethod, Srtp, Transport
 
 MOST_ACCOUNTS = 7
 """pjsua2 has room for eight; one is kept for strangers."""
@@ -42,8 +42,11 @@ class SipAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     turn_username: str = ""
     turn_password: str = ""
     allowed_peers: tuple[str, ...] = ()
-    dtmf: Literal["rfc4733", "info"] = "rfc4733"
-    """How keypad tones travel: in the sound (RFC 4733) or as SIP INFO, as the PBX wants them."""
+    dtmf: DtmfMethod = "auto"
+    """How keypad tones travel: as events (RFC 4733), as SIP INFO, or as tones in the sound (`inband`).
+    `auto`: as events where the other side has agreed to them, else in the sound."""
+    auto_answer: bool = False
+    """A call whose header asks for it (`Call-Info: …;answer-after=0`, say) is answered by itself."""
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,8 +141,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A second call rings while the agent speaks; else its caller hears that the line is busy."""
     blind_transfer: Literal["watched", "pbx"] = "watched"
     """`watched`: rung from here, and the caller comes back when nobody answers. `pbx`: left to the PBX."""
-    emergency_numbers: tuple[str, ...] = ("112", "911", "999")
-    """Dialled at once, whatever the agent is doing, and never masked."""
+    emergency_numbers: tuple[str, ...] | None = None
+    """Dialled at once, whatever the agent is doing, and never masked; unset: those of `country`."""
+    country: Annotated[str, msgspec.Meta(pattern="^([A-Za-z]{2})?$")] = ""
+    """Where this seat is (ISO 3166, `US` say); empty: as this computer is set."""
     sound: Sound = Sound()
     network: Network = Network()
 

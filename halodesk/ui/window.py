@@ -139,6 +139,7 @@ class MainWindow(QMainWindow):
         desk = self._desk
         self.rail.chosen.connect(self.show_page)
         self.ready.dial.connect(desk.dial)
+        self.ready.line.chosen.connect(desk.choose_line)
         self.step.dial.connect(desk.dial)
         self.ended.closed.connect(desk.close_session)
         self.status.theme_wanted.connect(self.toggle_theme)
@@ -175,7 +176,12 @@ class MainWindow(QMainWindow):
                 self._render_session()
             case "call":
                 self._render_call()
-            case "registration" | "storage" | "sync" | "notice":
+            case "parking":
+                self._park()
+            case "registration":
+                self._render_desk()
+                self.ready.render_desk(self._desk)
+            case "storage" | "sync" | "notice":
                 self._render_desk()
 
     def _render_all(self) -> None:
@@ -197,6 +203,14 @@ class MainWindow(QMainWindow):
         if ringing and not self._ringing:
             QApplication.alert(self)
         self._ringing = ringing
+
+    def _park(self) -> None:
+        """What is half typed stays with the session that leaves the Desk."""
+        self.step.flush_drafts()
+        self.context.notes.keep()
+        self.step.leave()
+        self.context.notes.clear()
+        self._entered = None
 
     def _render_session(self) -> None:
         begun = time.perf_counter()

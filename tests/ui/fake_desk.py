@@ -194,6 +194,12 @@ class FakeDesk:
         if self.state is not None and self.state.status == "running":
             self.do(c.LoseCall(reason="Ended by the agent", by="agent"))
 
+    line = "main"
+
+    def choose_line(self, account: str) -> None:
+        self.line = account
+        self.tell("registration")
+
     def dial(self, number: str) -> None:
         self.dialled.append(number)
 

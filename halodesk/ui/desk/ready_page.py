@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from halodesk.runtime.ports import DeskPort
+from halodesk.ui.desk.line_chooser import LineChooser
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.labels import label
 from halodesk.ui.parts.words import phone_words
@@ -41,6 +42,7 @@ class ReadyPage(QFrame):
         erase = Button(kind="ghost", icon="erase", name="dial_erase", height=52)
         erase.setAccessibleName(self.tr("Erase the last digit"))
         erase.clicked.connect(self.number.backspace)
+        self.line = LineChooser()
         self._pad = self._dial_card(erase)
         words = QVBoxLayout()
         words.setSpacing(Space.M)
@@ -91,6 +93,7 @@ class ReadyPage(QFrame):
             # The number line goes away: no button may take its place under someone's fingers.
             self.setFocus()
         self._pad.setVisible(not up)
+        self.line.render_lines(desk.registrations, desk.line)
         self._enable()
 
     def focus_first(self) -> None:
@@ -106,6 +109,7 @@ class ReadyPage(QFrame):
         layout.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.XL)
         layout.setSpacing(Space.M)
         layout.addWidget(label(self.tr("Place a call"), "section"))
+        layout.addWidget(self.line)
         line = QHBoxLayout()
         line.setSpacing(Space.XS)
         line.addWidget(self.number, 1)
