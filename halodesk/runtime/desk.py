@@ -96,6 +96,8 @@ class Desk(DeskCalls):
         self._campaigns, self._store = Campaigns(flows), store
         self._secret_entry, self._effects = secret_entry, effects
         self._waiting: deque[Resumable] = deque()
+        self.closing: Callable[[], c.Refused | None] = lambda: None
+        """Asked before an ended session is put away: why it may not be, yet."""
 
     # sessions
 
@@ -176,6 +178,9 @@ class Desk(DeskCalls):
     def close_session(self) -> None:
         """Put the ended session away."""
         if self._session is None or self._session.state.status != "ended":
+            return
+        if (refused := self.closing()) is not None:
+            self.notice(DeskNotice(level="warning", message=refused.message, todo=refused.todo))
             return
         self._session = None
         if self._call is not None and self._call.state == "ended":

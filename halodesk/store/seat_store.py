@@ -18,6 +18,7 @@ from halodesk.engine.flow import Flow, content_hash, dump
 from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.ports import StorageState
 from halodesk.store import search, sessions
+from halodesk.store.agent_store import AgentDayStore
 from halodesk.store.database import SCHEMA, damage, open_database, schema_version
 from halodesk.store.sync_store import SyncStore
 from halodesk.store.writer import Writer
@@ -55,6 +56,7 @@ class SeatStore:
         self.sessions = sessions.Sessions(self._engine)
         self.search = search.Search(self._engine)
         self.sync = SyncStore(self._engine, self._writer)
+        self.agent_day = AgentDayStore(self._engine, self._writer)
 
     def seat(self) -> str:
         """The id of this seat, made on first use."""
