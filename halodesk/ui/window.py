@@ -18,6 +18,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from halodesk.runtime.agent_ports import AgentPort
 from halodesk.runtime.ports import DeskPort, SoundPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
 from halodesk.ui.desk.call_area import CallArea
@@ -29,6 +30,7 @@ from halodesk.ui.desk.ready_page import ReadyPage
 from halodesk.ui.desk.shortcuts import Shortcuts
 from halodesk.ui.desk.status_bar import MaskBand, StatusBar
 from halodesk.ui.desk.step_page import StepPage
+from halodesk.ui.desk.wrap_up_band import WrapUpBand
 from halodesk.ui.pages import PageEntry, RailPage
 from halodesk.ui.parts.labels import pane
 from halodesk.ui.parts.mask_words import mask_words
@@ -56,10 +58,11 @@ class MainWindow(QMainWindow):
         pages: Sequence[PageEntry] = (),
         sound: SoundPort | None = None,
         tools: Tools | None = None,
+        agent: AgentPort | None = None,
     ) -> None:
         """`pages`: those beside the Desk. Without `sound` there is no choice of devices.
 
-        `tools`: what step pages use beside the desk.
+        `agent`: whose state is shown and chosen. `tools`: what step pages use beside the desk.
         """
         self._restyle_to(resolve(theme))
         super().__init__()
@@ -80,6 +83,9 @@ class MainWindow(QMainWindow):
         self._shortcuts: Shortcuts | None = None
         self.status = StatusBar()
         self.status.sound.attach(sound)
+        self.status.agent.attach(agent)
+        self.wrap_up = WrapUpBand()
+        self.wrap_up.attach(agent)
         self.band = MaskBand()
         self.rail = Rail(pages)
         self.calls = CallArea(desk, lambda: self.show_page(DESK))
@@ -108,7 +114,7 @@ class MainWindow(QMainWindow):
         middle = QVBoxLayout(self._middle)
         middle.setContentsMargins(0, 0, 0, 0)
         middle.setSpacing(Space.M)
-        for widget in (self.calls, self.banners):
+        for widget in (self.calls, self.banners, self.wrap_up):
             middle.addWidget(widget)
         middle.addWidget(self._stack, 1)
         body = QHBoxLayout()
@@ -147,6 +153,9 @@ class MainWindow(QMainWindow):
         keys: dict[str, Callable[[], object]] = {
             "F1": self.show_shortcuts,
             "F9": self.status.sound.open_panel,
+            "F12": self.status.agent.open_panel,
+            "Shift+F12": self.wrap_up.more_time,
+            "Ctrl+O": self.wrap_up.focus_outcomes,
             "Alt+Left": self._go_back,
             "Ctrl+Return": self._go_on,
             "Ctrl+Enter": self._go_on,
@@ -405,6 +414,8 @@ class MainWindow(QMainWindow):
             self._leave()
             self._leave = None
             self.status.sound.detach()
+            self.status.agent.detach()
+            self.wrap_up.detach()
             if self._unfollow is not None:
                 self._unfollow()
         super().closeEvent(event)

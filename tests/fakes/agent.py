@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
+from msgspec.structs import replace
+
 from halodesk.engine.commands import Refused
 from halodesk.protocol import phone_link as link
 from halodesk.runtime.agent_ports import QueueWish
+from halodesk.runtime.agent_records import AgentFact, Callback, CallRecord, Favourite
 from halodesk.runtime.ports import DeskNotice, Topic, Unsubscribe
 
 
@@ -94,3 +97,65 @@ class NotedPhone:
         done: Future[link.Reply] = Future()
         done.set_result(link.Done())
         return done
+
+
+class MemoryStore:
+    """`AgentStore` without a disk."""
+
+    def __init__(self) -> None:
+        self.facts: list[AgentFact] = []
+        self.records: dict[str, CallRecord] = {}
+        self.plans: dict[str, Callback] = {}
+        self.chosen: dict[str, Favourite] = {}
+
+    def last_state(self) -> AgentFact | None:
+        """The last fact."""
+        return self.facts[-1] if self.facts else None
+
+    def keep_state(self, fact: AgentFact) -> Future[Any]:
+        """Adds it."""
+        self.facts.append(fact)
+        return _done()
+
+    def calls(self, limit: int = 2000) -> Sequence[CallRecord]:
+        """Newest first."""
+        return sorted(self.records.values(), key=lambda one: -one.begun_at)[:limit]
+
+    def keep_call(self, record: CallRecord) -> Future[Any]:
+        """As it is now."""
+        self.records[record.key] = record
+        return _done()
+
+    def see_calls(self) -> Future[Any]:
+        """No news any more."""
+        self.records = {key: replace(one, seen=True) for key, one in self.records.items()}
+        return _done()
+
+    def callbacks(self) -> Sequence[Callback]:
+        """Open ones."""
+        return [one for one in self.plans.values() if one.state == "open"]
+
+    def keep_callback(self, callback: Callback) -> Future[Any]:
+        """As it is now."""
+        self.plans[callback.id] = callback
+        return _done()
+
+    def favourites(self) -> Sequence[Favourite]:
+        """All."""
+        return list(self.chosen.values())
+
+    def keep_favourite(self, favourite: Favourite) -> Future[Any]:
+        """One more."""
+        self.chosen[favourite.number] = favourite
+        return _done()
+
+    def drop_favourite(self, number: str) -> Future[Any]:
+        """One less."""
+        self.chosen.pop(number, None)
+        return _done()
+
+
+def _done() -> Future[Any]:
+    done: Future[Any] = Future()
+    done.set_result(None)
+    return done

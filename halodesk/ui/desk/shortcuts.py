@@ -47,6 +47,9 @@ class Shortcuts(QDialog):
             ("F9", self.tr("Sound: microphone and speaker")),
             ("F10", self.tr("Conference; take it apart")),
             ("F11", self.tr("Into the web page, and out of it")),
+            ("F12", self.tr("Your state: ready, not ready, offline")),
+            ("Shift+F12", self.tr("More time for the wrap-up")),
+            ("Ctrl+O", self.tr("To the outcomes of a call that has none")),
             ("Enter", self.tr("Main button of the page")),
             ("Ctrl+Enter", self.tr("The same, from a box with several lines")),
             ("1 – 9", self.tr("Choice with this number, outside of text")),
@@ -58,6 +61,6 @@ class Shortcuts(QDialog):
             ("Tab, Shift+Tab", self.tr("Next field, field before")),
             ("Ctrl+Backspace", self.tr("Clear a secure box")),
             ("Alt+N", self.tr("Write a note")),
-            ("Ctrl+1, Ctrl+2", self.tr("Desk, Sessions")),
+            ("Ctrl+1, Ctrl+2, Ctrl+3", self.tr("Desk, Sessions, Directory")),
             ("F1", self.tr("This overview")),
         )

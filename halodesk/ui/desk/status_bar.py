@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from halodesk.engine.page import Page
 from halodesk.protocol.phone_link import CallInfo, Registration
 from halodesk.runtime.ports import DeskPort, SyncState
+from halodesk.ui.desk.agent_button import AgentButton
 from halodesk.ui.desk.sound_panel import SoundButton
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.buttons import Button, ThemeButton
@@ -35,6 +36,7 @@ class StatusBar(QFrame):
         self._brief = self._line_up = self._stored = self._synced = False
         self._name = elided(role="strong", name="agent_name")
         self._state = label(role="caption", name="agent_state")
+        self.agent = AgentButton()
         self.registration = Pill("registration_state")
         self.storage = Pill("storage_state")
         self.server = Pill("server_state")
@@ -62,6 +64,7 @@ class StatusBar(QFrame):
         layout.setSpacing(Space.S)
         layout.addLayout(who)
         layout.addSpacing(Space.L)
+        layout.addWidget(self.agent)
         layout.addWidget(self.registration)
         layout.addWidget(self.storage)
         layout.addWidget(self.server)
