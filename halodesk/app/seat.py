@@ -149,6 +149,7 @@ class Seat:
             theme=settings.theme,
             pages=[sessions_entry(self.review), directory_entry(self.day.agent, self.desk.dial)],
             agent=self.day.agent,
+            day=self.day.agent,
             sound=self.sound,
             tools=Tools(visits=self._visits),
         )

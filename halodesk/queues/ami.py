@@ -26,6 +26,8 @@ from halodesk.recording.ami_wire import AmiMessage
 from halodesk.runtime.agent_ports import QueueMember, QueueView, QueueWish
 
 ANSWER_S = 3.0
+AWAY_S = 1.0
+"""How often it is looked why the PBX is away."""
 RETRY_S = 5.0
 """After a refusal or a silence, where nothing else happens sooner."""
 LOGGED_OUT = "Logged out"
@@ -67,6 +69,8 @@ class AmiQueues:
         """The wish has not been carried out yet."""
         self._resting: set[str] = set()
         """Queues whose member cannot be taken out, and is paused for good instead."""
+        self._said: QueueView | None = None
+        self._later: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -82,6 +86,8 @@ class AmiQueues:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._work
             self._work = None
+        if self._later is not None:
+            self._later.cancel()
         if log_out and self._client.up:
             self._wish = QueueWish(member=False, paused=False)
             try:
@@ -107,7 +113,8 @@ class AmiQueues:
 
     def ami_down(self, words: str) -> None:
         """Nothing is known any more."""
-        self._on_view(QueueView(problem=f"The queues cannot be asked: {words}", todo=_WAIT))
+        self._say(QueueView(problem=f"The queues cannot be asked. {words}", todo=_WAIT))
+        self._due.set()
 
     def ami_event(self, event: AmiMessage) -> None:
         """A member changed: look whether it is this one."""
@@ -121,8 +128,9 @@ class AmiQueues:
             await self._due.wait()
             self._due.clear()
             if not self._client.up:
-                words = self._client.problem or "the PBX is away."
-                self._on_view(QueueView(problem=f"The queues cannot be asked: {words}", todo=_WAIT))
+                words = self._client.problem or "The PBX is away."
+                self._say(QueueView(problem=f"The queues cannot be asked. {words}", todo=_WAIT))
+                self._later = self._loop.call_later(AWAY_S, self._due.set)  # why may change: a refused login
                 continue
             wish, self._unmet = (self._wish, False) if self._unmet else (None, False)
             problem: RecorderError | None = None
@@ -137,9 +145,14 @@ class AmiQueues:
                 members, problem = (), problem or error
             if problem is not None:
                 _log.warning("queues_refused", message=problem.message)
-                self._loop.call_later(RETRY_S, self._try_again, wish)
+                self._later = self._loop.call_later(RETRY_S, self._try_again, wish)
             words, todo = (problem.message, problem.todo or _WAIT) if problem is not None else ("", "")
-            self._on_view(QueueView(members=members, problem=words, todo=todo))
+            self._say(QueueView(members=members, problem=words, todo=todo))
+
+    def _say(self, view: QueueView) -> None:
+        if view != self._said:
+            self._said = view
+            self._on_view(view)
 
     def _try_again(self, wish: QueueWish | None) -> None:
         if self._work is not None and (wish is None or wish == self._wish):

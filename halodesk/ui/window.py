@@ -18,11 +18,12 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from halodesk.runtime.agent_ports import AgentPort
+from halodesk.runtime.agent_ports import AgentPort, DayPort, DayTopic
 from halodesk.runtime.ports import DeskPort, SoundPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
 from halodesk.ui.desk.call_area import CallArea
 from halodesk.ui.desk.context_panel import ContextPanel
+from halodesk.ui.desk.day_buttons import DayButtons
 from halodesk.ui.desk.ended_page import EndedPage
 from halodesk.ui.desk.progress import Progress
 from halodesk.ui.desk.rail import DESK, Rail
@@ -59,10 +60,12 @@ class MainWindow(QMainWindow):
         sound: SoundPort | None = None,
         tools: Tools | None = None,
         agent: AgentPort | None = None,
+        day: DayPort | None = None,
     ) -> None:
         """`pages`: those beside the Desk. Without `sound` there is no choice of devices.
 
-        `agent`: whose state is shown and chosen. `tools`: what step pages use beside the desk.
+        `agent`: whose state is shown and chosen; `day`: his calls and messages.
+        `tools`: what step pages use beside the desk.
         """
         self._restyle_to(resolve(theme))
         super().__init__()
@@ -83,7 +86,10 @@ class MainWindow(QMainWindow):
         self._shortcuts: Shortcuts | None = None
         self.status = StatusBar()
         self.status.sound.attach(sound)
+        self._agent = agent
         self.status.agent.attach(agent)
+        self.day = DayButtons(desk.dial)
+        self.day.attach(day)
         self.wrap_up = WrapUpBand()
         self.wrap_up.attach(agent)
         self.band = MaskBand()
@@ -104,6 +110,12 @@ class MainWindow(QMainWindow):
         self.step.warm_up()
         self._connect()
         self._leave: Unsubscribe | None = desk.subscribe(self._changed)
+        self._leave_too: list[Unsubscribe] = [agent.subscribe(self._agent_told)] if agent is not None else []
+        self._leave_too += [
+            entry.watch(partial(self.rail.show_news, place + 1))
+            for place, entry in enumerate(pages)
+            if entry.watch is not None
+        ]
         self._render_all()
 
     # building
@@ -111,6 +123,7 @@ class MainWindow(QMainWindow):
     def _build(self) -> None:
         for page in (self.ready, self.step, self.ended):
             self._stack.addWidget(page)
+        self.ready.shortcuts.addWidget(self.day)
         middle = QVBoxLayout(self._middle)
         middle.setContentsMargins(0, 0, 0, 0)
         middle.setSpacing(Space.M)
@@ -154,6 +167,8 @@ class MainWindow(QMainWindow):
             "F1": self.show_shortcuts,
             "F9": self.status.sound.open_panel,
             "F12": self.status.agent.open_panel,
+            "Ctrl+R": self.day.redial,
+            "Ctrl+M": self.day.hear_messages,
             "Shift+F12": self.wrap_up.more_time,
             "Ctrl+O": self.wrap_up.focus_outcomes,
             "Alt+Left": self._go_back,
@@ -201,7 +216,7 @@ class MainWindow(QMainWindow):
 
     def _render_call(self) -> None:
         ringing = self._show_call()
-        self.ready.render_desk(self._desk)
+        self._render_ready()
         self.status.render_desk(self._desk, self._desk.page)
         if ringing and not self._ringing:
             QApplication.alert(self)
@@ -239,10 +254,17 @@ class MainWindow(QMainWindow):
             self._awaiting_paint = (begun, page.step, page.visit)
             self.update()
 
+    def _render_ready(self) -> None:
+        self.ready.render_desk(self._desk, self._agent.view if self._agent is not None else None)
+
+    def _agent_told(self, topic: DayTopic) -> None:
+        if topic == "state":
+            self._render_ready()
+
     def _show_ready(self) -> None:
         self.band.render_as("")
         self.progress.render_page(None, "", entering=False)
-        self.ready.render_desk(self._desk)
+        self._render_ready()
         if self._entered is not None or self._desk_page is not self.ready:
             self._entered = None
             self.step.leave()
@@ -416,6 +438,9 @@ class MainWindow(QMainWindow):
             self.status.sound.detach()
             self.status.agent.detach()
             self.wrap_up.detach()
+            self.day.detach()
+            for leave in self._leave_too:
+                leave()
             if self._unfollow is not None:
                 self._unfollow()
         super().closeEvent(event)

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 
 from halodesk.protocol import phone_link as link
 from halodesk.runtime.agent_desk import AgentDesk
-from halodesk.runtime.agent_ports import QueueMember, QueueView
+from halodesk.runtime.agent_ports import Mailbox, QueueMember, QueueView
 from halodesk.runtime.agent_settings import AgentRules
 from halodesk.runtime.directory import contact
 from halodesk.ui.desk.agent_button import AgentButton
@@ -45,7 +45,7 @@ TEAM = (
 class Seat:
     """A window with an agent's day behind it."""
 
-    def __init__(self, pictures: Path, theme: ThemeChoice, rules: AgentRules) -> None:
+    def __init__(self, pictures: Path, theme: ThemeChoice, rules: AgentRules, voicemail: str = "") -> None:
         self.clock, self.store, self.noted = SetClock(), MemoryStore(), NotedDesk()
         self.desk, self.phone = FakeDesk(), NotedPhone()
         self.watched: list[list[str]] = []
@@ -57,10 +57,11 @@ class Seat:
             clock=self.clock,
             hang_up=lambda key, code: self.phone.send(link.HangUp(call=key, code=code)),
             watch=lambda numbers: self.watched.append(list(numbers)),
+            voicemail_number=voicemail,
         )
         self.day.contacts_read(TEAM, "")
         entries = [directory_entry(self.day, self.desk.dial)]
-        self.window = MainWindow(self.desk, theme=theme, pages=entries, agent=self.day)
+        self.window = MainWindow(self.desk, theme=theme, pages=entries, agent=self.day, day=self.day)
         self.window.resize(1280, 800)
         self.window.show()
         self.window.activateWindow()
@@ -99,8 +100,8 @@ class Seat:
 def open_seat(qapp: QApplication, pictures: Path) -> Iterator[Callable[..., Seat]]:
     opened: list[Seat] = []
 
-    def open_(theme: ThemeChoice = "light", rules: AgentRules = RULES) -> Seat:
-        opened.append(Seat(pictures, theme, rules))
+    def open_(theme: ThemeChoice = "light", rules: AgentRules = RULES, voicemail: str = "") -> Seat:
+        opened.append(Seat(pictures, theme, rules, voicemail))
         return opened[-1]
 
     yield open_
@@ -302,3 +303,44 @@ def test_pictures(open_seat: Callable[..., Seat], theme: ThemeChoice) -> None:
     assert popup is not None
     popup.grab().save(str(seat.hands.pictures / f"agent-panel-{theme}.png"))
     seat.keys_of_popup(Key.Key_Escape)
+
+
+def test_the_page_between_calls_says_why_no_call_comes(seat: Seat) -> None:
+    assert seat.hands.text("ready_headline") == "Ready, Ann."
+    seat.day.choose("not_ready", "Lunch")
+    assert seat.hands.text("ready_headline") == "Ann: Lunch"
+    seat.day.choose("offline")
+    assert "logged out of the queues" in seat.hands.text("ready_lead")
+    seat.day.choose("ready")
+    seat.talk()
+    assert seat.hands.text("ready_headline") == "Wrap-up"
+    assert not seat.hands.sees("agent_state")
+
+
+def test_the_last_number_again(seat: Seat) -> None:
+    assert not seat.hands.sees("redial")
+    seat.hands.key(Key.Key_R, CTRL)
+    assert seat.desk.dialled == []
+    seat.talk(direction="out", remote_number="1002")
+    assert seat.hands.find("redial", QAbstractButton).text() == "Redial Bo Berg"
+    seat.hands.key(Key.Key_R, CTRL)
+    assert seat.desk.dialled == ["1002"]
+
+
+def test_messages_that_wait_are_seen_and_heard(open_seat: Callable[..., Seat]) -> None:
+    seat = open_seat(voicemail="*97")
+    assert seat.hands.find("voicemail", QAbstractButton).text() == "Voicemail"
+    seat.day.mailbox_told(Mailbox(waiting=True, new=2, old=1))
+    assert seat.hands.find("voicemail", QAbstractButton).text() == "2 new message(s)"
+    seat.hands.key(Key.Key_M, CTRL)
+    assert seat.desk.dialled == ["*97"]
+
+
+def test_the_rail_counts_missed_calls(seat: Seat) -> None:
+    lost = replace(ended(code=487, begun_at=seat.clock.now), answered_at=None)
+    for call in (ringing(begun_at=seat.clock.now), lost):
+        seat.day.phone_notice(link.CallChanged(call=call))
+    entry = seat.hands.find("rail:directory", QAbstractButton)
+    assert entry.accessibleDescription() == "1 new"
+    seat.day.see_calls()
+    assert entry.accessibleDescription() == ""

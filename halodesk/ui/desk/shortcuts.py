@@ -50,6 +50,8 @@ class Shortcuts(QDialog):
             ("F12", self.tr("Your state: ready, not ready, offline")),
             ("Shift+F12", self.tr("More time for the wrap-up")),
             ("Ctrl+O", self.tr("To the outcomes of a call that has none")),
+            ("Ctrl+R", self.tr("Dial the last number again")),
+            ("Ctrl+M", self.tr("Hear the messages of your voicemail")),
             ("Enter", self.tr("Main button of the page")),
             ("Ctrl+Enter", self.tr("The same, from a box with several lines")),
             ("1 – 9", self.tr("Choice with this number, outside of text")),

@@ -90,6 +90,7 @@ class StatusBar(QFrame):
         self._name.setText(desk.agent)
         self._name.setFixedWidth(min(self._name.fontMetrics().horizontalAdvance(desk.agent) + 4, 220))
         self._state.setText(self._agent_state(desk.call, page))
+        self._state.setVisible(self.agent.isHidden())  # else the button says it, and since when
         self._render_registration(desk.registration, desk.registrations, desk.account)
         storage = desk.storage
         words, tone, icon = {

@@ -147,9 +147,15 @@ class WrapUpBand(QFrame):
         self._title.setText(_title(view, self._agent.now()))
         self._lead.setText(_lead(view))
         self.more.setVisible(view.until is not None)
-        self.more.set_words(tr("{time} more").format(time=clock(view.more_s)))
+        self.more.set_words(_more(view.more_s))
         self.ready.setVisible(not view.session_open)
         self._outcomes.setVisible(bool(view.debts))
+
+
+def _more(seconds: int) -> str:
+    if seconds % 60:
+        return tr("{number} s more").format(number=seconds)
+    return tr("{number} min more").format(number=seconds // 60)
 
 
 def _title(view: AgentView, now: float) -> str:

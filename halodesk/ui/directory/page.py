@@ -35,7 +35,16 @@ _CLOCK_MS = 20_000
 def directory_entry(day: DayPort, dial: Callable[[str], None]) -> PageEntry:
     """The entry of the rail that leads to people, calls and callbacks. `dial` places a call."""
     words = QCoreApplication.translate("Directory", "Directory")
-    return PageEntry("directory", words, lambda: DirectoryPage(day, dial))
+
+    def watch(told: Callable[[int], None]) -> Unsubscribe:
+        def news(topic: DayTopic) -> None:
+            if topic == "history":
+                told(day.missed)
+
+        told(day.missed)
+        return day.subscribe(news)
+
+    return PageEntry("directory", words, lambda: DirectoryPage(day, dial), watch)
 
 
 class DirectoryPage(RailPage):
@@ -146,7 +155,8 @@ class DirectoryPage(RailPage):
         for button in (self.star, self.later, self.done, self.snooze, self.drop):
             bottom.addWidget(button)
         bottom.addStretch(1)
-        bottom.addWidget(label(tr("Ctrl+F searches  ·  Ctrl+Tab changes the list"), "caption"))
+        self._hint = label(tr("Ctrl+F searches  ·  Ctrl+Tab changes the list"), "caption")
+        bottom.addWidget(self._hint)
         table = QHBoxLayout()
         table.setContentsMargins(Space.M, 0, Space.M, 0)
         table.addWidget(self._stack)
@@ -259,7 +269,7 @@ class DirectoryPage(RailPage):
         self.star.icon_name = "star_off" if favourite else "star"
         self.star.setVisible(self._tab != CALLBACKS)
         self.star.setEnabled(bool(number))
-        self.later.setVisible(True)
+        self._hint.setVisible(self._tab != CALLBACKS)  # three buttons more need the room
         for button in (self.done, self.snooze, self.drop):
             button.setVisible(self._tab == CALLBACKS)
             button.setEnabled(callback)
