@@ -210,7 +210,7 @@ class Seat:
         self.sound.take(snapshot.sound)
 
     def _noticed(self, notice: Notice) -> None:
-        if self.day.agent.phone_notice(notice):
+        if self.day.phone_notice(notice):
             self.desk.phone_notice(notice)
         self.sound.phone_notice(notice)
         if isinstance(notice, NetworkNews) and self._sync is not None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from halodesk.engine.errors import SettingsError
+from halodesk.engine.patterns import pattern_problem
 
 
 class AgentRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,6 +85,13 @@ class Voicemail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """User of the mailbox; empty: that of the first account."""
 
 
+def check_lamps(found: Directory) -> None:
+    """Raises `SettingsError` for a pattern that is none."""
+    problem = pattern_problem(found.lamps)
+    if problem:
+        raise SettingsError(f"`lamps` of `directory` is no pattern: {problem}.", "Correct it.")
+
+
 def check_queues(found: Queues) -> None:
     """Raises `SettingsError` for queues that could never be told."""
     if found.control == "ami" and (found.ami is None or not found.names):
@@ -98,4 +106,9 @@ def check_queues(found: Queues) -> None:
 
 def interface_of(found: Queues, uri: str) -> str:
     """The queue member this seat is; `uri`: SIP address of its first account."""
-    return found.interface or f"PJSIP/{uri.removeprefix('sips:').removeprefix('sip:').partition('@')[0]}"
+    return found.interface or f"PJSIP/{user_of(uri)}"
+
+
+def user_of(uri: str) -> str:
+    """The user part of a SIP address."""
+    return uri.removeprefix("sips:").removeprefix("sip:").partition("@")[0]

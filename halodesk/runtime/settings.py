@@ -11,7 +11,14 @@ import msgspec
 
 from halodesk.engine.errors import SettingsError
 from halodesk.protocol.phone_link import Srtp, Transport
-from halodesk.runtime.agent_settings import AgentRules, Directory, Queues, Voicemail, check_queues
+from halodesk.runtime.agent_settings import (
+    AgentRules,
+    Directory,
+    Queues,
+    Voicemail,
+    check_lamps,
+    check_queues,
+)
 
 MOST_ACCOUNTS = 7
 """pjsua2 has room for eight; one is kept for strangers."""
@@ -161,6 +168,7 @@ def load(path: Path) -> Settings:
             f"{path.name} is not JSON: {error}.", "Check brackets, commas and quotes."
         ) from None
     _check_accounts(path.name, found)
+    check_lamps(found.directory)
     if found.queues is not None:
         check_queues(found.queues)
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077 and _has_secret(found):

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pytestqt.qtbot import QtBot
 
 from halodesk.runtime import settings as s
-from halodesk.runtime.agent_ports import QueueMember
+from halodesk.runtime.agent_ports import Mailbox, QueueMember
 from halodesk.runtime.agent_settings import AgentRules, Directory, QueueManager, Queues, Voicemail
 from tests.e2e.conftest import seat_settings
 from tests.e2e.desk_seat import DeskSeat, desk_seat
@@ -133,6 +133,12 @@ def test_a_day_in_the_queue(qtbot: QtBot, pbx: Pbx, customer: Seat, tmp_path: Pa
         desk.until("missed", lambda: agent.missed == 1)
         desk.until("not ready", lambda: agent.view.reason == "Missed call")
         in_queue(desk, "taken out of the way", paused=True, reason="Missed call")
+
+        # who is free, and what waits in the voicemail
+        desk.seat.window.show_page(2)
+        desk.until("a lamp", lambda: agent.lamps == {"1005": "idle"})
+        desk.until("the mailbox", lambda: agent.mailbox == Mailbox())
+        assert "Directory" in desk.words()
     assert "Kim Larsen" not in pbx.cli("queue show support"), "who leaves is logged out"
 
     with desk_seat(qtbot, config, tmp_path / "seat") as desk:
