@@ -17,8 +17,9 @@ from collections.abc import Callable
 
 import structlog
 
+from halodesk.engine.errors import SipFormError
 from halodesk.protocol.phone_link import Account
-from halodesk.sip.watch.message import Framer, Message, SipFormError, decode
+from halodesk.sip.watch.message import Framer, Message, decode
 
 CONNECT_S = 5.0
 RETRY_FIRST_S = 0.5

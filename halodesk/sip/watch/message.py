@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from halodesk.engine.errors import HaloDeskError
+from halodesk.engine.errors import SipFormError
 
 MAX_HEAD = 16 * 1024
 MAX_BODY = 64 * 1024
@@ -33,10 +33,6 @@ _COMPACT = {
 }
 _TAG = re.compile(r";\s*tag\s*=\s*([^;\s>]+)", re.IGNORECASE)
 _FOLD = re.compile(rb"\r\n[ \t]+")
-
-
-class SipFormError(HaloDeskError):
-    """What came is no SIP message."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,12 +20,13 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from halodesk.engine.errors import SipFormError
 from halodesk.engine.patterns import full_match
 from halodesk.protocol.phone_link import Account
 from halodesk.runtime.agent_ports import Lamp, Mailbox
 from halodesk.sip.watch.bodies import Dialogs, read_mailbox
 from halodesk.sip.watch.connection import Connection, peer_of
-from halodesk.sip.watch.message import Message, SipFormError, encode
+from halodesk.sip.watch.message import Message, encode
 from halodesk.sip.watch.subscription import Subscription, Who
 
 MOST = 100
