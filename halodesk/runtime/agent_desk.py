@@ -1,4 +1,4 @@
-"""The agent's day at this seat: state, queues, calls, callbacks, directory; `AgentPort` and `DayPort`.
+"""The agent's state at this seat, made facts on disk and told to the queues: `AgentPort`.
 
 Rules:
 - Main thread only; what others learn comes in through `post`.
@@ -13,7 +13,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -23,21 +23,17 @@ from msgspec.structs import replace
 from halodesk.engine.commands import Refused
 from halodesk.protocol import phone_link as link
 from halodesk.runtime import agent_state as states
+from halodesk.runtime.agent_day import DayDesk
 from halodesk.runtime.agent_ports import (
     AgentView,
-    DayTopic,
-    Lamp,
-    Mailbox,
     QueueControl,
     QueueView,
     QueueWish,
 )
-from halodesk.runtime.agent_records import AgentFact, AgentStore, Callback, CallRecord, Favourite
+from halodesk.runtime.agent_records import AgentFact, AgentStore
 from halodesk.runtime.agent_settings import AgentRules
 from halodesk.runtime.agent_state import AgentState, Choice
-from halodesk.runtime.call_history import CallHistory, is_missed
-from halodesk.runtime.callbacks import Callbacks
-from halodesk.runtime.directory import Contact, Contacts
+from halodesk.runtime.call_history import is_missed
 from halodesk.runtime.ports import Clock, DeskNotice, Topic, Unsubscribe
 from halodesk.runtime.session import LiveSession
 
@@ -74,8 +70,8 @@ class OwnCalls(Protocol):
         ...
 
 
-class AgentDesk:
-    """See `AgentPort` and `DayPort`."""
+class AgentDesk(DayDesk):
+    """See `AgentPort`; people, calls and callbacks are in `DayDesk`."""
 
     def __init__(
         self,
@@ -92,10 +88,9 @@ class AgentDesk:
         voicemail_number: str = "",
     ) -> None:
         """`hang_up` ends a call by its key with a SIP code. `watch`: whose lamps are wanted."""
-        self._rules, self._store, self._desk, self._agent = rules, store, desk, agent
-        self._clock, self._hang_up, self._queues, self._codes = clock, hang_up, queues, codes
-        self._watch, self._voicemail = watch, voicemail_number
-        self._listeners: list[Callable[[DayTopic], None]] = []
+        super().__init__(store, clock, desk.notice, watch, voicemail_number)
+        self._rules, self._desk, self._agent = rules, desk, agent
+        self._hang_up, self._queues, self._codes = hang_up, queues, codes
         self._up: dict[str, link.CallInfo] = {}
         self._turned_away: set[str] = set()
         self._sessions: dict[str, str] = {}
@@ -104,14 +99,6 @@ class AgentDesk:
         """Outcome by session, of those that have ended."""
         self._view: QueueView | None = None
         self._wish: QueueWish | None = None
-        self._lamps: dict[str, Lamp] = {}
-        self._mailbox: Mailbox | None = None
-        self._listed: Sequence[Contact] = ()
-        self._contacts_problem = ""
-        self._history = CallHistory(store)
-        self._callbacks = Callbacks(store, self._remind)
-        self._favourites = {one.number: one.name for one in store.favourites()}
-        self._contacts = Contacts((), self._favourites)
         last = store.last_state()
         self._state = states.begin(last.body if last is not None else None, rules, clock.wall())
         self._keep(self._state)
@@ -144,15 +131,6 @@ class AgentDesk:
     def state(self) -> AgentState:
         """The machine's own state, for tests and the composition root."""
         return self._state
-
-    def now(self) -> float:
-        """Unix seconds."""
-        return self._clock.wall()
-
-    def subscribe(self, listener: Callable[[DayTopic], None]) -> Unsubscribe:
-        """Be told of changes."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
 
     def choose(self, choice: Choice, reason: str = "") -> Refused | None:
         """The agent's own word. Choosing what is chosen already tells the PBX again."""
@@ -378,134 +356,3 @@ class AgentDesk:
                     outcome=session.state.disposition,
                 )
             )
-
-    # people, calls, callbacks
-
-    @property
-    def calls(self) -> Sequence[CallRecord]:
-        """Newest first."""
-        return self._history.calls
-
-    @property
-    def missed(self) -> int:
-        """Missed calls nobody has looked at."""
-        return self._history.missed
-
-    @property
-    def last_number(self) -> str:
-        """The number that was dialled last."""
-        return self._history.last_number
-
-    @property
-    def callbacks(self) -> Sequence[Callback]:
-        """Open ones, the first that is due first."""
-        return self._callbacks.open
-
-    @property
-    def contacts_problem(self) -> str:
-        """Why contacts are missing."""
-        return self._contacts_problem
-
-    @property
-    def lamps(self) -> Mapping[str, Lamp]:
-        """By number."""
-        return self._lamps
-
-    @property
-    def mailbox(self) -> Mailbox | None:
-        """Messages that wait."""
-        return self._mailbox
-
-    @property
-    def voicemail_number(self) -> str:
-        """Dialled to hear them."""
-        return self._voicemail
-
-    def find_contacts(self, words: str) -> Sequence[Contact]:
-        """Contacts that fit."""
-        return self._contacts.find(words)
-
-    def find_calls(self, words: str) -> Sequence[CallRecord]:
-        """Calls that fit, newest first."""
-        return self._history.find(words)
-
-    def see_calls(self) -> None:
-        """The list of calls has been looked at."""
-        if self._history.see():
-            self._tell("history")
-
-    def name_of(self, number: str) -> str:
-        """The contact's name."""
-        return self._contacts.name_of(number)
-
-    def watch(self, numbers: Sequence[str]) -> None:
-        """Whose lamps are in sight."""
-        self._watch(numbers)
-
-    def set_favourite(self, number: str, name: str, *, wanted: bool) -> None:
-        """One of the agent's own, or not any more."""
-        if wanted:
-            self._favourites[number] = name
-            self._store.keep_favourite(Favourite(number=number, name=name))
-        elif self._favourites.pop(number, None) is not None:
-            self._store.drop_favourite(number)
-        self._contacts = Contacts(self._listed, self._favourites)
-        self._tell("contacts")
-
-    def plan_callback(
-        self, *, number: str, due: float, name: str = "", note: str = "", session: str = ""
-    ) -> Refused | None:
-        """Somebody is to be called."""
-        made = self._callbacks.plan(
-            number=number, due=due, now=self.now(), name=name, note=note, session=session
-        )
-        if isinstance(made, Refused):
-            return made
-        self._tell("callbacks")
-        return None
-
-    def move_callback(self, key: str, due: float) -> None:
-        """Later."""
-        self._callbacks.move(key, due)
-        self._tell("callbacks")
-
-    def close_callback(self, key: str, *, done: bool) -> None:
-        """Called, or not wanted any more."""
-        self._callbacks.close(key, done=done, now=self.now())
-        self._tell("callbacks")
-
-    def _remind(self, callback: Callback) -> None:
-        who = callback.name or self.name_of(callback.number) or callback.number
-        late = self.now() - callback.due > 120
-        words = f"{who} was to be called back" if late else f"Call {who} back now"
-        todo = f"{callback.note} " if callback.note else ""
-        self._desk.notice(
-            DeskNotice(
-                level="info", message=f"{words} ({callback.number}).", todo=f"{todo}See Directory, Callbacks."
-            )
-        )
-        self._tell("callbacks")
-
-    # what others find out; posted
-
-    def contacts_read(self, listed: Sequence[Contact], problem: str) -> None:
-        """The lists have been read."""
-        self._listed, self._contacts_problem = tuple(listed), problem
-        self._contacts = Contacts(self._listed, self._favourites)
-        self._tell("contacts")
-
-    def lamps_told(self, lamps: Mapping[str, Lamp]) -> None:
-        """All lamps that are watched."""
-        if dict(lamps) != self._lamps:
-            self._lamps = dict(lamps)
-            self._tell("lamps")
-
-    def mailbox_told(self, mailbox: Mailbox | None) -> None:
-        """What waits in the voicemail box."""
-        if mailbox != self._mailbox:
-            self._mailbox = mailbox
-            self._tell("mailbox")
-
-    def _tell(self, topic: DayTopic) -> None:
-        for listener in tuple(self._listeners):
-            listener(topic)
