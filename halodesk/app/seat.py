@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from PySide6.QtCore import QTimer
 
+from halodesk.app.agent_day import AgentDay
 from halodesk.app.bridge import Bridge
 from halodesk.app.outside import Outside
 from halodesk.app.parts import Found, command, only_one, open_controls, open_money, phone_argv
@@ -50,6 +51,7 @@ from halodesk.store.seat_store import SeatStore
 from halodesk.sync.mask_line import MaskLine
 from halodesk.sync.service import SyncService, credentials_of
 from halodesk.ui.browser.visits import Visits
+from halodesk.ui.directory.page import directory_entry
 from halodesk.ui.lock.guard import Guard
 from halodesk.ui.sessions.page import sessions_entry
 from halodesk.ui.sessions.player import RecordingPlayer
@@ -137,6 +139,16 @@ class Seat:
                 emergency=numbers_of(settings.emergency_numbers, settings.country),
             ),
         )
+        self.day = AgentDay(
+            settings,
+            self.store,
+            self.desk,
+            send=self.keeper.send,
+            data=self._outside.data,
+            io=self.io,
+            clock=clock,
+            post=post,
+        )
         self._sync = self._server_link(seat)
         self.sound = SoundDesk(self.desk, self.keeper, post)
         self.desk.storage_changed(self._kept_safe())
@@ -147,7 +159,9 @@ class Seat:
         self.window = MainWindow(
             self.desk,
             theme=settings.theme,
-            pages=[sessions_entry(self.review)],
+            pages=[sessions_entry(self.review), directory_entry(self.day.agent, self.desk.dial)],
+            agent=self.day.agent,
+            day=self.day.agent,
             sound=self.sound,
             tools=Tools(visits=self._visits),
         )
@@ -155,6 +169,7 @@ class Seat:
             self._guard = Guard(self.window, self.desk, self.people, idle_s=settings.lock_after_s)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
+        self._ticks.timeout.connect(self.day.agent.tick)
         self._resume(seat)
 
     def start(self) -> None:
@@ -163,6 +178,7 @@ class Seat:
         self._ticks.start()
         self.io.call(self.keeper.start)
         self.io.call(self._outside.start)
+        self.day.start()
         for control in self._controls:
             self.io.call(control.start)
         if self._sync is not None:
@@ -187,6 +203,7 @@ class Seat:
         self.review.close()
         self.people.close()
         self._player.load("")
+        self.day.agent.leave()
         self.store.close()  # before the loop: facts that become durable still speak to it
         self.io.close()
         self._lock.unlock()
@@ -195,6 +212,7 @@ class Seat:
         if self._sync is not None:
             await self._sync.close()
         await self._outside.close()
+        await self.day.close()
         await self._leases.close()
         for control in self._controls:
             await control.close()
@@ -205,10 +223,12 @@ class Seat:
 
     def _attached(self, snapshot: Snapshot, found: Capabilities) -> None:
         self.desk.phone_attached(snapshot)
+        self.day.agent.attached(snapshot)
         self.sound.take(snapshot.sound)
 
     def _noticed(self, notice: Notice) -> None:
-        self.desk.phone_notice(notice)
+        if self.day.phone_notice(notice):
+            self.desk.phone_notice(notice)
         self.sound.phone_notice(notice)
         if isinstance(notice, NetworkNews) and self._sync is not None:
             self.io.call(self._sync.retry)

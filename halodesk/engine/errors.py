@@ -14,7 +14,8 @@ as a value (`halodesk.engine.commands.Refused`).
     │   └── StoreFullError     the disk is full or not writable
     ├── PhoneError             the phone process
     │   ├── PhoneAwayError     it does not answer or has died
-    │   └── PhoneRefusedError  it understood and said no
+    │   ├── PhoneRefusedError  it understood and said no
+    │   └── SipFormError       what came is no SIP message, or what was to be sent would be none
     ├── RecorderError          a recording platform did not do as asked
     ├── GatewayError           a payment gateway
     │   ├── GatewayAwayError   nothing was sent, nothing can have been charged
@@ -86,6 +87,10 @@ class PhoneAwayError(PhoneError):
 
 class PhoneRefusedError(PhoneError):
     """The phone process understood and said no."""
+
+
+class SipFormError(PhoneError):
+    """What came is no SIP message, or what was to be sent would be none."""
 
 
 class RecorderError(HaloDeskError):

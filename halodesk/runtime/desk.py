@@ -104,6 +104,8 @@ class Desk(DeskCalls):
         self._waiting: deque[Resumable] = deque()
         self._requested_at: dict[tuple[str, str], float] = {}
         self._late = LateMoney(self._run_again, self.notice)
+        self.closing: Callable[[], c.Refused | None] = lambda: None
+        """Asked before an ended session is put away: why it may not be, yet."""
 
     # sessions
 
@@ -233,6 +235,9 @@ class Desk(DeskCalls):
     def close_session(self) -> None:
         """Put the ended session away."""
         if self._session is None or self._session.state.status != "ended":
+            return
+        if (refused := self.closing()) is not None:
+            self.notice(DeskNotice(level="warning", message=refused.message, todo=refused.todo))
             return
         self._late.keep(self._session)
         self._put_away.add(self._session.id)

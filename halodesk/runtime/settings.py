@@ -11,6 +11,14 @@ import msgspec
 
 from halodesk.engine.errors import SettingsError
 from halodesk.protocol.phone_link import DtmfMethod, Srtp, Transport
+from halodesk.runtime.agent_settings import (
+    AgentRules,
+    Directory,
+    Queues,
+    Voicemail,
+    check_lamps,
+    check_queues,
+)
 
 MOST_ACCOUNTS = 7
 """pjsua2 has room for eight; one is kept for strangers."""
@@ -147,6 +155,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Where this seat is (ISO 3166, `US` say); empty: as this computer is set."""
     sound: Sound = Sound()
     network: Network = Network()
+    agent_state: AgentRules = AgentRules()
+    queues: Queues | None = None
+    directory: Directory = Directory()
+    voicemail: Voicemail | None = None
 
     @property
     def lines(self) -> tuple[SipAccount, ...]:
@@ -175,6 +187,9 @@ def load(path: Path) -> Settings:
             f"{path.name} is not JSON: {error}.", "Check brackets, commas and quotes."
         ) from None
     _check_accounts(path.name, found)
+    check_lamps(found.directory)
+    if found.queues is not None:
+        check_queues(found.queues)
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077 and _has_secret(found):
         raise SettingsError(
             f"{path.name} holds passwords and can be read by others.", f"Run: chmod 600 {path.name}"
@@ -219,6 +234,7 @@ def _has_secret(settings: Settings) -> bool:
     return bool(
         any(line.password or line.turn_password for line in settings.lines)
         or (ami and ami.secret)
+        or (settings.queues and settings.queues.ami and settings.queues.ami.secret)
         or "@" in settings.browser_proxy
         or any(gateway.api_key for gateway in settings.gateways)
         or settings.recorders

@@ -19,6 +19,7 @@ from halodesk.engine.flow import Flow, content_hash, dump
 from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.ports import StorageState
 from halodesk.store import search, sessions
+from halodesk.store.agent_store import AgentDayStore
 from halodesk.store.database import SCHEMA, damage, open_database, schema_version
 from halodesk.store.erasing import Eraser
 from halodesk.store.holder_store import HolderStore
@@ -66,6 +67,7 @@ class SeatStore:
         self.eraser = Eraser(self._engine, self._writer, folder)
         self.people = People(self._engine, self._writer)
         self._counting, self._numbered = Lock(), 0
+        self.agent_day = AgentDayStore(self._engine, self._writer)
 
     def seat(self) -> str:
         """The id of this seat, made on first use."""

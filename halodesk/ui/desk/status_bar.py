@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from halodesk.engine.page import Page
 from halodesk.protocol.phone_link import CallInfo
 from halodesk.runtime.ports import DeskPort, SyncState
+from halodesk.ui.desk.agent_button import AgentButton
 from halodesk.ui.desk.line_pill import LinePill
 from halodesk.ui.desk.sound_panel import SoundButton
 from halodesk.ui.parts import pill
@@ -35,6 +36,7 @@ class StatusBar(QFrame):
         self._name = elided(role="strong", name="agent_name")
         self._state = label(role="caption", name="agent_state")
         self.registration = LinePill()
+        self.agent = AgentButton()
         self.storage = Pill("storage_state")
         self.server = Pill("server_state")
         self.recording = Pill("mask_indicator", height=38, strong=True)
@@ -61,6 +63,7 @@ class StatusBar(QFrame):
         layout.setSpacing(Space.S)
         layout.addLayout(who)
         layout.addSpacing(Space.L)
+        layout.addWidget(self.agent)
         layout.addWidget(self.registration)
         layout.addWidget(self.storage)
         layout.addWidget(self.server)
@@ -87,6 +90,7 @@ class StatusBar(QFrame):
         self._name.setFixedWidth(min(self._name.fontMetrics().horizontalAdvance(desk.agent) + 4, 220))
         self._state.setText(self._agent_state(desk.call, page))
         self.registration.render_lines(desk.registration, desk.registrations, desk.account)
+        self._state.setVisible(self.agent.isHidden())  # else the button says it, and since when
         storage = desk.storage
         words, tone, icon = {
             "saved": (self.tr("All saved"), pill.GOOD, ""),
