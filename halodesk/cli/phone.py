@@ -40,6 +40,9 @@ def phone(
         str, typer.Option(help="Id of the headset or speaker, until one is chosen in the window.")
     ] = "",
     recordings: Annotated[Path | None, typer.Option(help="Folder of the recordings.")] = None,
+    recording_key: Annotated[
+        str, typer.Option(help="Public key (hex) recordings are encrypted for; none: they are plain.")
+    ] = "",
     no_record: Annotated[bool, typer.Option("--no-record", help="Record nothing.")] = False,
 ) -> None:
     """Run the phone process. The window starts it by itself; a person rarely needs to."""
@@ -60,12 +63,23 @@ def phone(
                 trace=trace,
                 microphone=microphone,
                 recordings=recordings,
+                recording_lock=_public(recording_key),
                 record=not no_record,
                 sound="auto" if sound else "none",
                 microphone_device=microphone_device,
                 speaker_device=speaker_device,
             )
         )
+
+
+def _public(key: str) -> bytes | None:
+    try:
+        found = bytes.fromhex(key)
+    except ValueError:
+        found = b"?"
+    if found and len(found) != 32:  # an X25519 key
+        raise typer.BadParameter("The key of recordings is 64 hexadecimal digits.")
+    return found or None
 
 
 def js_worker() -> None:

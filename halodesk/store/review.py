@@ -17,9 +17,7 @@ from typing import TypeVar
 
 import structlog
 
-from halodesk.engine import codec
-from halodesk.engine.errors import HaloDeskError, SessionFileError
-from halodesk.engine.events import RecordingKept
+from halodesk.engine.errors import HaloDeskError
 from halodesk.runtime.ports import AudioPlayer
 from halodesk.runtime.review import (
     ChainBadge,
@@ -32,7 +30,7 @@ from halodesk.runtime.review import (
 )
 from halodesk.runtime.threads import Post
 from halodesk.store import record, replay
-from halodesk.store.export import write
+from halodesk.store.export import last_recording, write, write_sound_of
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.waveform import outline
 
@@ -82,8 +80,11 @@ class SessionReview:
     def export(
         self, session: str, kind: ExportFormat, path: Path, done: Callable[[Path | ReviewProblem], None]
     ) -> None:
-        """Writes the record to a file."""
-        self._run(lambda: write(self._store.sessions, session, kind, path), done)
+        """Writes the record, or the sound in clear, to a file."""
+        if kind == "flac":
+            self._run(lambda: write_sound_of(self._store, session, path), done)
+        else:
+            self._run(lambda: write(self._store.sessions, session, kind, path), done)
 
     def close(self) -> None:
         """Finishes the job under way and drops the others."""
@@ -111,15 +112,8 @@ class SessionReview:
         return replay.badge(row.id, self._store.sessions.events(row.id), row.status)
 
     def _outline(self, session: str) -> Waveform:
-        events = [
-            codec.decode(row.payload)
-            for row in self._store.sessions.events(session)
-            if row.payload is not None
-        ]
-        kept = [event for event in events if isinstance(event, RecordingKept)]
-        if not kept or not kept[-1].path:
-            raise SessionFileError("There is no recording of this session.")
-        return outline(Path(kept[-1].path), kept[-1].sha256)
+        path, digest = last_recording(self._store, session)
+        return outline(path, digest, self._store.open_recording)
 
     def _index(self) -> None:
         try:

@@ -347,9 +347,10 @@ class PhoneCall(pj.Call):
         if not self.info.emergency:  # nothing masks a call for help
             self.kit.masks.admit(key, gate)
         self.recorder = Recorder(
-            recording_path(self.kit.recordings),
+            recording_path(self.kit.recordings, sealed=self.kit.lock is not None),
             gate=gate,
             on_fault=trouble_teller(self.kit.board, log, key),
+            lock=self.kit.lock,
         )
         self.kit.tapes[key] = self.tapes.begin(self.recorder)
 

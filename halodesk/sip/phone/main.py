@@ -28,6 +28,7 @@ from typing import Literal, Protocol
 import psutil
 import soundfile
 
+from halodesk.crypto.recording_key import RecordingLock
 from halodesk.engine.errors import PhoneError
 from halodesk.protocol.phone_link import PROTOCOL_VERSION, NetworkNews, NewsKind, SoundChanged, SoundState
 from halodesk.sip.link import (
@@ -94,6 +95,7 @@ def run(
     microphone: Path | None = None,
     recordings: Path | None = None,
     record: bool = True,
+    recording_lock: bytes | None = None,
     guard_s: float = GUARD_S,
     log_level: int = 2,
     source: SourceFactory | None = None,
@@ -108,7 +110,8 @@ def run(
     what was masked. `microphone` is a sound file played in a loop instead of a microphone;
     `source` makes each call a voice of its own instead; with either no device is used.
     `microphone_device` and `speaker_device` are ids, until somebody chooses at this seat.
-    `recordings` defaults to `<data_dir>/recordings`. Ports 0: the system chooses.
+    `recordings` defaults to `<data_dir>/recordings`; they are encrypted for whoever has the private half
+    of `recording_lock` (32 bytes), or plain without it. Ports 0: the system chooses.
 
     0: left in order. 1: could not start. 3 (`ALREADY_RUNS`): another phone runs here.
     """
@@ -145,10 +148,11 @@ def run(
                 devices=(microphone_device, speaker_device),
                 recordings=(recordings or data_dir / "recordings") if record else None,
                 guard_s=guard_s,
+                lock=RecordingLock(recording_lock) if recording_lock is not None else None,
             )
             phone.obey_signals()
             phone.open()
-        except (PhoneError, OSError, soundfile.SoundFileError) as error:
+        except (PhoneError, OSError, ValueError, soundfile.SoundFileError) as error:
             print(f"The phone cannot start: {error}", file=sys.stderr)
             return FAILED
         say_ready()
@@ -182,6 +186,7 @@ class _Phone:
         devices: tuple[str, str],
         recordings: Path | None,
         guard_s: float,
+        lock: RecordingLock | None,
     ) -> None:
         self._data_dir = data_dir
         self._log = log
@@ -194,7 +199,8 @@ class _Phone:
             self._sound = Sound(data_dir, self._publish_sound, log, microphone=devices[0], speaker=devices[1])
         else:
             self._publish_sound(SoundState(silent=True))
-        kit = CallKit(self._sip, Bridges(self._sip), self._board, masks, self._line, recordings, guard_s)
+        bridges = Bridges(self._sip)
+        kit = CallKit(self._sip, bridges, self._board, masks, self._line, recordings, guard_s, lock)
         self._accounts = Accounts(self._sip, self._board, lambda: self._calls.up())
         self._calls = Calls(kit, self._accounts)
         self._around = Surroundings(self._something_changed)
