@@ -328,6 +328,33 @@ class StreamInfo:
     codecName: str
     codecClockRate: int
 
+class MathStat:
+    n: int
+    last: int
+    mean: int
+    max: int
+
+class RtcpStreamStat:
+    pkt: int
+    loss: int
+    discard: int
+    updateCount: int
+    jitterUsec: MathStat
+
+class RtcpStat:
+    rxStat: RtcpStreamStat
+    txStat: RtcpStreamStat
+    rttUsec: MathStat
+
+class JbufState:
+    discard: int
+    lost: int
+    avgDelayMsec: int
+
+class StreamStat:
+    rtcp: RtcpStat
+    jbuf: JbufState
+
 class OnCallStateParam:
     e: SipEvent
 
@@ -360,6 +387,7 @@ class Call:
     def dump(self, with_media: bool, indent: str) -> str: ...
     def getAudioMedia(self, med_idx: int) -> AudioMedia: ...
     def getStreamInfo(self, med_idx: int) -> StreamInfo: ...
+    def getStreamStat(self, med_idx: int) -> StreamStat: ...
     def makeCall(self, dst_uri: str, prm: CallOpParam) -> None: ...
     def answer(self, prm: CallOpParam) -> None: ...
     def hangup(self, prm: CallOpParam) -> None: ...

@@ -52,6 +52,8 @@ def phone_argv(settings: Settings, folder: Path, *, start_masked: bool, lock: by
     argv += ["--no-sound"] if sound.devices == "none" else []
     argv += ["--microphone-device", sound.microphone] if sound.microphone else []
     argv += ["--speaker-device", sound.speaker] if sound.speaker else []
+    argv += ["--ring-device", sound.ringer] if sound.ringer else []
+    argv += ["--cancel-echo"] if sound.cancel_echo else []
     argv += ["--start-masked"] if start_masked else []
     return argv
 

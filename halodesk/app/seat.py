@@ -137,7 +137,9 @@ class Seat:
             ),
         )
         self._sync = self._server_link(seat)
-        self.sound = SoundDesk(self.desk, self.keeper, post)
+        self.sound = SoundDesk(
+            self.desk, self.keeper, post, echo_number=settings.sound.echo_number, dial=self.desk.dial
+        )
         self._player = RecordingPlayer(
             clock, lambda: self.sound.state.speaker.device, self.store.open_recording
         )

@@ -39,6 +39,12 @@ def phone(
     speaker_device: Annotated[
         str, typer.Option(help="Id of the headset or speaker, until one is chosen in the window.")
     ] = "",
+    ring_device: Annotated[
+        str, typer.Option(help="Id of the speaker that rings, until one is chosen in the window.")
+    ] = "",
+    cancel_echo: Annotated[
+        bool, typer.Option("--cancel-echo", help="Cancel echo, until somebody chooses in the window.")
+    ] = False,
     recordings: Annotated[Path | None, typer.Option(help="Folder of the recordings.")] = None,
     recording_key: Annotated[
         str, typer.Option(help="Public key (hex) recordings are encrypted for; none: they are plain.")
@@ -68,6 +74,8 @@ def phone(
                 sound="auto" if sound else "none",
                 microphone_device=microphone_device,
                 speaker_device=speaker_device,
+                ring_device=ring_device,
+                cancel_echo=cancel_echo,
             )
         )
 

@@ -87,6 +87,12 @@ class Sound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """`none`: the phone is silent and says so; for machines that only test."""
     microphone: str = ""
     speaker: str = ""
+    ringer: str = ""
+    """Where incoming calls ring; empty: as the system chooses."""
+    cancel_echo: bool = False
+    """Take out of the microphone what the loudspeaker plays. For loudspeakers; headsets do without."""
+    echo_number: str = ""
+    """A number of the PBX that sends back what it hears: the test call. Empty: there is none."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

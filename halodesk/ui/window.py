@@ -84,6 +84,7 @@ class MainWindow(QMainWindow):
         self.rail = Rail(pages)
         self.calls = CallArea(desk, lambda: self.show_page(DESK))
         self.ring_band, self.call_panel = self.calls.ring_band, self.calls.call_panel
+        self.call_panel.sound.attach(sound)
         self.banners = Banners()
         self.ready = ReadyPage()
         self.context = ContextPanel(desk)
@@ -405,6 +406,7 @@ class MainWindow(QMainWindow):
             self._leave()
             self._leave = None
             self.status.sound.detach()
+            self.call_panel.sound.detach()
             if self._unfollow is not None:
                 self._unfollow()
         super().closeEvent(event)

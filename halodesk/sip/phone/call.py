@@ -153,6 +153,11 @@ class PhoneCall(pj.Call):
         """Sound goes both ways at this moment."""
         return not self.gone and self.info.state == "active" and self.info.hold == "off" and self._settled
 
+    @property
+    def audio_index(self) -> int:
+        """Which of the call's media is its sound."""
+        return self._audio_index
+
     def far_end(self) -> pj.AudioMedia:
         """The other side's sound in the bridge; only while the call `speaks`."""
         return self.getAudioMedia(self._audio_index)

@@ -61,7 +61,9 @@ from halodesk.sip.phone.hub import Hub
 from halodesk.sip.phone.kit import CallKit
 from halodesk.sip.phone.log import Log, make_log, open_log_file
 from halodesk.sip.phone.masks import Masks
+from halodesk.sip.phone.quality import QualityWatch
 from halodesk.sip.phone.recorder import GUARD_S
+from halodesk.sip.phone.ringing import RingWatch
 from halodesk.sip.phone.service import Service
 from halodesk.sip.phone.surroundings import Surroundings
 from halodesk.sip.phone.trace import TRACE_FILE
@@ -102,6 +104,8 @@ def run(
     sound: SoundMode = "auto",
     microphone_device: str = "",
     speaker_device: str = "",
+    ring_device: str = "",
+    cancel_echo: bool = False,
 ) -> int:
     """Runs the phone of `data_dir` until it is asked to quit; returns the exit status.
 
@@ -109,9 +113,10 @@ def run(
     "restart" until the seat gives it back: a phone that replaces a dead one cannot know
     what was masked. `microphone` is a sound file played in a loop instead of a microphone;
     `source` makes each call a voice of its own instead; with either no device is used.
-    `microphone_device` and `speaker_device` are ids, until somebody chooses at this seat.
-    `recordings` defaults to `<data_dir>/recordings`; they are encrypted for whoever has the private half
-    of `recording_lock` (32 bytes), or plain without it. Ports 0: the system chooses.
+    `microphone_device`, `speaker_device` and `ring_device` are ids, until somebody chooses at this seat.
+    `cancel_echo` counts so long, too. `recordings` defaults to `<data_dir>/recordings`; they are
+    encrypted for whoever has the private half of `recording_lock` (32 bytes), or plain without it.
+    Ports 0: the system chooses.
 
     0: left in order. 1: could not start. 3 (`ALREADY_RUNS`): another phone runs here.
     """
@@ -145,7 +150,8 @@ def run(
                 make_log(log_file),
                 masks=Masks(start_masked=start_masked),
                 source=voice,
-                devices=(microphone_device, speaker_device),
+                devices=(microphone_device, speaker_device, ring_device),
+                cancel_echo=cancel_echo,
                 recordings=(recordings or data_dir / "recordings") if record else None,
                 guard_s=guard_s,
                 lock=RecordingLock(recording_lock) if recording_lock is not None else None,
@@ -183,7 +189,8 @@ class _Phone:
         *,
         masks: Masks,
         source: SourceFactory | None,
-        devices: tuple[str, str],
+        devices: tuple[str, str, str],
+        cancel_echo: bool,
         recordings: Path | None,
         guard_s: float,
         lock: RecordingLock | None,
@@ -196,13 +203,25 @@ class _Phone:
         self._source = source
         self._sound: Sound | None = None
         if source is None:
-            self._sound = Sound(data_dir, self._publish_sound, log, microphone=devices[0], speaker=devices[1])
+            microphone, speaker, ringer = devices
+            self._sound = Sound(
+                data_dir,
+                self._publish_sound,
+                log,
+                microphone=microphone,
+                speaker=speaker,
+                ringer=ringer,
+                cancel_echo=cancel_echo,
+            )
         else:
             self._publish_sound(SoundState(silent=True))
         bridges = Bridges(self._sip)
         kit = CallKit(self._sip, bridges, self._board, masks, self._line, recordings, guard_s, lock)
         self._accounts = Accounts(self._sip, self._board, lambda: self._calls.up())
         self._calls = Calls(kit, self._accounts)
+        self._sip.add_owner(QualityWatch(self._calls, self._board))
+        if self._sound is not None:
+            self._sip.add_owner(RingWatch(self._calls, self._sound))
         self._around = Surroundings(self._something_changed)
         self._transfers = Transfers(self._calls, masks)
         self._hub: Hub | None = None
@@ -270,7 +289,7 @@ class _Phone:
             )
             return
         gc.freeze()  # what has come lives to the end, too
-        self._sound.begin(QtBackend(self._sound.patch, self._sound))
+        self._sound.begin(QtBackend(self._sound.patch, self._sound, self._sound.ringer))
 
     def wait(self, orphan_after_s: float) -> None:
         """Blocks the main thread until the phone is to leave."""
