@@ -1,6 +1,7 @@
 """What HaloDesk uses of pjsua2 2.15 (SWIG), by hand. Add what you use; leave out the rest."""
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import SupportsInt
 
 PJMEDIA_FORMAT_PCM: int
@@ -48,6 +49,8 @@ PJSIP_EVENT_RX_MSG: int
 PJSIP_EVENT_TX_MSG: int
 PJSIP_EVENT_TSX_STATE: int
 
+_pjsua2: ModuleType
+
 class Error(Exception):
     status: int
     title: str
@@ -76,6 +79,8 @@ class MediaFormatAudio:
 class AudioMedia:
     def startTransmit(self, sink: AudioMedia) -> None: ...
     def stopTransmit(self, sink: AudioMedia) -> None: ...
+    def adjustRxLevel(self, level: float) -> None: ...
+    def adjustTxLevel(self, level: float) -> None: ...
 
 class AudioMediaPort(AudioMedia):
     def __init__(self) -> None: ...

@@ -45,6 +45,9 @@ def phone(
     cancel_echo: Annotated[
         bool, typer.Option("--cancel-echo", help="Cancel echo, until somebody chooses in the window.")
     ] = False,
+    codecs: Annotated[
+        str, typer.Option(help="Codecs of the sound, the preferred first: pcma, pcmu, g722.")
+    ] = "pcma,pcmu",
     recordings: Annotated[Path | None, typer.Option(help="Folder of the recordings.")] = None,
     recording_key: Annotated[
         str, typer.Option(help="Public key (hex) recordings are encrypted for; none: they are plain.")
@@ -68,6 +71,7 @@ def phone(
                 dscp_signalling=dscp_signalling,
                 trace=trace,
                 microphone=microphone,
+                codecs=_codecs(codecs),
                 recordings=recordings,
                 recording_lock=_public(recording_key),
                 record=not no_record,
@@ -78,6 +82,15 @@ def phone(
                 cancel_echo=cancel_echo,
             )
         )
+
+
+def _codecs(given: str) -> tuple[str, ...]:
+    from halodesk.sip.phone.codecs import NAMES
+
+    found = tuple(filter(None, given.split(",")))
+    if not found or set(found) - NAMES.keys():
+        raise typer.BadParameter(f"Codecs are {', '.join(NAMES)}, with commas between them.")
+    return found
 
 
 def _public(key: str) -> bytes | None:

@@ -55,6 +55,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How many ports from `rtp_port` on."""
     dscp_sound: Annotated[int, msgspec.Meta(ge=0, le=63)] = 46
     dscp_signalling: Annotated[int, msgspec.Meta(ge=0, le=63)] = 24
+    codecs: tuple[Literal["pcma", "pcmu", "g722"], ...] = ("pcma", "pcmu")
+    """Codecs of the sound, the preferred first; `g722` is wideband."""
     trace: bool = False
     """Write every SIP message, redacted, to `logs/sip-trace.log`. For finding faults only."""
 

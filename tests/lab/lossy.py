@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"
+Take = Callable[[bytes, tuple[str, int]], None]
 _MEDIA = re.compile(rb"(?m)^(m=audio )(\d+)( )")
 _RTCP = re.compile(rb"(?m)^(a=rtcp:)(\d+)")
 _CALL_ID = re.compile(rb"(?mi)^(?:Call-ID|i) *: *(\S+)")
@@ -33,7 +34,7 @@ class _Bridge:
 
 
 class LossyRelay:
-    """`lost_up`: share lost on the way to the PBX, `lost_down`: to the phone. Both may be changed at any time."""
+    """`lost_up`: share lost on the way to the PBX, `lost_down`: to the phone; changed at any time."""
 
     def __init__(self, pbx: tuple[str, int]) -> None:
         self.lost_up = self.lost_down = 0.0
@@ -67,7 +68,7 @@ class LossyRelay:
     def _run(self) -> None:
         while not self._leaving.is_set():
             for key, _ in self._selector.select(0.05):
-                take: Callable[[bytes, tuple[str, int]], None] = key.data
+                take: Take = key.data
                 assert isinstance(key.fileobj, socket.socket)
                 try:
                     data, sender = key.fileobj.recvfrom(65_535)
@@ -102,9 +103,12 @@ class LossyRelay:
     def _bridge(self) -> _Bridge:
         made = _Bridge(self._pair(), self._pair())
         for number in (0, 1):  # RTP, then RTCP
-            self._serve(made.front[number], lambda data, _, n=number: self._pass(made, n, data, up=True))
-            self._serve(made.back[number], lambda data, _, n=number: self._pass(made, n, data, up=False))
+            self._serve(made.front[number], self._passer(made, number, up=True))
+            self._serve(made.back[number], self._passer(made, number, up=False))
         return made
+
+    def _passer(self, bridge: _Bridge, number: int, *, up: bool) -> Take:
+        return lambda data, _sender: self._pass(bridge, number, data, up=up)
 
     def _pass(self, bridge: _Bridge, number: int, data: bytes, *, up: bool) -> None:
         if number == 0:
@@ -135,5 +139,5 @@ class LossyRelay:
         made.bind((HOST, port))
         return made
 
-    def _serve(self, one: socket.socket, take: Callable[[bytes, tuple[str, int]], None]) -> None:
+    def _serve(self, one: socket.socket, take: Take) -> None:
         self._selector.register(one, selectors.EVENT_READ, take)

@@ -31,6 +31,7 @@ from halodesk.protocol.phone_link import (
 )
 from halodesk.sip.phone.account import PhoneAccount
 from halodesk.sip.phone.audio.bridge import Bridge, Sink
+from halodesk.sip.phone.codecs import set_level
 from halodesk.sip.phone.ending import Ending, recording_path, trouble_teller
 from halodesk.sip.phone.endpoint import Guard
 from halodesk.sip.phone.invite import clean, read_tags
@@ -304,6 +305,7 @@ class PhoneCall(pj.Call):
         audio.startTransmit(self._bridge)
         self._bridge.startTransmit(audio)
         stream = self.getStreamInfo(index)
+        set_level(audio, stream.codecName)
         self.info = msgspec.structs.replace(
             self.info,
             codec=f"{stream.codecName}/{stream.codecClockRate}",

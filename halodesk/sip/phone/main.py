@@ -56,6 +56,7 @@ from halodesk.sip.phone.audio.bridge import (
 from halodesk.sip.phone.audio.sound import Sound
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.calls import Calls
+from halodesk.sip.phone.codecs import DEFAULT_CODECS
 from halodesk.sip.phone.endpoint import EndpointSettings, SipThread
 from halodesk.sip.phone.hub import Hub
 from halodesk.sip.phone.kit import CallKit
@@ -106,6 +107,7 @@ def run(
     speaker_device: str = "",
     ring_device: str = "",
     cancel_echo: bool = False,
+    codecs: tuple[str, ...] = DEFAULT_CODECS,
 ) -> int:
     """Runs the phone of `data_dir` until it is asked to quit; returns the exit status.
 
@@ -140,6 +142,7 @@ def run(
             dscp_sound=dscp_sound,
             dscp_signalling=dscp_signalling,
             log_level=log_level,
+            codecs=codecs,
             trace=data_dir / "logs" / TRACE_FILE if trace else None,
         )
         try:
