@@ -59,9 +59,9 @@ def command() -> list[str]:
     return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "halodesk"]
 
 
-def phone_argv(settings: Settings, folder: Path, *, start_masked: bool) -> list[str]:
-    """How the phone of this seat is started."""
-    argv = [*command(), "phone", "--data", str(folder)]
+def phone_argv(settings: Settings, folder: Path, *, start_masked: bool, lock: bytes) -> list[str]:
+    """How the phone of this seat is started; `lock`: the public key its recordings are encrypted for."""
+    argv = [*command(), "phone", "--data", str(folder), "--recording-key", lock.hex()]
     argv += ["--orphan-after", str(settings.orphan_after_s)]
     argv += ["--bind", settings.sip_bind] if settings.sip_bind else []
     argv += ["--sip-port", str(settings.sip_port), *network_options(settings)]
@@ -69,6 +69,8 @@ def phone_argv(settings: Settings, folder: Path, *, start_masked: bool) -> list[
     argv += ["--no-sound"] if sound.devices == "none" else []
     argv += ["--microphone-device", sound.microphone] if sound.microphone else []
     argv += ["--speaker-device", sound.speaker] if sound.speaker else []
+    argv += ["--ring-device", sound.ringer] if sound.ringer else []
+    argv += ["--cancel-echo"] if sound.cancel_echo else []
     argv += ["--start-masked"] if start_masked else []
     return argv
 

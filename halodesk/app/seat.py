@@ -87,7 +87,9 @@ class Seat:
         self._sandbox = JsSandbox(clock, argv=[*command(), "js-worker"])
         self.keeper = PhoneKeeper(
             data_dir=folder,
-            argv=lambda start_masked: phone_argv(settings, folder, start_masked=start_masked),
+            argv=lambda start_masked: phone_argv(
+                settings, folder, start_masked=start_masked, lock=self.store.recording_key.public
+            ),
             accounts=accounts_of(settings),
             loop=self.io.loop,
             on_attached=lambda snapshot, found: post(partial(self._attached, snapshot, found)),
@@ -99,7 +101,13 @@ class Seat:
         link = self.store.sync.link()
         policy = msgspec.json.decode(link.policy, type=Policy) if link is not None else Policy()
         self._controls = open_controls(settings, policy, self._recorder_changed, self._mask_line)
-        self._masking = Masking(leases=self._leases, recorders=self._recorders, vault=self.vault, io=self.io)
+        self._masking = Masking(
+            leases=self._leases,
+            recorders=self._recorders,
+            vault=self.vault,
+            io=self.io,
+            open_recording=self.store.open_recording,
+        )
         self._sealer = open_sealer(self.store.holders, clock)
         self._secret_entry = SecretEntry(self.vault, date.today, self._sealer.why_not)
         self._outside = Outside(settings, folder, clock, lambda key, why: post(partial(self._mail_lost, why)))
@@ -150,11 +158,15 @@ class Seat:
             post=post,
         )
         self._sync = self._server_link(seat)
-        self.sound = SoundDesk(self.desk, self.keeper, post)
+        self.sound = SoundDesk(
+            self.desk, self.keeper, post, echo_number=settings.sound.echo_number, dial=self.desk.dial
+        )
         self.desk.storage_changed(self._kept_safe())
         self.people = SeatPeople(self.store, self.io, post, clock, self._came_in)
         self._guard: Guard | None = None
-        self._player = RecordingPlayer(clock, lambda: self.sound.state.speaker.device)
+        self._player = RecordingPlayer(
+            clock, lambda: self.sound.state.speaker.device, self.store.open_recording
+        )
         self.review = SessionReview(self.store, post, self._player, sees_only=self.people.sees_only)
         self.window = MainWindow(
             self.desk,

@@ -15,6 +15,7 @@ from halodesk.cli import session_proof
 from halodesk.cli.output import Json, failing, show
 
 if TYPE_CHECKING:
+    from halodesk.runtime.review import ExportFormat
     from halodesk.store.seat_store import SeatStore
 
 app = typer.Typer(help="List, check, replay and export recorded sessions.", no_args_is_help=True)
@@ -123,6 +124,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     HTML = "html"
+    FLAC = "flac"
 
 
 @app.command()
@@ -134,7 +136,8 @@ def export(
         typer.Option(
             "--format",
             help="jsonl: the exact record (envelope, payload, salt, leaf and head of each event); "
-            "csv: one line an event, for a spreadsheet; html: a page for reading.",
+            "csv: one line an event, for a spreadsheet; html: a page for reading; "
+            "flac: the recording, not encrypted (needs --out).",
         ),
     ] = Format.JSONL,
     data: Data = None,
@@ -143,7 +146,12 @@ def export(
     with failing(), open_store(data) as store:
         from halodesk.store import export as exports
 
-        if out is None:
-            typer.echo(exports.export(store.sessions, session, kind.value), nl=False)
+        wanted: ExportFormat = kind.value
+        if wanted == "flac":
+            if out is None:
+                raise typer.BadParameter("A recording is no text: name a file with --out.")
+            exports.write_sound_of(store, session, out)
+        elif out is None:
+            typer.echo(exports.export(store.sessions, session, wanted), nl=False)
         else:
-            exports.write(store.sessions, session, kind.value, out)
+            exports.write(store.sessions, session, wanted, out)

@@ -16,6 +16,11 @@ from typing import Literal
 
 import msgspec
 
+from halodesk.protocol.phone_sound import (
+    SILENT_DB,
+    CallQuality,
+    SoundTest,
+)
 from halodesk.protocol.phone_state import (
     Account as Account,
 )
@@ -241,6 +246,29 @@ class ReadSoundFigures(_Message, frozen=True, tag="read_sound_figures"):
     """Count anew from here on."""
 
 
+class ReadMeters(_Message, frozen=True, tag="read_meters"):
+    """Answered by `Meters`."""
+
+
+class TestSound(_Message, frozen=True, tag="test_sound"):
+    """Hear oneself, without a call: `hear`, `record` or `off`; answered by `SoundChanged`."""
+
+    test: SoundTest
+
+
+class SetRinging(_Message, frozen=True, tag="set_ringing"):
+    """How incoming calls ring, from now on and at each start; answered by `SoundChanged`."""
+
+    volume: int
+    headset_too: bool = False
+
+
+class CancelEcho(_Message, frozen=True, tag="cancel_echo"):
+    """Take the loudspeaker out of the microphone, now and at each start; answered by `SoundChanged`."""
+
+    on: bool
+
+
 class Ping(_Message, frozen=True, tag="ping"):
     pass
 
@@ -302,6 +330,19 @@ class SoundFigures(_Message, frozen=True, tag="sound_figures"):
     """Time between one frame of a call and the next: 20 ms when nothing is in the way."""
 
 
+class Meters(_Message, frozen=True, tag="meters"):
+    """How loud it was since this was last asked: dB below full scale, `SILENT_DB` for nothing."""
+
+    microphone_db: float = SILENT_DB
+    speaker_db: float = SILENT_DB
+
+
+class QualityChanged(_Message, frozen=True, tag="quality_changed"):
+    """How a call sounds; every two seconds while it does."""
+
+    quality: CallQuality
+
+
 class NetworkNews(_Message, frozen=True, tag="network_news"):
     """This computer woke, or its network is another now: whoever keeps a connection tries it again."""
 
@@ -339,11 +380,15 @@ Request = (
     | ChooseDevice
     | ReadSound
     | ReadSoundFigures
+    | ReadMeters
+    | TestSound
+    | SetRinging
+    | CancelEcho
     | Ping
     | Quit
 )
-Reply = Attached | Done | Refusal | MaskState | SoundChanged | SoundFigures
-Notice = RegistrationChanged | CallChanged | MaskState | SoundChanged | NetworkNews | Fault
+Reply = Attached | Done | Refusal | MaskState | SoundChanged | SoundFigures | Meters
+Notice = RegistrationChanged | CallChanged | MaskState | SoundChanged | QualityChanged | NetworkNews | Fault
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

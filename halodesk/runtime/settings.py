@@ -66,6 +66,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How many ports from `rtp_port` on."""
     dscp_sound: Annotated[int, msgspec.Meta(ge=0, le=63)] = 46
     dscp_signalling: Annotated[int, msgspec.Meta(ge=0, le=63)] = 24
+    codecs: tuple[Literal["pcma", "pcmu", "g722"], ...] = ("pcma", "pcmu")
+    """Codecs of the sound, the preferred first; `g722` is wideband."""
     trace: bool = False
     """Write every SIP message, redacted, to `logs/sip-trace.log`. For finding faults only."""
 
@@ -110,6 +112,12 @@ class Sound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """`none`: the phone is silent and says so; for machines that only test."""
     microphone: str = ""
     speaker: str = ""
+    ringer: str = ""
+    """Where incoming calls ring; empty: as the system chooses."""
+    cancel_echo: bool = False
+    """Take out of the microphone what the loudspeaker plays. For loudspeakers; headsets do without."""
+    echo_number: str = ""
+    """A number of the PBX that sends back what it hears: the test call. Empty: there is none."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

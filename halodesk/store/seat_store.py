@@ -8,12 +8,14 @@ from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import msgspec
 from sqlalchemy.exc import DatabaseError
 
 from halodesk.crypto.keystore import Status, load_key
+from halodesk.crypto.recording_file import open_recording
+from halodesk.crypto.recording_key import RecordingKey
 from halodesk.engine.errors import StoreError
 from halodesk.engine.flow import Flow, content_hash, dump
 from halodesk.protocol.envelope import StoredEvent
@@ -57,6 +59,7 @@ class SeatStore:
         self.path = folder / FILE
         self.key_status: Status
         key, self.key_status = load_key(folder)
+        self.recording_key = RecordingKey(key)
         self._engine = open_database(self.path, key, as_it_is=as_it_is)
         self._writer = Writer(self._engine, on_state)
         self.sessions = sessions.Sessions(self._engine)
@@ -68,6 +71,13 @@ class SeatStore:
         self.people = People(self._engine, self._writer)
         self._counting, self._numbered = Lock(), 0
         self.agent_day = AgentDayStore(self._engine, self._writer)
+
+    def open_recording(self, path: Path) -> BinaryIO:
+        """The sound of a recording of this seat, decrypted as it is read; plain files as they are.
+
+        Raises `OSError`, and `SessionFileError` where it does not open.
+        """
+        return open_recording(path, self.recording_key)
 
     def seat(self) -> str:
         """The id of this seat, made on first use."""

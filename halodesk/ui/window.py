@@ -96,6 +96,7 @@ class MainWindow(QMainWindow):
         self.rail = Rail(pages)
         self.calls = CallArea(desk, lambda: self.show_page(DESK))
         self.ring_band, self.call_panel = self.calls.ring_band, self.calls.call_panel
+        self.call_panel.sound.attach(sound)
         self.banners = Banners()
         self.ready = ReadyPage()
         self.context = ContextPanel(desk)
@@ -462,6 +463,7 @@ class MainWindow(QMainWindow):
             self.day.detach()
             for leave in self._leave_too:
                 leave()
+            self.call_panel.sound.detach()
             if self._unfollow is not None:
                 self._unfollow()
         super().closeEvent(event)

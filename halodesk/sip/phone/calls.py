@@ -71,6 +71,10 @@ class Calls:
         """Whether any call is up or on its way."""
         return bool(self._by_key)
 
+    def known(self) -> tuple[PhoneCall, ...]:
+        """Every call there is."""
+        return tuple(self._by_key.values())
+
     def dial(self, request: Dial) -> None:
         """Starts a call; its progress comes as `CallChanged`.
 

@@ -20,7 +20,6 @@ from halodesk.protocol.phone_link import (
     Attached,
     CancelTransfer,
     Capabilities,
-    ChooseDevice,
     CompleteTransfer,
     Dial,
     Done,
@@ -32,8 +31,6 @@ from halodesk.protocol.phone_link import (
     Ping,
     Quit,
     ReadMask,
-    ReadSound,
-    ReadSoundFigures,
     Refusal,
     Register,
     Request,
@@ -41,8 +38,6 @@ from halodesk.protocol.phone_link import (
     SendDtmf,
     SetMicrophone,
     Snapshot,
-    SoundChanged,
-    SoundState,
     Split,
     Transfer,
     Unhold,
@@ -50,6 +45,7 @@ from halodesk.protocol.phone_link import (
     Unregister,
 )
 from halodesk.sip.phone.accounts import Accounts, resolve_peers
+from halodesk.sip.phone.audio.requests import SoundRequest, reply_to
 from halodesk.sip.phone.audio.sound import Sound
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.calls import Calls
@@ -92,6 +88,9 @@ class Service:
     def handle(self, request: Request, client: Client) -> None:
         """Answers one request; see `Handler.handle`."""
         rid = request.rid
+        if isinstance(request, SoundRequest):
+            self._on_sound(request, client)
+            return
         match request:
             case Mask(lease=lease) | Unmask(lease=lease) if not lease:
                 client.send(Refusal(rid=rid, code="no_lease", message="A mask needs the name of its lease."))
@@ -101,8 +100,6 @@ class Service:
                 self._masked(self._masks.unmask(lease), rid, client)
             case ReadMask():
                 client.send(_numbered(self._masks.state(), rid))
-            case ChooseDevice() | ReadSound() | ReadSoundFigures():
-                self._on_sound(request, client)
             case Ping():
                 client.send(Done(rid=rid))
             case Attach():
@@ -185,24 +182,11 @@ class Service:
         self._sip.log.info("client_attached", client=client.number)
         self._on_attendance()
 
-    def _on_sound(self, request: ChooseDevice | ReadSound | ReadSoundFigures, client: Client) -> None:
-        sound, rid = self._sound, request.rid
-        match request:
-            case ReadSound():
-                state = sound.state() if sound is not None else SoundState(silent=True)
-                client.send(SoundChanged(rid=rid, sound=state))
-            case _ if sound is None:
-                refusal = PhoneRefusedError(
-                    "This phone works without sound devices.", "Ask IT to allow them."
-                )
-                self._refuse(client, rid, refusal)
-            case ChooseDevice(side=side, device=device):
-                try:
-                    client.send(SoundChanged(rid=rid, sound=sound.choose(side, device)))
-                except PhoneRefusedError as refusal:
-                    self._refuse(client, rid, refusal)
-            case ReadSoundFigures(reset=reset):
-                client.send(msgspec.structs.replace(sound.figures(reset=reset), rid=rid))
+    def _on_sound(self, request: SoundRequest, client: Client) -> None:
+        try:
+            client.send(msgspec.structs.replace(reply_to(self._sound, request), rid=request.rid))
+        except PhoneRefusedError as refusal:
+            self._refuse(client, request.rid, refusal)
 
     def _masked(self, state: MaskState, rid: int, client: Client) -> None:
         client.send(_numbered(state, rid))
