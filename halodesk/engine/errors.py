@@ -19,6 +19,7 @@ as a value (`halodesk.engine.commands.Refused`).
     ├── GatewayError           a payment gateway
     │   ├── GatewayAwayError   nothing was sent, nothing can have been charged
     │   └── GatewayUnsureError it may have charged: query, never repeat
+    ├── LinkError              a tel: or sip: link that is not used
     ├── SettingsError          a setting or a policy file is wrong
     └── DemoError              the demo cannot run here
 """
@@ -101,6 +102,10 @@ class GatewayAwayError(GatewayError):
 
 class GatewayUnsureError(GatewayError):
     """The request was sent and no answer came: it may have charged."""
+
+
+class LinkError(HaloDeskError):
+    """A link to a telephone that is not used: it is no number, or asks for more than a call."""
 
 
 class SettingsError(HaloDeskError):

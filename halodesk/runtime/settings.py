@@ -11,6 +11,7 @@ import msgspec
 
 from halodesk.engine.errors import SettingsError
 from halodesk.protocol.phone_link import Srtp, Transport
+from halodesk.runtime.desktop_settings import Desktop
 
 MOST_ACCOUNTS = 7
 """pjsua2 has room for eight; one is kept for strangers."""
@@ -128,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Dialled at once, whatever the agent is doing, and never masked."""
     sound: Sound = Sound()
     network: Network = Network()
+    desktop: Desktop = Desktop()
 
     @property
     def lines(self) -> tuple[SipAccount, ...]:
