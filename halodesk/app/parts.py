@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from PySide6.QtCore import QLockFile
 
 from halodesk.engine import codec
 from halodesk.engine import flow as flows
-from halodesk.engine.errors import SettingsError, StoreError
+from halodesk.engine.errors import AlreadyRunsError, SettingsError, StoreError
 from halodesk.engine.events import AnyEvent
 from halodesk.protocol.sync import Policy
 from halodesk.recording import control_type, open_control
@@ -18,6 +17,7 @@ from halodesk.recording.control import Control, MaskServer, Surroundings
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.phone_settings import network_options
 from halodesk.runtime.ports import RecorderAnswer
+from halodesk.runtime.program import command
 from halodesk.runtime.settings import Settings
 from halodesk.runtime.threads import SystemClock
 from halodesk.store.seat_store import SeatStore
@@ -35,11 +35,6 @@ class Found:
         self.log = SessionLog(
             session=row.id, seat=seat, clock=SystemClock(), seq=rows[-1].seq, head=rows[-1].head
         )
-
-
-def command() -> list[str]:
-    """How this very application is started again: itself in a bundle, else the interpreter."""
-    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "halodesk"]
 
 
 def phone_argv(settings: Settings, folder: Path, *, start_masked: bool) -> list[str]:
@@ -78,7 +73,7 @@ def only_one(folder: Path) -> QLockFile:
     if lock.tryLock(200):
         return lock
     if lock.error() is QLockFile.LockError.LockFailedError:
-        raise SettingsError("HaloDesk already runs with this data folder.", "Use the window that is open.")
+        raise AlreadyRunsError("HaloDesk already runs with this data folder.", "Use the window that is open.")
     raise StoreError(
         f"The data folder {folder} cannot be written: its disk is full, or it belongs to somebody else.",
         "Free some space, or name another folder with --data.",

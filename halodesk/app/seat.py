@@ -13,8 +13,9 @@ import structlog
 from PySide6.QtCore import QTimer
 
 from halodesk.app.bridge import Bridge
+from halodesk.app.habits import Habits
 from halodesk.app.outside import Outside
-from halodesk.app.parts import Found, command, only_one, open_controls, phone_argv
+from halodesk.app.parts import Found, only_one, open_controls, phone_argv
 from halodesk.engine import flow as flows
 from halodesk.engine.commands import Resolve
 from halodesk.engine.errors import HaloDeskError, PhoneError
@@ -29,6 +30,7 @@ from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.masking import Masking
 from halodesk.runtime.phone_settings import accounts_of
 from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState, SyncState
+from halodesk.runtime.program import command
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.settings import Settings
@@ -139,6 +141,7 @@ class Seat:
             sound=self.sound,
             tools=Tools(visits=self._visits),
         )
+        self.habits = Habits(self.desk, self.window, settings, folder, io=self.io, post=post)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._resume(seat)
@@ -146,6 +149,7 @@ class Seat:
     def start(self) -> None:
         """Show the window and bring the phone up."""
         self.window.show()
+        self.habits.start()
         self._ticks.start()
         self.io.call(self.keeper.start)
         self.io.call(self._outside.start)
@@ -157,6 +161,7 @@ class Seat:
     def close(self, *, quit_phone: bool = True) -> None:
         """Write everything, let go of the phone, stop the threads."""
         self._ticks.stop()
+        self.habits.close()
         self.window.close()  # first: it hands over what is still half-typed
         self._visits.close()
         self.vault.lock("shutdown")
@@ -175,6 +180,7 @@ class Seat:
         self._lock.unlock()
 
     async def _shut(self, quit_phone: bool) -> None:
+        await self.habits.shut()
         if self._sync is not None:
             await self._sync.close()
         await self._outside.close()
@@ -193,6 +199,7 @@ class Seat:
     def _noticed(self, notice: Notice) -> None:
         self.desk.phone_notice(notice)
         self.sound.phone_notice(notice)
+        self.habits.phone_notice(notice)
         if isinstance(notice, NetworkNews) and self._sync is not None:
             self.io.call(self._sync.retry)
 

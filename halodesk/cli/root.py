@@ -15,6 +15,7 @@ from halodesk.cli import (
     flow_simulate,
     flow_versions,
     keys,
+    links,
     phone,
     publish,
     sandbox_gateway,
@@ -37,6 +38,7 @@ app.add_typer(flow.app, name="flow")
 app.add_typer(server.app, name="server")
 app.add_typer(seat_commands.app, name="seat")
 app.add_typer(keys.app, name="keys")
+app.add_typer(links.app, name="links")
 app.add_typer(zip_commands.app, name="zip")
 flow.app.command("simulate")(flow_simulate.simulate)
 flow.app.command("diff")(flow_versions.diff)
@@ -48,6 +50,7 @@ flow.app.command("rollback")(publish.rollback)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("sound-devices", hidden=True)(doctor.sound_devices)
+app.command("open")(links.open_link)
 app.command("phone")(phone.phone)
 app.command("sandbox-gateway")(sandbox_gateway.sandbox_gateway)
 app.command("js-worker", hidden=True)(phone.js_worker)
@@ -74,14 +77,4 @@ def seat(
     if context.invoked_subcommand is not None:
         return
     with failing():
-        from halodesk.app import failure_shown, run
-        from halodesk.runtime import logs
-        from halodesk.runtime.paths import data_dir
-        from halodesk.runtime.settings import Settings, load
-
-        with failure_shown():
-            folder = data_dir(data)
-            logs.set_up(folder / "logs", "seat")
-            file = settings or folder / "settings.json"
-            found = load(file) if settings is not None or file.exists() else Settings()
-            raise typer.Exit(run(found, folder))
+        raise typer.Exit(links.start(settings, data))

@@ -1,4 +1,4 @@
-"""Links that name somebody to call: tel (RFC 3966), sip and sips (RFC 3261, 19.1), callto (never standardised).
+"""Links that name somebody to call: tel (RFC 3966), sip and sips (RFC 3261, 19.1), callto (no standard).
 
 Rules:
 - A link comes from a web page or a mail: a stranger wrote it. What is not plainly a number or an

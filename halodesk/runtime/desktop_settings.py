@@ -40,7 +40,7 @@ def combination(text: str) -> Combination:
 
 
 class Hotkeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Keys that work while another program has the keyboard; empty: none. The same F keys as in the window."""
+    """Keys that work while another program has the keyboard; empty: none. F keys as in the window."""
 
     answer: str = "Ctrl+Shift+F2"
     hang_up: str = "Ctrl+Shift+F4"

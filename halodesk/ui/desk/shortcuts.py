@@ -60,4 +60,5 @@ class Shortcuts(QDialog):
             ("Alt+N", self.tr("Write a note")),
             ("Ctrl+1, Ctrl+2", self.tr("Desk, Sessions")),
             ("F1", self.tr("This overview")),
+            ("Ctrl+Q", self.tr("Quit HaloDesk")),
         )
