@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -94,7 +95,8 @@ class Habits(QObject):
             )
         self._dialog: LeaveDialog | None = None
         self._ending = self._told_of_tray = False
-        self._rung: set[str] = set()
+        self._shown: set[str] = set()
+        """Ringing calls whose notification is up."""
         self._missed: dict[str, str] = {}
         self._leave = desk.subscribe(self._changed)
         window.may_close = self.may_close
@@ -108,8 +110,10 @@ class Habits(QObject):
             words = "Links of other programs cannot reach this window."
             self._desk.notice(DeskNotice(level="info", message=words, todo="Tell IT: the log says why."))
         application = QApplication.instance()
-        if application is not None:
-            application.installEventFilter(self)
+        if isinstance(application, QGuiApplication):
+            application.focusWindowChanged.connect(self._moved)
+            if sys.platform == "darwin":  # each event passes a filter: elsewhere it would be for nothing
+                application.installEventFilter(self)
         if self._tray is not None:
             self._tray.show_wanted.connect(self.raise_window)
             self._tray.message_clicked.connect(self.raise_window)
@@ -128,8 +132,9 @@ class Habits(QObject):
         self._leave()
         self._door.close()
         application = QApplication.instance()
-        if application is not None:
+        if isinstance(application, QGuiApplication):
             application.removeEventFilter(self)
+            application.focusWindowChanged.disconnect(self._moved)
         if self._tray is not None:
             self._tray.close()
 
@@ -271,7 +276,7 @@ class Habits(QObject):
         call, hand = self._desk.call, self._desk.hand
         if call is not None and call.state == "incoming":
             return "ringing"
-        if hand is None or hand.state != "active":
+        if hand is None or hand.state not in ("active", "connecting"):
             return "none"
         return "muted" if hand.microphone_muted else "open"
 
@@ -287,12 +292,13 @@ class Habits(QObject):
             return
         self._services.follow(self._phase())
         ringing = {leg.key: leg for leg in self._desk.legs if leg.state == "incoming"}
-        for key in ringing.keys() - self._rung:
-            if self._wishes.notifications and not self._in_front():
+        if self._wishes.notifications and not self._in_front():
+            for key in ringing.keys() - self._shown:
                 self._show_ring(ringing[key])
-        for key in self._rung - ringing.keys():
+                self._shown.add(key)
+        for key in [*(self._shown - ringing.keys())]:
             self._services.withdraw(f"{_RING}:{key}")
-        self._rung = set(ringing)
+            self._shown.discard(key)
 
     def phone_notice(self, notice: Notice) -> None:
         """What the phone told; a caller who gave up is news even when the window is in front."""
@@ -302,6 +308,10 @@ class Habits(QObject):
         missed = call.direction == "in" and call.state == "ended" and call.answered_at is None
         if missed and call.code == _CANCELLED and self._services is not None:
             self._show_missed(call)
+
+    def _moved(self) -> None:
+        """Another program has come to the front, maybe while a call rings."""
+        self._changed("call")
 
     def _show_ring(self, call: CallInfo) -> None:
         title, who = self.tr("Incoming call"), caller_words(call)
@@ -345,4 +355,5 @@ class Habits(QObject):
                 self.fill(number)
 
     def _in_front(self) -> bool:
-        return self._window.isActiveWindow() and not self._window.isHidden()
+        window = self._window
+        return window.isActiveWindow() and window.isVisible() and not window.isMinimized()

@@ -27,7 +27,9 @@ def desk(tmp_path: Path) -> FreedesktopLinks:
     applications = tmp_path / "data" / "applications"
     applications.mkdir(parents=True)
     (tmp_path / "config").mkdir()
-    (applications / "other.desktop").write_text("[Desktop Entry]\nType=Application\nName=Other\nExec=true %u\n")
+    (applications / "other.desktop").write_text(
+        "[Desktop Entry]\nType=Application\nName=Other\nExec=true %u\n"
+    )
     (tmp_path / "config" / "mimeapps.list").write_text(
         "# mine\n[Default Applications]\ntext/html=web.desktop\nx-scheme-handler/tel=other.desktop\n"
     )
@@ -72,7 +74,9 @@ def test_the_desktop_opens_links_with_us_and_as_before_when_we_are_removed(
 
 def test_other_programs_keep_their_place_in_the_lists(desk: FreedesktopLinks, tmp_path: Path) -> None:
     file = tmp_path / "config" / "mimeapps.list"
-    file.write_text(f"[Added Associations]\nx-scheme-handler/sip=a.desktop;{ENTRY};b.desktop;\nimage/png={ENTRY}\n")
+    file.write_text(
+        f"[Added Associations]\nx-scheme-handler/sip=a.desktop;{ENTRY};b.desktop;\nimage/png={ENTRY}\n"
+    )
     desk.remove()
     assert file.read_text() == (
         f"[Added Associations]\nx-scheme-handler/sip=a.desktop;b.desktop;\nimage/png={ENTRY}\n"

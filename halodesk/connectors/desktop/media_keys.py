@@ -13,7 +13,15 @@ from typing import Annotated, Literal
 
 import structlog
 from dbus_fast import Variant
-from dbus_fast.annotations import DBusBool, DBusDict, DBusDouble, DBusInt64, DBusObjectPath, DBusStr
+from dbus_fast.annotations import (
+    DBusBool,
+    DBusDict,
+    DBusDouble,
+    DBusInt64,
+    DBusObjectPath,
+    DBusSignature,
+    DBusStr,
+)
 from dbus_fast.constants import PropertyAccess
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property
 
@@ -26,7 +34,8 @@ CallPhase = Literal["none", "ringing", "open", "muted"]
 _PATH = "/org/mpris/MediaPlayer2"
 _READ = PropertyAccess.READ
 _STATUS = {"none": "Stopped", "ringing": "Paused", "open": "Playing", "muted": "Paused"}
-_Strings = Annotated[list[str], "as"]
+_Strings = Annotated[list[str], DBusSignature("as")]
+_Nothing = Annotated[None, DBusSignature("")]
 _log = structlog.get_logger("desktop")
 
 
@@ -36,11 +45,11 @@ class _Root(ServiceInterface):
         self._pressed = pressed
 
     @dbus_method()
-    def Raise(self) -> None:  # a name of the bus
+    def Raise(self) -> _Nothing:  # a name of the bus
         self._pressed("raise")
 
     @dbus_method()
-    def Quit(self) -> None:
+    def Quit(self) -> _Nothing:
         """CanQuit is false."""
 
     @dbus_property(access=_READ)
@@ -79,35 +88,35 @@ class _Player(ServiceInterface):
         self.phase: CallPhase = "none"
 
     @dbus_method()
-    def PlayPause(self) -> None:
+    def PlayPause(self) -> _Nothing:
         self._pressed("play_pause")
 
     @dbus_method()
-    def Play(self) -> None:
+    def Play(self) -> _Nothing:
         self._pressed("play")
 
     @dbus_method()
-    def Pause(self) -> None:
+    def Pause(self) -> _Nothing:
         self._pressed("pause")
 
     @dbus_method()
-    def Stop(self) -> None:
+    def Stop(self) -> _Nothing:
         self._pressed("stop")
 
     @dbus_method()
-    def Next(self) -> None:
+    def Next(self) -> _Nothing:
         """CanGoNext is false."""
 
     @dbus_method()
-    def Previous(self) -> None:
+    def Previous(self) -> _Nothing:
         """CanGoPrevious is false."""
 
     @dbus_method()
-    def Seek(self, offset: DBusInt64) -> None:
+    def Seek(self, offset: DBusInt64) -> _Nothing:
         """CanSeek is false."""
 
     @dbus_method()
-    def SetPosition(self, track: DBusObjectPath, position: DBusInt64) -> None:
+    def SetPosition(self, track: DBusObjectPath, position: DBusInt64) -> _Nothing:
         """CanSeek is false."""
 
     @dbus_property(access=_READ)
