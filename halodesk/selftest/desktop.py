@@ -78,6 +78,8 @@ def bus(environ: Mapping[str, str] = os.environ) -> Check:
     if not sys.platform.startswith("linux"):
         return not_checked("desktop_bus", "Notifications come at the tray's icon; media keys are Linux's.")
     found = asyncio.run(_names(environ, "org.freedesktop.Notifications"))
+    if found is None and not _has_desktop(environ):
+        return not_checked("desktop_bus", _NO_DESKTOP)
     if found is None:
         return warning(
             "desktop_bus",

@@ -25,7 +25,8 @@ def test_without_a_desktop_there_is_nothing_to_look_at(tmp_path: Path) -> None:
     assert desktop.tray(FRESH, {}).state == "not_checked"
     assert desktop.hotkeys(tmp_path, FRESH, {}).state == "not_checked"
     assert desktop.links({}).state == "not_checked"
-    found = desktop.bus({})
+    assert desktop.bus({}).state == "not_checked"
+    found = desktop.bus({"DISPLAY": ":0"})
     assert (found.state, "no session bus" in found.message) == ("warning", True)
     none = Settings(desktop=Desktop(tray=False, hotkeys=Hotkeys(answer="", hang_up="", mute="")))
     assert "Switched off" in desktop.tray(none, {"DISPLAY": ":0"}).message
