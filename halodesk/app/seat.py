@@ -15,8 +15,9 @@ from PySide6.QtCore import QTimer
 
 from halodesk.app.agent_day import AgentDay
 from halodesk.app.bridge import Bridge
+from halodesk.app.habits import Habits
 from halodesk.app.outside import Outside
-from halodesk.app.parts import Found, command, only_one, open_controls, open_money, phone_argv
+from halodesk.app.parts import Found, only_one, open_controls, open_money, phone_argv
 from halodesk.app.people import SeatPeople
 from halodesk.app.sealing import open_sealer, taker
 from halodesk.engine import flow as flows
@@ -37,6 +38,7 @@ from halodesk.runtime.people import Came
 from halodesk.runtime.phone_settings import accounts_of
 from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState, SyncState
 from halodesk.runtime.process_memory import disable_core_dumps
+from halodesk.runtime.program import command
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.settings import Settings
@@ -179,6 +181,7 @@ class Seat:
         )
         if self.people.required:
             self._guard = Guard(self.window, self.desk, self.people, idle_s=settings.lock_after_s)
+        self.habits = Habits(self.desk, self.window, settings, folder, io=self.io, post=post)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._ticks.timeout.connect(self.day.agent.tick)
@@ -187,6 +190,7 @@ class Seat:
     def start(self) -> None:
         """Show the window and bring the phone up."""
         self.window.show()
+        self.habits.start()
         self._ticks.start()
         self.io.call(self.keeper.start)
         self.io.call(self._outside.start)
@@ -201,6 +205,7 @@ class Seat:
         self._ticks.stop()
         if self._guard is not None:
             self._guard.close()
+        self.habits.close()
         self.window.close()  # first: it hands over what is still half-typed
         self._visits.close()
         self.vault.lock("shutdown")
@@ -221,6 +226,7 @@ class Seat:
         self._lock.unlock()
 
     async def _shut(self, quit_phone: bool) -> None:
+        await self.habits.shut()
         if self._sync is not None:
             await self._sync.close()
         await self._outside.close()
@@ -242,6 +248,7 @@ class Seat:
         if self.day.phone_notice(notice):
             self.desk.phone_notice(notice)
         self.sound.phone_notice(notice)
+        self.habits.phone_notice(notice)
         if isinstance(notice, NetworkNews) and self._sync is not None:
             self.io.call(self._sync.retry)
 

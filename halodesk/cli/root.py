@@ -16,6 +16,7 @@ from halodesk.cli import (
     flow_versions,
     holders,
     keys,
+    links,
     people,
     phone,
     publish,
@@ -45,6 +46,7 @@ server.app.add_typer(server_people.app, name="people")
 app.add_typer(seat_commands.app, name="seat")
 app.add_typer(keys.app, name="keys")
 app.add_typer(people.app, name="people")
+app.add_typer(links.app, name="links")
 app.add_typer(zip_commands.app, name="zip")
 app.add_typer(unseal.app, name="unseal")
 keys.app.command("new-holder")(holders.new_holder)
@@ -68,6 +70,7 @@ flow.app.command("rollback")(publish.rollback)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("sound-devices", hidden=True)(doctor.sound_devices)
+app.command("open")(links.open_link)
 app.command("phone")(phone.phone)
 app.command("sandbox-gateway")(sandbox_gateway.sandbox_gateway)
 app.command("js-worker", hidden=True)(phone.js_worker)
@@ -107,3 +110,4 @@ def seat(
             file = settings or folder / "settings.json"
             found = load(file) if settings is not None or file.exists() else Settings()
             raise typer.Exit(run(found, folder))
+        raise typer.Exit(links.start(settings, data))

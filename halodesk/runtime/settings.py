@@ -19,6 +19,7 @@ from halodesk.runtime.agent_settings import (
     check_lamps,
     check_queues,
 )
+from halodesk.runtime.desktop_settings import Desktop
 
 MOST_ACCOUNTS = 7
 """pjsua2 has room for eight; one is kept for strangers."""
@@ -167,6 +168,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     queues: Queues | None = None
     directory: Directory = Directory()
     voicemail: Voicemail | None = None
+    desktop: Desktop = Desktop()
 
     @property
     def lines(self) -> tuple[SipAccount, ...]:

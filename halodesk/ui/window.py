@@ -47,9 +47,10 @@ _LOG = structlog.get_logger("ui")
 
 
 class MainWindow(QMainWindow):
-    """The window of the seat. Emits `theme_changed` when the agent chose a theme."""
+    """The window of the seat. Emits `theme_changed` when the agent chose a theme, and `closed` at its end."""
 
     theme_changed = Signal(str)
+    closed = Signal()
 
     def __init__(
         self,
@@ -84,6 +85,8 @@ class MainWindow(QMainWindow):
         self._unfollow: Callable[[], object] | None = None
         self._ringing = False
         self._shortcuts: Shortcuts | None = None
+        self.may_close: Callable[[], bool] = lambda: True
+        """Asked before the window closes; False keeps it open."""
         self.status = StatusBar()
         self.status.sound.attach(sound)
         self._agent = agent
@@ -451,6 +454,9 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Hands over what is half typed, and stops listening."""
         if self._leave is not None:
+            if not self.may_close():
+                event.ignore()
+                return
             for page in self._pages.values():
                 page.leave()
             self.step.flush_drafts()
@@ -466,4 +472,5 @@ class MainWindow(QMainWindow):
             self.call_panel.sound.detach()
             if self._unfollow is not None:
                 self._unfollow()
+            self.closed.emit()
         super().closeEvent(event)

@@ -66,4 +66,5 @@ class Shortcuts(QDialog):
             ("Ctrl+L", self.tr("Lock the window, where people sign in")),
             ("Ctrl+1, Ctrl+2, Ctrl+3", self.tr("Desk, Sessions, Directory")),
             ("F1", self.tr("This overview")),
+            ("Ctrl+Q", self.tr("Quit HaloDesk")),
         )
