@@ -6,6 +6,8 @@ Rules:
 - Tools first, all at once; then at most one transition, the first; `end_call` last.
 - A refused call is told to the model in words. After two completions with a refused call since the
   caller spoke, a fixed line is spoken and the caller has the word.
+- A transition may need a tool's word (`requires_result`): the model cannot claim it, the tool must
+  have said it in this node.
 - A transition while locked is refused; where the model said something too, the turn is simply over.
 - The same tool with the same arguments is not run twice in one turn.
 - A tool that runs, and a transition that was accepted, are never cancelled.
@@ -15,6 +17,8 @@ Rules:
 """
 
 from __future__ import annotations
+
+import msgspec
 
 from halodesk.engine.flow_agent import arguments
 from halodesk.engine.flow_agent import events as e
@@ -196,10 +200,28 @@ def _transition(
         )
     if scene.state.accepted is not None:
         return "one_transition", "Only one function may move the conversation on. The first one counts."
+    if function.needs_tool and not _has_result(scene, function):
+        return (
+            "result_missing",
+            f"Use {function.needs_tool} first; its result must be {msgspec.json.encode(function.needs).decode()}.",
+        )
     scene.emit(
         e.TransitionAccepted(call=call.id, function=function.name, target=function.target, arguments=given)
     )
     return None
+
+
+def _has_result(scene: Scene, function: Function) -> bool:
+    """Whether the tool's newest answer in this node says what the function needs."""
+    state = scene.state
+    said: object = None
+    for message in state.messages[state.entered_at :]:
+        for one in message.calls:
+            if one.call.name == function.needs_tool and one.result is not None:
+                said = one.result.get("value") if one.result.get("ok") else None
+    if not isinstance(said, dict):
+        return said is not None and not function.needs
+    return all(said.get(key) == value for key, value in function.needs.items())
 
 
 def _tool(

@@ -50,6 +50,9 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     schema: dict[str, Any]
     target: str
+    needs_tool: str = ""
+    """Name of a tool that must have answered in this node before; `needs` is what it must have said."""
+    needs: dict[str, Any] = {}
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -284,11 +287,14 @@ def _node(raw: Any, pointer: str, agent_id: str) -> Node:
 
 def _function(raw: Any, pointer: str) -> Function:
     item = json.mapping(raw, pointer)
+    needs = json.mapping(item.get("requires_result") or {}, f"{pointer}/requires_result")
     return Function(
         name=json.text(item, "name", pointer, required=True),
         description=json.text(item, "description", pointer),
         schema=schema_of(item, pointer),
         target=json.text(item, "next_node_key", pointer),
+        needs_tool=json.text(needs, "tool", f"{pointer}/requires_result"),
+        needs={key: value for key, value in needs.items() if key != "tool"},
     )
 
 

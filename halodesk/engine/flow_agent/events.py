@@ -22,6 +22,7 @@ Refusal = Literal[
     "malformed_arguments",
     "invalid_arguments",
     "transition_locked",
+    "result_missing",
     "one_transition",
     "repeated_call",
     "node_unavailable",

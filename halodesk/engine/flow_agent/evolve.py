@@ -73,6 +73,7 @@ def _entry(state: s.State, event: e.AnyEvent) -> s.State:
                 results=() if built is None else built.results,
                 entering=None,
                 visits=(*state.visits, event.node),
+                entered_at=state.entered_at if built is not None and built.again else len(state.messages),
                 round=0,
             )
             return _result(state, event.call, {"ok": True, "now": "The conversation moved on."})

@@ -107,6 +107,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...] = ()
     turn: int = 0
     visits: tuple[str, ...] = ()
+    entered_at: int = 0
+    """How many messages there were when the node was entered."""
     # the completion and its calls
     request: Request | None = None
     model: int = 0

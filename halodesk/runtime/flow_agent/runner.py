@@ -50,7 +50,10 @@ Watch = Callable[[Head | Line, State], None]
 
 
 class Runner:
-    """A conversation of one flow agent over one `Duplex`. `run` once; `tell` from the loop's thread."""
+    """A conversation of one flow agent over one `Duplex`. `run` once; `tell` from the loop's thread.
+
+    `when_idle` is called after a decision that gives the caller the word.
+    """
 
     def __init__(
         self,
@@ -65,12 +68,13 @@ class Runner:
         colleague: bool = False,
         clock: Clock | None = None,
         watch: Sequence[Watch] = (),
+        when_idle: Callable[[], None] | None = None,
     ) -> None:
         self.document, self.manner = document, manner or Manner()
         self.state = State()
         self._models, self._duplex, self._tools = tuple(models), duplex, tools
         self._clock: Clock = clock or LoopClock()
-        self._watch = tuple(watch)
+        self._watch, self._when_idle = tuple(watch), when_idle
         self._started = i.Started(
             call=call, parameters=parameters or {}, colleague=colleague, models=max(1, len(self._models))
         )
@@ -99,6 +103,8 @@ class Runner:
         try:
             while not self.state.ended:
                 await self._decide(await self._inbox.get())
+                if self._when_idle is not None and self.idle:
+                    self._when_idle()
         finally:
             listening.cancel()
             for alarm in self._timers.values():
