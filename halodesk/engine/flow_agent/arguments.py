@@ -79,9 +79,9 @@ def _schema_problem(text: bytes) -> str:
         Draft202012Validator.check_schema(schema)
         _validator(text).is_valid({})
     except SchemaError as error:
-        return error.message
+        return error.message.rstrip(".") + "."
     except Exception as error:  # a reference to nowhere is of no public class
-        return f"{error}"
+        return f"{error}".rstrip(".") + "."
     return next(_pattern_faults(schema), "")
 
 

@@ -201,10 +201,8 @@ def _transition(
     if scene.state.accepted is not None:
         return "one_transition", "Only one function may move the conversation on. The first one counts."
     if function.needs_tool and not _has_result(scene, function):
-        return (
-            "result_missing",
-            f"Use {function.needs_tool} first; its result must be {msgspec.json.encode(function.needs).decode()}.",
-        )
+        wanted = msgspec.json.encode(function.needs).decode()
+        return "result_missing", f"Use {function.needs_tool} first; its result must be {wanted}."
     scene.emit(
         e.TransitionAccepted(call=call.id, function=function.name, target=function.target, arguments=given)
     )

@@ -142,7 +142,7 @@ def _node(document: Document, node: Node, known: frozenset[str]) -> Iterator[Fau
         if function.needs_tool and function.needs_tool not in here:
             yield (
                 *("error", "dangling_tool", node.key),
-                f'"{function.name}" needs a result of "{function.needs_tool}", which this node does not have.',
+                f'"{function.name}" needs a result of "{function.needs_tool}", which is not here.',
                 "Add the tool to `tool_ids`, or take `requires_result` out.",
             )
         problem = schema_problem(function.schema)
