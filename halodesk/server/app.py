@@ -3,6 +3,7 @@
     anyone      /healthz /readyz /v1/identity /v1/enroll /v1/auth/challenge /v1/auth/token
     a seat      /v1/ingest /v1/have /v1/sync /v1/blobs/SHA256 /v1/push and /v1/mask (websockets)
     a publisher GET /v1/flows/KEY, POST /v1/flows/KEY/versions
+    both        /api/agents (`flow_agent_routes`)
 
 A token says who asks; nothing a request says of itself gives a right.
 """
@@ -31,6 +32,7 @@ from halodesk.server.access import Access, Holder, refused
 from halodesk.server.chunks import check
 from halodesk.server.database import Database
 from halodesk.server.flood import Flood
+from halodesk.server.flow_agent_routes import flow_agent_routes
 from halodesk.server.ingest import accept, behind, quarantine
 from halodesk.server.keys import ServerKeys
 from halodesk.server.mask_line import mask_route
@@ -92,7 +94,9 @@ class _Server:
 
     def routes(self) -> list[ControllerRouterHandler]:
         mask = mask_route(self.masks, partial(self.access.holder, role="seat"), self.may_mask)
-        return [*_open_routes(self), *_seat_routes(self), *_publisher_routes(self), _push_route(self), mask]
+        agents = flow_agent_routes(self.database, self.holder)
+        published = [*_publisher_routes(self), *agents]
+        return [*_open_routes(self), *_seat_routes(self), *published, _push_route(self), mask]
 
     def holder(self, authorization: str, role: wire.Role) -> Holder:
         holder = self.access.holder(authorization, role)

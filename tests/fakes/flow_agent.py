@@ -76,6 +76,36 @@ def agent(*nodes: dict[str, Any], tools: Sequence[dict[str, Any]] = (), **fields
     )
 
 
+SIZE = {"type": "string", "enum": ["small", "large"]}
+CHOOSE = {
+    "name": "chosen",
+    "description": "Call when the caller chose a size.",
+    "properties": {"size": SIZE},
+    "required": ["size"],
+    "next_node_key": "two",
+}
+
+
+def sample_flow(**fields: Any) -> Document:
+    """Four nodes, two tools; `fields` of the first node."""
+    return agent(
+        node("one", is_initial=True, to={"next": "two", "other": "three"}, functions=[CHOOSE], **fields),
+        node(
+            "two",
+            to={"on": "three"},
+            tool_ids=["t-look"],
+            pre_actions=[{"type": "tool_call", "tool_id": "t-book"}],
+        ),
+        node("three", to={"finish": "bye"}),
+        node("bye", is_terminal=True),
+        tools=[
+            tool("look", {"day": {"type": "string"}}, required=["day"]),
+            tool("book", {"size": SIZE, "phone_number": {"type": "string"}}, required=["phone_number"]),
+        ],
+        greeting="Hello {{name}}, do you have a moment?",
+    )
+
+
 class Talk:
     """A conversation that is driven step by step."""
 

@@ -11,39 +11,11 @@ from halodesk.engine.flow_agent import inputs as i
 from halodesk.engine.flow_agent.log import encode, folded, head, read, replay
 from halodesk.engine.flow_agent.manner import Manner
 from halodesk.engine.flow_agent.prompt import request_for
-from tests.fakes.flow_agent import Talk, agent, call, node, tool
-
-SIZE = {"type": "string", "enum": ["small", "large"]}
-CHOOSE = {
-    "name": "chosen",
-    "description": "Call when the caller chose a size.",
-    "properties": {"size": SIZE},
-    "required": ["size"],
-    "next_node_key": "two",
-}
-
-
-def flow(**fields: Any) -> Any:
-    return agent(
-        node("one", is_initial=True, to={"next": "two", "other": "three"}, functions=[CHOOSE], **fields),
-        node(
-            "two",
-            to={"on": "three"},
-            tool_ids=["t-look"],
-            pre_actions=[{"type": "tool_call", "tool_id": "t-book"}],
-        ),
-        node("three", to={"finish": "bye"}),
-        node("bye", is_terminal=True),
-        tools=[
-            tool("look", {"day": {"type": "string"}}, required=["day"]),
-            tool("book", {"size": SIZE, "phone_number": {"type": "string"}}, required=["phone_number"]),
-        ],
-        greeting="Hello {{name}}, do you have a moment?",
-    )
+from tests.fakes.flow_agent import Talk, agent, call, node, sample_flow, tool
 
 
 def begun(**fields: Any) -> Talk:
-    return Talk(flow(), parameters={"name": "Ann"}, **fields)
+    return Talk(sample_flow(), parameters={"name": "Ann"}, **fields)
 
 
 def test_the_greeting_is_spoken_and_the_caller_has_the_word() -> None:
@@ -178,7 +150,7 @@ def test_pre_actions_are_bound_isolated_and_shown_as_data() -> None:
 
 
 def test_a_pre_action_whose_argument_is_missing_does_not_fire() -> None:
-    talk = Talk(flow(), call=i.CallMeta(id="x"))
+    talk = Talk(sample_flow(), call=i.CallMeta(id="x"))
     talk.hear("Yes.")
     talk.model("", call("next"))
     assert talk.of(e.ActionAsked) == []
@@ -239,89 +211,6 @@ def test_words_during_a_transition_are_answered_in_the_new_node() -> None:
     assert talk.state.node == "two"
     assert talk.is_("locked")
     assert talk.asked[-1].node == "two"
-
-
-@pytest.mark.parametrize(
-    "heard", [{"text": ""}, {"text": " ... "}, {"text": "Yes.", "echo": True}, {"text": "ye", "final": False}]
-)
-def test_noise_echo_and_half_words_unlock_nothing(heard: dict[str, Any]) -> None:
-    talk = begun()
-    talk.hear(**heard)
-    assert talk.is_("locked")
-    assert talk.asked == []
-
-
-def test_keys_count_as_words_even_while_muted() -> None:
-    talk = begun(plays=False)
-    assert talk.is_("muted")
-    talk.hear("Stop!")
-    assert talk.is_("locked")
-    assert talk.of(e.Ignored)[-1].why == "muted"
-    talk.hear("1", kind="dtmf")
-    assert not talk.is_("locked")
-    assert len(talk.asked) == 1
-
-
-def test_barge_in_cuts_and_the_transcript_says_what_was_heard() -> None:
-    talk = begun(plays=False)
-    talk.tell(i.SpeechOver(speech=1, played=talk.spoken[0]))
-    talk.hear("Yes.")
-    request = talk.asked[-1].request
-    talk.tell(i.ModelSaid(request=request, text="We have small and large."))
-    talk.tell(i.ModelSaid(request=request, text="Which one do you want?"))
-    one, two = (queued.id for queued in talk.state.queue)
-    talk.tell(i.VoiceBegan())
-    assert talk.of(e.ModelCancelled)[-1].why == "barge_in"
-    assert talk.of(e.SpeechCut)[-1].speeches == (one, two)
-    talk.tell(i.SpeechOver(speech=one, played="We have small", whole=False))
-    talk.tell(i.SpeechOver(speech=two, played="", whole=False))
-    talk.tell(i.ModelDone(request=request, calls=(call("next"),)))
-    assert talk.state.node == "one"
-    talk.hear("Small.")
-    messages, _ = request_for(talk.document, talk.state)
-    assert messages[-2].content == "We have small"
-    assert messages[-1].content == "Small."
-
-
-def test_a_cut_for_nothing_gives_the_agent_the_word_back() -> None:
-    talk = begun(plays=False)
-    talk.tell(i.SpeechOver(speech=1, played=talk.spoken[0]))
-    talk.hear("Yes.")
-    talk.tell(i.ModelSaid(request=talk.asked[-1].request, text="We have small and large."))
-    speech = talk.state.queue[0].id
-    talk.tell(i.VoiceBegan())
-    talk.tell(i.SpeechOver(speech=speech, played="We have small", whole=False))
-    talk.tell(i.VoiceEnded())
-    talk.fire("resume")
-    assert talk.spoken[-1] == "and large."
-
-
-def test_without_allow_interrupt_the_voice_is_muted_while_the_agent_speaks() -> None:
-    talk = Talk(flow(allow_interrupt=False), plays=False)
-    talk.tell(i.SpeechOver(speech=1, played=talk.spoken[0]))
-    assert not talk.is_("muted")
-    talk.hear("Yes.")
-    talk.tell(i.ModelSaid(request=talk.asked[-1].request, text="By law this call is recorded."))
-    assert talk.is_("muted")
-    talk.tell(i.VoiceBegan())
-    assert talk.of(e.SpeechCut) == []
-
-
-def test_a_running_tool_survives_a_barge_in() -> None:
-    talk = begun(answers=lambda name, arguments: None)
-    talk.hear("Yes.")
-    talk.model("", call("next"))
-    (asked,) = talk.of(e.ActionAsked)
-    talk.tell(i.ActionDone(epoch=asked.epoch, call=asked.call, ok=True, value=1))
-    talk.model("", call("look", {"day": "Monday"}))
-    (tool_asked,) = talk.of(e.ToolAsked)
-    talk.tell(i.VoiceBegan())
-    talk.hear("And on Friday?")
-    talk.tell(i.ToolDone(call=tool_asked.call, ok=True, value=["10:00"]))
-    messages, _ = request_for(talk.document, talk.state)
-    assert any("10:00" in one.content for one in messages if one.role == "tool")
-    assert messages[-1].content == "And on Friday?"
-    assert talk.state.request is not None
 
 
 def test_an_empty_completion_gets_a_nudge_a_line_and_then_the_human() -> None:
@@ -424,51 +313,6 @@ def test_silence_on_our_side_is_filled_after_two_seconds() -> None:
     assert all("moment" not in one.content for one in messages[2:])
 
 
-def terminal(**fields: Any) -> Talk:
-    document = agent(
-        node("one", is_initial=True, to={"on": "bye"}), node("bye", is_terminal=True), greeting="Hello."
-    )
-    talk = Talk(document, **fields)
-    if not talk.plays:
-        talk.tell(i.SpeechOver(speech=1, played="Hello."))
-    talk.hear("Yes.")
-    talk.model("", call("on"))
-    return talk
-
-
-def test_the_terminal_net_counts_from_the_end_of_what_is_played() -> None:
-    talk = terminal(plays=False)
-    talk.model("Goodbye then.")
-    assert [one.name for one in talk.state.timers] == []
-    talk.tell(i.SpeechOver(speech=talk.state.queue[0].id, played="Goodbye then."))
-    assert {one.name for one in talk.state.timers} == {"terminal", "cap"}
-    talk.fire("terminal")
-    assert talk.of(e.HangUpAsked)
-    assert talk.spoken.count("Goodbye then.") == 1
-
-
-def test_the_caller_restarts_the_terminal_net_but_not_the_cap() -> None:
-    talk = terminal()
-    talk.model("Goodbye then.")
-    before = {one.name: one.id for one in talk.state.timers}
-    talk.hear("Wait, one more thing.")
-    talk.model("Yes?")
-    after = {one.name: one.id for one in talk.state.timers}
-    assert before["terminal"] != after["terminal"]
-    assert before["cap"] == after["cap"]
-    talk.fire("cap")
-    assert talk.of(e.Ended)[-1].reason == "terminal_net"
-
-
-def test_a_terminal_node_has_end_call_and_a_strong_instruction() -> None:
-    talk = terminal()
-    messages, frame = request_for(talk.document, talk.state)
-    assert [one.name for one in frame.tools] == ["end_call"]
-    assert "You must call end_call" in messages[0].content
-    talk.model("Goodbye.", call("end_call"))
-    assert talk.is_("ended")
-
-
 def test_a_human_takes_over_and_hands_back() -> None:
     talk = begun()
     talk.hear("Large.")
@@ -513,7 +357,7 @@ def test_a_whisper_reaches_the_model_and_nobody_else() -> None:
 
 
 def test_long_talks_are_summarised_at_a_turn_of_the_caller() -> None:
-    talk = Talk(flow(), manner=Manner(context_tokens=1000, keep_messages=2))
+    talk = Talk(sample_flow(), manner=Manner(context_tokens=1000, keep_messages=2))
     for number in range(3):
         talk.hear(f"Word {number}.")
         talk.model(f"Answer {number}.", usage=i.Usage(prompt=800, completion=5))
@@ -529,7 +373,7 @@ def test_long_talks_are_summarised_at_a_turn_of_the_caller() -> None:
 
 
 def test_a_cap_on_tokens_ends_the_talk_in_good_manners() -> None:
-    talk = Talk(flow(), manner=Manner(most_tokens=1000))
+    talk = Talk(sample_flow(), manner=Manner(most_tokens=1000))
     talk.hear("Yes.")
     talk.model("Fine.", usage=i.Usage(prompt=900, completion=200))
     assert talk.of(e.HumanWanted)[-1].why == "cap"
@@ -545,7 +389,7 @@ def test_a_card_number_reaches_neither_prompt_nor_transcript() -> None:
 
 
 def test_a_value_is_never_a_template_again() -> None:
-    talk = Talk(flow(), parameters={"name": "{{secret}}", "secret": "x"})
+    talk = Talk(sample_flow(), parameters={"name": "{{secret}}", "secret": "x"})
     assert talk.spoken == ["Hello {{secret}}, do you have a moment?"]
 
 
