@@ -12,6 +12,7 @@ from halodesk.cli import (
     demo,
     doctor,
     flow,
+    flow_agent,
     flow_simulate,
     flow_versions,
     holders,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 app.add_typer(session.app, name="session")
 app.add_typer(flow.app, name="flow")
+app.add_typer(flow_agent.app, name="flow-agent")
 app.add_typer(server.app, name="server")
 server.app.add_typer(server_people.app, name="people")
 app.add_typer(seat_commands.app, name="seat")

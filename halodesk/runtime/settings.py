@@ -141,6 +141,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Accounts that mails are sent from (`connectors.email.provider.MailAccount`)."""
     data: tuple[dict[str, Any], ...] = ()
     """Files and databases that flows read lists from (`connectors.data_sources.DataConnection`)."""
+    llm: tuple[dict[str, Any], ...] = ()
+    """Models of flow agents, the fallback chain in its order (`connectors.llm.provider.LlmAccount`)."""
+    tool_hosts: tuple[dict[str, Any], ...] = ()
+    """Where webhook tools of flow agents may call (`connectors.webhook_tools.ToolHost`)."""
     ami: Ami | None = None
     recorders: tuple[dict[str, Any], ...] = ()
     """Every recorder besides our own: `control` names a module of `recording`, the rest is that module's."""
@@ -251,4 +255,6 @@ def _has_secret(settings: Settings) -> bool:
         or settings.connections
         or settings.mail
         or settings.data
+        or settings.llm
+        or settings.tool_hosts
     )

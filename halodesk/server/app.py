@@ -6,6 +6,7 @@
     a publisher GET /v1/flows/KEY, POST /v1/flows/KEY/versions
     an asker    /v1/sealed/SESSION, POST /v1/unseal/requests, /v1/unseal/requests/ID/answer, …/opened
     a holder    GET /v1/unseal/requests, POST /v1/unseal/requests/ID/shares
+    both        /api/agents (`flow_agent_routes`)
 
 A token says who asks; nothing a request says of itself gives a right.
 """
@@ -34,6 +35,7 @@ from halodesk.server.access import Access, Holder, refused
 from halodesk.server.chunks import check
 from halodesk.server.database import Database
 from halodesk.server.flood import Flood
+from halodesk.server.flow_agent_routes import flow_agent_routes
 from halodesk.server.ingest import accept, behind, quarantine
 from halodesk.server.keys import ServerKeys
 from halodesk.server.mask_line import mask_route
@@ -100,7 +102,8 @@ class _Server:
         people = people_routes(self.database, self.policy, partial(self.holder, role="seat"))
         seats = [*_seat_routes(self), *people]
         own = [*_open_routes(self), *seats, *_publisher_routes(self), _push_route(self), mask]
-        return [*own, *unseal_routes(self.database, self.holder)]
+        agents = flow_agent_routes(self.database, self.holder)
+        return [*own, *agents, *unseal_routes(self.database, self.holder)]
 
     def holder(self, authorization: str, role: wire.Role) -> Holder:
         holder = self.access.holder(authorization, role)

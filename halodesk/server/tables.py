@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    UniqueConstraint,
     text,
 )
 
@@ -147,6 +148,29 @@ session_chunk = Table(
     Column("body", LargeBinary, nullable=False),
 )
 """The seat's exact lines with its signature over the head they end at."""
+
+flow_agent = Table(
+    "flow_agent",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "name"),
+)
+"""A flow agent and its newest version."""
+
+flow_agent_version = Table(
+    "flow_agent_version",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+"""Its documents; none is ever changed."""
 
 audit = Table(
     "audit",
