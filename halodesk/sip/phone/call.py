@@ -22,6 +22,7 @@ from collections.abc import Callable
 import msgspec
 import pjsua2 as pj
 
+from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import (
     CallChanged,
     CallInfo,
@@ -30,7 +31,7 @@ from halodesk.protocol.phone_link import (
     MaskWindow,
 )
 from halodesk.sip.phone.account import PhoneAccount
-from halodesk.sip.phone.audio.bridge import Bridge, Sink
+from halodesk.sip.phone.audio.bridge import Bridge, Line, Sink
 from halodesk.sip.phone.ending import Ending, recording_path, trouble_teller
 from halodesk.sip.phone.endpoint import Guard
 from halodesk.sip.phone.invite import clean, read_tags
@@ -182,6 +183,12 @@ class PhoneCall(pj.Call):
         self.info = msgspec.structs.replace(self.info, microphone_muted=muted)
         self._gate_microphone()
         self.publish()
+
+    def change_line(self, change: Callable[[Line], Line]) -> None:
+        """Another line speaks and hears from the next frame on; raises `PhoneRefusedError` without sound."""
+        if self._bridge is None:
+            raise PhoneRefusedError("The call has no sound yet.", "Wait until it is answered.")
+        self._bridge.line = change(self._bridge.line)
 
     def press(self, digits: str, method: DtmfMethod) -> None:
         """Sends keypad tones; raises `pj.Error` when the other side takes none in this way."""
