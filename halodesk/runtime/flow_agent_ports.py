@@ -12,36 +12,21 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from halodesk.engine.errors import HaloDeskError
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
+from halodesk.engine.flow_agent.prompt import ChatMessage as ChatMessage
+from halodesk.engine.flow_agent.prompt import ToolSpec as ToolSpec
 
 SAMPLE_RATE = 16_000
 FIRST_TOKEN_S = 2.5
 
 
 # --- the model ----------------------------------------------------------------------------------
-
-
-class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A function the model may call. `parameters` is a JSON Schema of an object."""
-
-    name: str
-    description: str
-    parameters: dict[str, Any]
-
-
-class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message. `calls` with role assistant, `call_id` with role tool; both otherwise empty."""
-
-    role: Literal["system", "user", "assistant", "tool"]
-    content: str
-    calls: tuple[i.ToolCall, ...] = ()
-    call_id: str = ""
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,7 +160,7 @@ class Duplex(Protocol):
         ...
 
     def news(self) -> AsyncIterator[i.AnyNews]:
-        """What the caller does: `VoiceBegan`, `VoiceEnded`, `Heard`, `SpeechBegan`, `SpeechOver`, `HungUp`."""
+        """`VoiceBegan`, `VoiceEnded`, `Heard`, `SpeechBegan`, `SpeechOver`, `HungUp`, as they happen."""
         ...
 
     async def hang_up(self) -> None: ...

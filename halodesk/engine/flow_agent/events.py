@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from halodesk.engine.flow_agent.inputs import CallMeta, Failure, Usage
+from halodesk.engine.flow_agent.inputs import CallMeta, Failure, ToolCall, Usage
 
 SpeechKind = Literal["greeting", "reply", "filler", "fallback", "goodbye"]
 TimerName = Literal["quiet", "resume", "terminal", "cap", "human"]
@@ -74,7 +74,10 @@ class ActionSettled(Event, frozen=True, tag="action_settled"):
 
 
 class NodeEntered(Event, frozen=True, tag="node_entered"):
-    """Prompt and tools are swapped, in one step. `digest`: SHA-256 of both, to tell a changed prompt."""
+    """Prompt and tools are swapped, in one step.
+
+    `function` and `call`: what led here. `digest`: SHA-256 of prompt and tools, to tell a changed one.
+    """
 
     epoch: int
     node: str
@@ -82,6 +85,8 @@ class NodeEntered(Event, frozen=True, tag="node_entered"):
     role: str
     tools: tuple[str, ...]
     digest: str
+    function: str = ""
+    call: str = ""
 
 
 class EntryFailed(Event, frozen=True, tag="entry_failed"):
@@ -90,6 +95,7 @@ class EntryFailed(Event, frozen=True, tag="entry_failed"):
     epoch: int
     node: str
     problem: str
+    call: str = ""
 
 
 class Locked(Event, frozen=True, tag="locked"):
@@ -106,6 +112,14 @@ class CallerSaid(Event, frozen=True, tag="caller_said"):
     kind: Literal["speech", "dtmf", "text"]
 
 
+class CallerVoice(Event, frozen=True, tag="caller_voice"):
+    """The caller began or stopped to make a sound that counts."""
+
+    on: bool
+    barge_in: bool = False
+    """It took the word from the agent."""
+
+
 class Ignored(Event, frozen=True, tag="ignored"):
     """Something that was heard and does not count."""
 
@@ -120,9 +134,9 @@ class ModelAsked(Event, frozen=True, tag="model_asked"):
     round: int
     attempt: int
     model: int
+    first_token_s: float
     note: str = ""
     """An instruction for this one completion."""
-    first_token_s: float
 
 
 class ModelCancelled(Event, frozen=True, tag="model_cancelled"):
@@ -134,8 +148,8 @@ class ModelAnswered(Event, frozen=True, tag="model_answered"):
     request: int
     usage: Usage
     model: str
-    calls: int
-    text: bool
+    calls: tuple[ToolCall, ...]
+    """With ids of ours: a model's own may come twice."""
     first_ms: int
 
 
@@ -195,6 +209,8 @@ class SpeechQueued(Event, frozen=True, tag="speech_queued"):
     text: str
     kind: SpeechKind
     interruptible: bool
+    request: int = 0
+    """The completion it is of."""
 
 
 class SpeechCut(Event, frozen=True, tag="speech_cut"):
@@ -238,6 +254,16 @@ class TimerCleared(Event, frozen=True, tag="timer_cleared"):
 
 class Nudged(Event, frozen=True, tag="nudged"):
     """The model said nothing and is asked once more."""
+
+
+class BadRound(Event, frozen=True, tag="bad_round"):
+    """A completion of which a call was refused; `times` since the caller spoke."""
+
+    times: int
+
+
+class WellDone(Event, frozen=True, tag="well_done"):
+    """A completion that led on: earlier trouble is forgotten."""
 
 
 class Troubled(Event, frozen=True, tag="troubled"):
@@ -319,6 +345,7 @@ AnyEvent = (
     | Locked
     | Unlocked
     | CallerSaid
+    | CallerVoice
     | Ignored
     | ModelAsked
     | ModelCancelled
@@ -337,6 +364,8 @@ AnyEvent = (
     | TimerSet
     | TimerCleared
     | Nudged
+    | BadRound
+    | WellDone
     | Troubled
     | HumanWanted
     | HumanTook
