@@ -51,6 +51,7 @@ app.command("sound-devices", hidden=True)(doctor.sound_devices)
 app.command("phone")(phone.phone)
 app.command("sandbox-gateway")(sandbox_gateway.sandbox_gateway)
 app.command("js-worker", hidden=True)(phone.js_worker)
+app.command("speech-worker", hidden=True)(phone.speech_worker)
 
 
 def _version(wanted: bool) -> None:

@@ -29,7 +29,10 @@ class ReturnVoice(Message, frozen=True, tag="return_voice"):
 
 
 class Speak(Message, frozen=True, tag="speak"):
-    """Some more sound of a speech; `last` with (or after) the end of it. Speeches queue up in turn."""
+    """Some more sound of a speech, a second at most; `last` with (or after) its end.
+
+    Speeches queue up in turn.
+    """
 
     call: str
     speech: int
