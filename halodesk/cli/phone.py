@@ -110,3 +110,10 @@ def js_worker() -> None:
     from halodesk.runtime.js_child import main
 
     main()
+
+
+def speech_worker() -> None:
+    """Recognise one caller's speech, told over standard input."""
+    from halodesk.voice.speech_worker import main
+
+    raise typer.Exit(main())

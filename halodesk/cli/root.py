@@ -76,6 +76,7 @@ app.command("open")(links.open_link)
 app.command("phone")(phone.phone)
 app.command("sandbox-gateway")(sandbox_gateway.sandbox_gateway)
 app.command("js-worker", hidden=True)(phone.js_worker)
+app.command("speech-worker", hidden=True)(phone.speech_worker)
 
 
 def _version(wanted: bool) -> None:

@@ -22,6 +22,7 @@ from collections.abc import Callable
 import msgspec
 import pjsua2 as pj
 
+from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import (
     CallChanged,
     CallInfo,
@@ -29,7 +30,7 @@ from halodesk.protocol.phone_link import (
     MaskWindow,
 )
 from halodesk.sip.phone.account import PhoneAccount
-from halodesk.sip.phone.audio.bridge import Bridge, Sink
+from halodesk.sip.phone.audio.bridge import Bridge, Line, Sink
 from halodesk.sip.phone.codecs import set_level
 from halodesk.sip.phone.ending import Ending, recording_path, trouble_teller
 from halodesk.sip.phone.endpoint import Guard
@@ -186,6 +187,12 @@ class PhoneCall(FarSide):
         self.info = msgspec.structs.replace(self.info, microphone_muted=muted)
         self._gate_microphone()
         self.publish()
+
+    def change_line(self, change: Callable[[Line], Line]) -> None:
+        """Another line speaks and hears from the next frame on; raises `PhoneRefusedError` without sound."""
+        if self._bridge is None:
+            raise PhoneRefusedError("The call has no sound yet.", "Wait until it is answered.")
+        self._bridge.line = change(self._bridge.line)
 
     def publish(self) -> None:
         """Tells the seat how the call stands."""
