@@ -58,7 +58,7 @@ def server(
         return
     with failing():
         from halodesk.engine.errors import SettingsError
-        from halodesk.runtime import logs
+        from halodesk.runtime import crash, logs
         from halodesk.server.serve import Tls, serve
 
         if (certificate is None) != (key is None):
@@ -71,7 +71,8 @@ def server(
             sys.stdout.flush()
 
         tls = Tls(certificate=certificate, key=key) if certificate and key else None
-        serve(folder, bind=bind, port=port, ready=ready, database_url=database, tls=tls)
+        with crash.watched(folder / "crashes", "server"):
+            serve(folder, bind=bind, port=port, ready=ready, database_url=database, tls=tls)
 
 
 @contextmanager

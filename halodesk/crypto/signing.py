@@ -16,6 +16,8 @@ that no two statements have the same bytes and a signature made for one purpose 
     HDASK1    I ask for a sealed value to be opened          asker
     HDSHARE1  I approve: here is my share for you            holder
     HDOPEN1   I have opened it                               asker
+    HDSEAL1   I closed my Nth session at this head           seat
+    HDERASE1  I erased this of a session, and why            seat
 
 `server.audit` hashes its rows as statements too (HDAUDIT1).
 
@@ -36,6 +38,8 @@ AUTH_TAG = "HDAUTH1"
 HEAD_TAG = "HDHEAD1"
 SEEN_TAG = "HDSEEN1"
 SELF_TAG = "HDSELF1"
+SEAL_TAG = "HDSEAL1"
+ERASE_TAG = "HDERASE1"
 
 Part = bytes | str | int
 """Text goes in as UTF-8, a number (0 to 2^64 - 1) as 8 bytes, big endian."""

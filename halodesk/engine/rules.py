@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from halodesk.engine.commands import Refused
 from halodesk.engine.conditions import holds, is_empty
 from halodesk.engine.flow import Field, Flow, Step
 from halodesk.engine.registry import field_types, step_types
+from halodesk.engine.roles import holds_role
 from halodesk.engine.sealed import is_sealed
 from halodesk.engine.session import Session, Visit, scope
 from halodesk.engine.steps.for_each import LOOPS
@@ -20,6 +22,20 @@ def is_sensitive(step: Step) -> bool:
     known = step_types().get(step.type)
     encrypted = any(field.type == "encrypted" for field in step.fields)
     return step.mask or encrypted or (known is not None and known.sensitive)
+
+
+UNLOCKED = "unlocked:"
+"""Name, with the step's key behind it, of the value that says who has opened a step for a role."""
+
+
+def lacks_role(step: Step, state: Session, roles: Sequence[str]) -> str:
+    """The role that working this visit of a step takes and nobody here has; empty: go on."""
+    if holds_role(step.required_role, roles):
+        return ""
+    opened = state.values.get(f"{UNLOCKED}{state.step}")
+    if isinstance(opened, dict) and opened.get("visit") == state.visit:
+        return ""
+    return step.required_role
 
 
 def visible_fields(step: Step, state: Session) -> tuple[Field, ...]:

@@ -31,9 +31,26 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     amount: int
     currency: str
-    outcome: Literal["open", "ok", "declined", "unknown", "failed"] = "open"
+    outcome: Literal["open", "ok", "declined", "unknown", "failed", "voided", "refunded"] = "open"
     reason: str = ""
+    """Why it was not approved, or why a change of it was not made."""
     charge_id: str = ""
+    step: str = ""
+    visit: int = 0
+    gateway: str = "default"
+    auth_code: str = ""
+    avs: str = ""
+    cvv: str = ""
+    last4: str = ""
+    brand: str = ""
+    captured: bool = True
+    """False: only reserved."""
+    changing: Literal["", "capture", "void", "refund"] = ""
+    """The change of it that is under way, or of which nobody knows what became of it."""
+    changes: int = 0
+    """How many changes of it were asked for."""
+    settled: bool = False
+    """A void came too late."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,8 +136,13 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unsettled(self) -> Charge | None:
-        """A charge of which nobody knows yet what became of it, or None."""
-        return next((charge for charge in self.charges if charge.outcome in ("open", "unknown")), None)
+        """A charge of which nobody knows yet what becomes of it, or None."""
+        return next((one for one in self.charges if one.outcome in ("open", "unknown") or one.changing), None)
+
+    @property
+    def paid(self) -> Charge | None:
+        """The last charge that was approved and not taken back, or None."""
+        return next((one for one in reversed(self.charges) if one.outcome == "ok"), None)
 
 
 ALL_VALUES = "*"

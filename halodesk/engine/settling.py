@@ -14,14 +14,14 @@ from msgspec.structs import replace
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.engine import sealed
-from halodesk.engine.effects import BACKGROUND, CHARGE, FUNCTION, UNSURE, Timer
-from halodesk.engine.moves import Moves
+from halodesk.engine.effects import BACKGROUND, CAPTURE, CHARGE, FUNCTION, REFUND, UNSURE, VOID, Timer
+from halodesk.engine.paying import Paying
 from halodesk.engine.registry import step_types
 from halodesk.engine.rules import missing, wants_time
 from halodesk.engine.steps.base import Ask
 
 
-class Settling(Moves):
+class Settling(Paying):
     """Answers to effects, and the clock."""
 
     def resolve(self, command: c.Resolve) -> c.Refused | None:
@@ -39,6 +39,9 @@ class Settling(Moves):
         if ask.kind == sealed.KIND:
             self.resolve_seal(ask, command, here)
             return None
+        if ask.kind in (VOID, REFUND):
+            self.taken_back(ask, command)
+            return None
         if command.outcome == "unknown" and not _may_be_unknown(ask):
             # what cannot have been done without an answer is simply asked for again
             command = replace(command, outcome="failed")
@@ -47,11 +50,15 @@ class Settling(Moves):
         self.emit(e.EffectResolved(id=command.id, outcome=command.outcome, result=command.result))
         if ask.kind == "tokenise":
             self.wipe("used")
-        if settled is None or not (settled.go or settled.stay):
+        if settled is None or not (settled.go or settled.stay or settled.ask):
             return None
         self.apply(settled, ask.kind)
         if not here:
             self._tell_late(ask, command)
+        elif settled.ask is not None and self.state.call_left:
+            self.to_wrap_up()  # nothing is charged any more
+        elif settled.ask is not None:
+            self.ask(settled.ask)
         elif ask.kind in BACKGROUND and self.state.here is not None:
             pass  # the page is being left already
         elif ask.kind in BACKGROUND and settled.go and not settled.to:
@@ -139,6 +146,9 @@ class Settling(Moves):
                 self.report_mask(command)
             case c.Resolve() if command.id in self.state.effects:
                 ask = self.state.effects[command.id]
+                if ask.kind in (VOID, REFUND):
+                    self.taken_back(ask, command)
+                    return self.events
                 self.emit(e.EffectResolved(id=command.id, outcome=command.outcome, result=command.result))
                 if ask.kind in UNSURE and command.outcome != "unknown":
                     self._tell_late(ask, command)
@@ -151,12 +161,12 @@ class Settling(Moves):
         ask = self.state.here
         target = str(self.step.config.get("on_unknown", ""))
         if ask is None or self.flow.step(target) is None:
-            who = "gateway" if ask is None or ask.kind == CHARGE else "other system"
+            who = "gateway" if ask is None or ask.kind in (CHARGE, CAPTURE) else "other system"
             return c.Refused(
                 code="must_wait", message=f"The {who} has not answered yet: this step has to wait."
             )
         words = self.state.unknown.get(ask.id) or "no answer"
-        if ask.kind == CHARGE:
+        if ask.kind in (CHARGE, CAPTURE):
             code, what = "charge_unsettled", f"The charge {ask.id}"
         else:
             code, what = "call_unsettled", f"The request {ask.id}"

@@ -33,6 +33,9 @@ def vault_handle(session: str, name: str) -> v.SecretHandle:
     return v.SecretHandle(session, step, field)
 
 
+_NOT_TAKEN = "This kind of card is not taken here. Ask for another card."
+
+
 class SecretEntry:
     """Main thread only; the vault itself may be locked from any thread."""
 
@@ -138,7 +141,7 @@ class SecretEntry:
             if not length:
                 return SecretView()
             if field.kind == "card_number":
-                return self._judge_number(digits)
+                return self._judge_number(digits, field.config.get("brands"))
             if field.kind == "cvv":
                 wanted = self._cvv_length(session)
                 problem = "" if length <= wanted else f"This card's code has {wanted} digits."
@@ -149,8 +152,10 @@ class SecretEntry:
             least = given if isinstance(given, int) else self._most(field)
             return SecretView(length=length, complete=length >= least)
 
-    def _judge_number(self, digits: memoryview) -> SecretView:
+    def _judge_number(self, digits: memoryview, taken: object) -> SecretView:
         brand = v.brand(digits)
+        if brand and isinstance(taken, list | tuple) and brand not in taken:
+            return SecretView(length=len(digits), brand=brand, problem=_NOT_TAKEN)
         full = len(digits) >= (15 if brand == "amex" else 16)
         good = v.number_ok(digits)
         problem = (

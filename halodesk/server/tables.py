@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    UniqueConstraint,
     text,
 )
 
@@ -130,8 +131,9 @@ session = Table(
     Column("ended_at", Float),
     Column("disposition", String, nullable=False),
     Column("status", String, nullable=False),
+    Column("number", BigInteger),
 )
-"""One line a session, as its chunks tell it; `status` is open or ended."""
+"""One line a session, as its chunks tell it; `status` is open or ended, `number` which one of its seat."""
 
 session_chunk = Table(
     "session_chunk",
@@ -146,6 +148,29 @@ session_chunk = Table(
     Column("body", LargeBinary, nullable=False),
 )
 """The seat's exact lines with its signature over the head they end at."""
+
+flow_agent = Table(
+    "flow_agent",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "name"),
+)
+"""A flow agent and its newest version."""
+
+flow_agent_version = Table(
+    "flow_agent_version",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+"""Its documents; none is ever changed."""
 
 audit = Table(
     "audit",

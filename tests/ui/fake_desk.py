@@ -77,7 +77,7 @@ class FakeDesk:
 
     @property
     def page(self) -> Page | None:
-        return page(self.flow, self.state) if self.state is not None else None
+        return page(self.flow, self.state, self.moment.roles) if self.state is not None else None
 
     @property
     def legs(self) -> tuple[CallInfo, ...]:
@@ -193,6 +193,12 @@ class FakeDesk:
         self.tell("call")
         if self.state is not None and self.state.status == "running":
             self.do(c.LoseCall(reason="Ended by the agent", by="agent"))
+
+    line = "main"
+
+    def choose_line(self, account: str) -> None:
+        self.line = account
+        self.tell("registration")
 
     def dial(self, number: str) -> None:
         self.dialled.append(number)

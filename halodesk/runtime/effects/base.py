@@ -27,7 +27,8 @@ from halodesk.runtime.effect_ports import (
     TransferPort,
     ZipPort,
 )
-from halodesk.runtime.ports import Clock, FunctionRunner, PaymentGateway
+from halodesk.runtime.payment_ports import PaymentGateway
+from halodesk.runtime.ports import Clock, FunctionRunner
 from halodesk.runtime.vault import Vault
 
 QUERY_FIRST_S = 1.0
@@ -46,6 +47,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ask: EffectRequested
     scope: Mapping[str, Any]
     again: bool = False
+    asked_at: float = 0.0
+    """When it was asked for (Unix seconds); 0: not known."""
 
     def answer(self, outcome: Outcome, **result: Any) -> Resolve:
         """The answer, without what is empty."""
