@@ -9,7 +9,11 @@ import pytest
 
 from halodesk.engine.commands import Resolve
 from halodesk.engine.effects import (
+    CAPTURE,
+    CHARGE,
     KINDS,
+    REFUND,
+    VOID,
     BrowserVisit,
     DataQuery,
     Effect,
@@ -105,7 +109,8 @@ def call(method: Any = "POST", **more: Any) -> HttpCall:
 
 
 def test_every_kind_has_a_runner() -> None:
-    assert {kind.kind for kind in KINDS} | {"function", "tokenise", "charge", "seal"} == set(runners())
+    money = {CHARGE, CAPTURE, VOID, REFUND}
+    assert {kind.kind for kind in KINDS} | money | {"function", "tokenise", "seal"} == set(runners())
 
 
 @pytest.mark.parametrize("wanted", [call(), ZIP, MAIL, VISIT, TRANSFER, DATA], ids=lambda one: one.kind)
