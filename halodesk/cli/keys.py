@@ -1,4 +1,4 @@
-"""`halodesk keys`: who may publish flows."""
+"""`halodesk keys`: who may publish flows (key holders: `cli.holders`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from halodesk.crypto.metadata import Trust
     from halodesk.crypto.personal_keys import PersonalKeys
 
-app = typer.Typer(help="Make publishers' keys and say who may publish.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make keys of publishers and key holders, and say who may publish, hold and ask.",
+    no_args_is_help=True,
+)
 
 Keys = Annotated[
     Path | None, typer.Option("--keys", envvar="HALODESK_KEYS", help="Folder of your signing keys.")

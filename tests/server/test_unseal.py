@@ -203,7 +203,10 @@ def test_an_asker_is_no_holder_and_no_seat(parlour: Parlour) -> None:
     assert refused(anna.sealed, "s1") == (403, "role")
 
 
-# the jobs, on both databases
+# the jobs
+
+on_a_file = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""For what is the same on both databases: the other tests run on PostgreSQL, too."""
 
 
 class Bench:
@@ -228,6 +231,7 @@ class Bench:
         return Caller(tenant="main", role=role, subject=subject)
 
 
+@on_a_file
 def test_lists_only_grow(database: Database) -> None:
     bench = Bench(database)
     old = bench.circle.data
@@ -259,6 +263,7 @@ def test_a_request_is_answered_on_this_database(database: Database) -> None:
     assert value == SSN
 
 
+@on_a_file
 def test_a_server_whose_clock_was_set_back_does_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +289,7 @@ def test_a_server_whose_clock_was_set_back_does_nothing(
         assert refused(bench.run, act) == (409, "expired")
 
 
+@on_a_file
 def test_nobody_fills_the_server_with_requests(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(database)
     monkeypatch.setattr(unseal, "MOST_OPEN", 2)
@@ -298,6 +304,7 @@ def test_nobody_fills_the_server_with_requests(database: Database, monkeypatch: 
             assert refused(bench.run, job) == (429, "too_many")
 
 
+@on_a_file
 def test_a_value_of_holders_who_are_gone_is_told_when_it_is_asked_for(database: Database) -> None:
     bench = Bench(database)
     circle = bench.circle
@@ -312,6 +319,7 @@ def test_a_value_of_holders_who_are_gone_is_told_when_it_is_asked_for(database: 
         bench.run(lambda c: unseal.take_request(c, tina, data))
 
 
+@on_a_file
 def test_another_organisation_neither_asks_nor_sees(database: Database) -> None:
     """The same names, the same database, another tenant."""
     bench, other = Bench(database), Circle(tenant="rival")

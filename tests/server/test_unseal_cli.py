@@ -27,6 +27,7 @@ from tests.fakes.unsealing import sealed_session
 from tests.server.pieces import Maker
 from tests.sync.world import World, recorder
 
+pytestmark = pytest.mark.slow  # the same way without its commands is quick, in test_unseal
 CHEAP = 64
 
 
