@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import shiboken6
 from PySide6.QtWidgets import QLabel, QLineEdit, QTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -117,6 +118,8 @@ class DeskSeat:
         """End window, phone and threads."""
         self.records.close()
         self.seat.close()
+        # One process, many windows: each that stays is styled again with every window to come.
+        shiboken6.delete(self.seat.window)
 
 
 @contextmanager

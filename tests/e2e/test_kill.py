@@ -254,7 +254,10 @@ def test_a_window_killed_while_the_mask_is_given_back_gives_it_back_later(
         assert found.present_around, "recording goes on after the restart"
 
 
-@pytest.mark.parametrize(("user", "act"), [("1005", "timeout_after_charge"), ("1007", "hang")])
+@pytest.mark.parametrize(
+    ("user", "act"),
+    [("1005", "timeout_after_charge"), pytest.param("1007", "hang", marks=pytest.mark.slow)],
+)
 def test_a_window_killed_during_a_charge_charges_once(
     pbx: Pbx,
     caller: Caller,

@@ -226,7 +226,11 @@ def test_a_window_that_is_closed_at_the_card_keeps_the_end_of_the_call_and_its_r
 
 @pytest.mark.parametrize(
     ("act", "last_step"),
-    [("hang", "declined"), ("timeout_after_charge", "confirmation"), ("nonsense", "confirmation")],
+    [
+        ("hang", "declined"),
+        pytest.param("timeout_after_charge", "confirmation", marks=pytest.mark.slow),
+        ("nonsense", "confirmation"),
+    ],
 )
 def test_a_gateway_without_a_proper_answer_is_asked_and_nothing_is_charged_twice(
     pbx: Pbx,
@@ -320,6 +324,7 @@ def test_a_gateway_that_is_not_there_keeps_the_page_open_with_words(
     assert [charge.last4 for charge in charges(tmp_path / LEDGER)] == [OTHER_CARD[-4:]]
 
 
+@pytest.mark.slow  # test_kill.py kills it at the card, too, and goes further
 def test_a_phone_that_dies_at_the_card_is_told_and_takes_the_digits_with_it(
     pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk
 ) -> None:

@@ -195,6 +195,7 @@ def test_a_phone_that_is_killed_is_told_and_replaced_masked(pbx: Pbx, seats: Ope
     assert not read_stereo(ended)[: window.to_sample].any()
 
 
+@pytest.mark.slow  # every transport of one phone: test_phone_secure.py
 def test_registrations_come_back_after_a_restart_of_the_pbx(
     pbx: Pbx, seats: OpenSeat, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,6 +41,7 @@ class Day:
         await asyncio.sleep(0)
 
 
+@pytest.mark.slow
 def test_a_day_without_a_server(seat: Recorder, server: FakeServer) -> None:
     """Sessions are recorded all day; each is there a minute after the server is back at the latest."""
     day, tries = Day(), [0.0]

@@ -42,7 +42,7 @@ def walker(open_window: Opener, desk: FakeDesk, worker: FunctionPort) -> Walker:
     return walk
 
 
-themes = pytest.mark.parametrize("theme", ["light", "dark"])
+themes = pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 
 
 @themes

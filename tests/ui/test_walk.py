@@ -29,7 +29,7 @@ class _Walk:
         self.hands.picture(f"{self.theme}-{len(self.hands.shots):02}-{step}{more}")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_the_sample_flow_by_keys_alone(open_window: Opener, desk: FakeDesk, theme: ThemeChoice) -> None:
     hands = open_window(theme)
     walk = _Walk(hands, theme)
@@ -155,7 +155,14 @@ def test_dialling(hands: Hands) -> None:
     assert hands.desk.dialled == ["2025", "1001"]
 
 
-@pytest.mark.parametrize(("width", "height"), [(720, 560), (900, 600), (1920, 1080)])
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [
+        (720, 560),
+        pytest.param(900, 600, marks=pytest.mark.slow),
+        pytest.param(1920, 1080, marks=pytest.mark.slow),
+    ],
+)
 def test_other_sizes(open_window: Opener, width: int, height: int) -> None:
     hands = open_window("dark", width, height)
     hands.start_call()

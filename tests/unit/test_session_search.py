@@ -145,6 +145,7 @@ def test_terms(words: str, expected: list[str]) -> None:
     assert terms(words) == expected
 
 
+@pytest.mark.slow
 def test_ten_thousand_sessions(store: SeatStore) -> None:
     """Found at once; the time is printed, and only a wild one fails."""
     store._writer.submit(many).result(60)

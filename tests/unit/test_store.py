@@ -430,8 +430,9 @@ while True:
 """
 
 
-def test_what_was_acknowledged_survives_25_kills(tmp_path: Path) -> None:
-    chance, kills, known = random.Random(7), 25, {}
+@pytest.mark.parametrize("kills", [5, pytest.param(25, marks=pytest.mark.slow)])
+def test_what_was_acknowledged_survives_kills(tmp_path: Path, kills: int) -> None:
+    chance, known = random.Random(7), {}
     processes = []
     for run in range(kills):
         process = subprocess.Popen(
