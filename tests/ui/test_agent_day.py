@@ -60,7 +60,8 @@ class Seat:
             voicemail_number=voicemail,
         )
         self.day.contacts_read(TEAM, "")
-        entries = [directory_entry(self.day, self.desk.dial)]
+        self.opened: list[str] = []
+        entries = [directory_entry(self.day, self.desk.dial, self.opened.append)]
         self.window = MainWindow(self.desk, theme=theme, pages=entries, agent=self.day, day=self.day)
         self.window.resize(1280, 800)
         self.window.show()
@@ -237,6 +238,19 @@ def test_missed_calls_are_news_until_they_are_looked_at(seat: Seat) -> None:
     [line] = seat.table("directory_calls").lines.lines
     assert (line.cells[0], line.cells[3], line.meaning) == ("Robin Ortiz", "not answered", "Missed")
     assert seat.day.missed == 0
+
+
+def test_the_record_of_a_call_is_a_key_away(seat: Seat) -> None:
+    seat.day.phone_notice(link.CallChanged(call=ringing()))
+    seat.day.phone_notice(link.CallChanged(call=active()))
+    seat.noted.begin("session-9", "sip-1")
+    seat.day.phone_notice(link.CallChanged(call=ended()))
+    seat.hands.key(Key.Key_2, CTRL)
+    seat.hands.key(Key.Key_J, CTRL)
+    assert seat.opened == [], "people have no record"
+    seat.hands.key(Key.Key_Tab, CTRL)
+    seat.hands.key(Key.Key_J, CTRL)
+    assert seat.opened == ["session-9"]
 
 
 def test_a_callback_is_planned_put_off_and_done(seat: Seat) -> None:

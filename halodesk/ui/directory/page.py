@@ -32,8 +32,13 @@ _CLOCK_MS = 20_000
 """How often "due" is looked at anew."""
 
 
-def directory_entry(day: DayPort, dial: Callable[[str], None]) -> PageEntry:
-    """The entry of the rail that leads to people, calls and callbacks. `dial` places a call."""
+def directory_entry(
+    day: DayPort, dial: Callable[[str], None], open_session: Callable[[str], None] | None = None
+) -> PageEntry:
+    """The entry of the rail that leads to people, calls and callbacks.
+
+    `dial` places a call; `open_session` shows the record of one.
+    """
     words = QCoreApplication.translate("Directory", "Directory")
 
     def watch(told: Callable[[int], None]) -> Unsubscribe:
@@ -44,15 +49,18 @@ def directory_entry(day: DayPort, dial: Callable[[str], None]) -> PageEntry:
         told(day.missed)
         return day.subscribe(news)
 
-    return PageEntry("directory", words, lambda: DirectoryPage(day, dial), watch)
+    return PageEntry("directory", words, lambda: DirectoryPage(day, dial, open_session), watch)
 
 
 class DirectoryPage(RailPage):
     """Reads the agent's day anew after each change."""
 
-    def __init__(self, day: DayPort, dial: Callable[[str], None]) -> None:
+    def __init__(
+        self, day: DayPort, dial: Callable[[str], None], open_session: Callable[[str], None] | None = None
+    ) -> None:
         super().__init__()
         self.setObjectName("directory_page")
+        self._open_session = open_session
         self._day, self._dial = day, dial
         self._leave: Unsubscribe | None = None
         self._people: dict[str, Contact] = {}
@@ -145,6 +153,10 @@ class DirectoryPage(RailPage):
         self.snooze.clicked.connect(self.put_off)
         self.drop = Button(tr("Not wanted any more"), kind="ghost", name="callback_drop", height=Size.INPUT)
         self.drop.clicked.connect(lambda: self.close_callback(done=False))
+        self.record = Button(
+            tr("Its record"), icon="sessions", hint="Ctrl+J", name="directory_session", height=Size.INPUT
+        )
+        self.record.clicked.connect(self.show_record)
         foot = QFrame()
         foot.setProperty("pane", "footer")
         bottom = QHBoxLayout(foot)
@@ -152,7 +164,7 @@ class DirectoryPage(RailPage):
         bottom.setSpacing(Space.M)
         self.call_button.setFixedHeight(Size.INPUT)
         bottom.addWidget(self.call_button)
-        for button in (self.star, self.later, self.done, self.snooze, self.drop):
+        for button in (self.star, self.later, self.record, self.done, self.snooze, self.drop):
             bottom.addWidget(button)
         bottom.addStretch(1)
         self._hint = label(tr("Ctrl+F searches  ·  Ctrl+Tab changes the list"), "caption")
@@ -178,6 +190,7 @@ class DirectoryPage(RailPage):
             "Ctrl+K": self.plan,
             "Ctrl+E": lambda: self.close_callback(done=True),
             "Ctrl+L": self.put_off,
+            "Ctrl+J": self.show_record,
         }
         for key, action in keys.items():
             shortcut = QShortcut(QKeySequence(key), self)
@@ -269,6 +282,8 @@ class DirectoryPage(RailPage):
         self.star.icon_name = "star_off" if favourite else "star"
         self.star.setVisible(self._tab != CALLBACKS)
         self.star.setEnabled(bool(number))
+        self.record.setVisible(self._tab == CALLS and self._open_session is not None)
+        self.record.setEnabled(bool(self._session()))
         self._hint.setVisible(self._tab != CALLBACKS)  # three buttons more need the room
         for button in (self.done, self.snooze, self.drop):
             button.setVisible(self._tab == CALLBACKS)
@@ -297,6 +312,17 @@ class DirectoryPage(RailPage):
         number = self._chosen()[0] or self.search_line.text().strip()
         if number:
             self._dial(number)
+
+    def _session(self) -> str:
+        """The session the chosen call led to."""
+        found = self._calls.get(self.tables[CALLS].chosen) if self._tab == CALLS else None
+        return found.session if found is not None else ""
+
+    def show_record(self) -> None:
+        """The record of the session that the chosen call led to."""
+        session = self._session()
+        if session and self._open_session is not None:
+            self._open_session(session)
 
     def toggle_favourite(self) -> None:
         """The chosen number becomes a favourite, or is none any more."""
