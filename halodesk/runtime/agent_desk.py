@@ -49,6 +49,11 @@ class DeskView(Protocol):
     closing: Callable[[], Refused | None]
 
     @property
+    def agent(self) -> str:
+        """Who works here."""
+        ...
+
+    @property
     def session(self) -> LiveSession | None: ...
 
     def subscribe(self, listener: Callable[[Topic], None]) -> Unsubscribe: ...
@@ -79,7 +84,6 @@ class AgentDesk(DayDesk):
         store: AgentStore,
         desk: DeskView,
         *,
-        agent: str,
         clock: Clock,
         hang_up: Callable[[str, int], Future[link.Reply]],
         queues: QueueControl | None = None,
@@ -89,7 +93,7 @@ class AgentDesk(DayDesk):
     ) -> None:
         """`hang_up` ends a call by its key with a SIP code. `watch`: whose lamps are wanted."""
         super().__init__(store, clock, desk.notice, watch, voicemail_number)
-        self._rules, self._desk, self._agent = rules, desk, agent
+        self._rules, self._desk = rules, desk
         self._hang_up, self._queues, self._codes = hang_up, queues, codes
         self._up: dict[str, link.CallInfo] = {}
         self._turned_away: set[str] = set()
@@ -203,7 +207,7 @@ class AgentDesk(DayDesk):
         self._store.keep_state(
             AgentFact(
                 at=self.now(),
-                agent=self._agent,
+                agent=self._desk.agent,
                 state=state.shown,
                 reason=state.shown_reason,
                 call=talking or (wrap_up.last.call if wrap_up is not None else ""),
@@ -217,7 +221,7 @@ class AgentDesk(DayDesk):
     def leave(self) -> None:
         """HaloDesk ends: from here on nobody is there. The choice is kept for the next start."""
         gone = AgentFact(
-            at=self.now(), agent=self._agent, state="offline", reason="HaloDesk ended", body=self._state
+            at=self.now(), agent=self._desk.agent, state="offline", reason="HaloDesk ended", body=self._state
         )
         self._store.keep_state(gone)
 

@@ -53,7 +53,6 @@ class Seat:
             rules,
             self.store,
             self.noted,
-            agent="Ann Lee",
             clock=self.clock,
             hang_up=lambda key, code: self.phone.send(link.HangUp(call=key, code=code)),
             watch=lambda numbers: self.watched.append(list(numbers)),

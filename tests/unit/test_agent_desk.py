@@ -44,7 +44,6 @@ class Day:
             rules,
             self.store.agent_day,
             self.desk,
-            agent="Ann",
             clock=clock,
             hang_up=lambda key, code: self.phone.send(link.HangUp(call=key, code=code)),
             queues=self.queues,
