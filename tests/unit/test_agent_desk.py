@@ -294,10 +294,47 @@ def test_what_ended_while_nobody_looked_is_told_at_once(make: Callable[..., Day]
     day = make()
     day.calls(ringing(), active())
     later = day.again()
+    later.agent.attached(link.Snapshot(calls=(ended(),)))
+    assert later.shown == "wrap_up"
+    assert [debt.call for debt in later.agent.view.debts] == ["k1"]
+    later.agent.attached(link.Snapshot(calls=(ended(),)))
+    assert len(later.agent.view.debts) == 1, "told again, owed once"
+    later.store.close()
+
+
+def test_a_call_that_goes_on_goes_on(make: Callable[..., Day]) -> None:
+    day = make()
+    day.calls(ringing(), active())
+    later = day.again()
     later.agent.attached(link.Snapshot(calls=(active(),)))
     assert later.shown == "talking"
     later.agent.attached(link.Snapshot(calls=()))
     assert later.shown == "wrap_up"
+    later.store.close()
+
+
+def test_a_call_that_died_with_window_and_phone_has_an_end(make: Callable[..., Day]) -> None:
+    day = make()
+    day.calls(ringing(), active())
+    later = day.again()
+    later.agent.attached(link.Snapshot())
+    [line] = later.agent.calls
+    assert line.reason == "It ended while HaloDesk was away."
+    assert later.agent.view.debts[0].call == "k1"
+    later.store.close()
+
+
+def test_an_ended_session_that_was_not_put_away_holds_nobody_after_a_restart(
+    make: Callable[..., Day],
+) -> None:
+    day = make()
+    day.calls(ringing(), active())
+    day.desk.begin("s1", "sip-1")
+    day.calls(ended())
+    day.desk.end("completed_order")
+    assert day.shown == "wrap_up"
+    later = day.again()
+    assert later.shown == "ready"
     later.store.close()
 
 
