@@ -25,7 +25,7 @@ from halodesk.ui.window import MainWindow
 from tests.fakes.agent import MemoryStore, NotedDesk, NotedPhone, SetClock
 from tests.fakes.phone import active, ended, ringing
 from tests.ui.fake_desk import FakeDesk
-from tests.ui.hands import CTRL, Hands, Key
+from tests.ui.hands import ALT, CTRL, Hands, Key
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 RULES = AgentRules(
@@ -291,6 +291,32 @@ def test_no_lamp_is_watched_when_nobody_looks(seat: Seat) -> None:
     assert seat.watched[-1] == ["1003", "1002", "+12025550143"]
     seat.hands.key(Key.Key_1, CTRL)
     assert seat.watched[-1] == []
+
+
+def test_a_callback_for_the_caller_is_planned_in_mid_call(seat: Seat) -> None:
+    seat.desk.ring()
+    seat.desk.answer_call()
+    seat.hands.settle()
+    seat.hands.key(Key.Key_K, ALT)
+    dialog = seat.window.findChild(QWidget, "callback_dialog")
+    assert dialog is not None
+    due = dialog.findChild(QLineEdit, "callback_due")
+    assert due is not None
+    QTest.keyClick(due, Key.Key_Return)
+    [plan] = seat.store.plans.values()
+    assert (plan.number, plan.name, plan.session) == ("+12025550143", "Robin Ortiz", "session-1")
+
+
+@pytest.mark.parametrize("width", [720, 1000])
+def test_a_narrow_window_has_room_for_the_state(seat: Seat, width: int) -> None:
+    seat.talk(direction="out", remote_number="1002")
+    seat.window.resize(width, 600)
+    seat.hands.picture(f"narrow-{width}")
+    bar, button = seat.window.status, seat.button
+    assert button.isVisible()
+    right = button.mapTo(bar, button.rect().topRight()).x()
+    assert right < bar.width()
+    assert button.width() >= button.sizeHint().width()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
