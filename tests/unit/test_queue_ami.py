@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from halodesk.queues.ami import AmiQueues
 from halodesk.recording.ami import AmiAccess, Backoff
 from halodesk.runtime.agent_ports import QueueView, QueueWish
-from tests.fakes.ami import FakeAmi, fake_ami
+from tests.fakes.ami import FakeAmi, fake_ami, until
 
 READY = QueueWish(member=True, paused=False)
 
@@ -73,9 +73,7 @@ def test_a_pbx_that_is_lost_is_known_no_more_and_asked_again() -> None:
             server.cut()
             await views.until(lambda view: "cannot be asked" in view.problem)
             asked = len(server.sent("QueueStatus"))
-            async with asyncio.timeout(10):
-                while len(server.sent("QueueStatus")) == asked:
-                    await asyncio.sleep(0.01)
+            await until(lambda: len(server.sent("QueueStatus")) > asked)
 
     asyncio.run(scene())
 
