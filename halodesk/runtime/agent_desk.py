@@ -149,6 +149,10 @@ class AgentDesk(DayDesk):
             return self.choose("not_ready", next(iter(self._rules.reasons), ""))
         return self.choose("ready")
 
+    def attend(self, *, absent: bool) -> None:
+        """Somebody has signed in, or the window is locked."""
+        self._take(states.attend(self._state, absent=absent, now=self.now()))
+
     def more_time(self) -> Refused | None:
         """A longer wrap-up."""
         return self._take(states.extend(self._state, self._rules, self.now()))
@@ -239,6 +243,8 @@ class AgentDesk(DayDesk):
         state = self._state
         if state.takes_calls:
             why = ""
+        elif state.absent and state.choice != "offline":
+            why = states.LOCKED
         elif state.choice == "not_ready":
             why = state.reason
         else:
@@ -313,8 +319,8 @@ class AgentDesk(DayDesk):
         return True
 
     def _is_unwanted(self, call: link.CallInfo) -> bool:
-        absent = self._state.choice != "ready"
-        return absent and self._rules.direct_calls == "busy" and not call.emergency
+        away = self._state.choice != "ready"
+        return away and self._rules.direct_calls == "busy" and not call.emergency
 
     def _over(self, state: AgentState, call: link.CallInfo, session: str, *, known: bool) -> AgentState:
         """What a call that has ended leaves behind."""

@@ -47,9 +47,10 @@ _LOG = structlog.get_logger("ui")
 
 
 class MainWindow(QMainWindow):
-    """The window of the seat. Emits `theme_changed` when the agent chose a theme."""
+    """The window of the seat. Emits `theme_changed` when the agent chose a theme, and `closed` at its end."""
 
     theme_changed = Signal(str)
+    closed = Signal()
 
     def __init__(
         self,
@@ -84,6 +85,8 @@ class MainWindow(QMainWindow):
         self._unfollow: Callable[[], object] | None = None
         self._ringing = False
         self._shortcuts: Shortcuts | None = None
+        self.may_close: Callable[[], bool] = lambda: True
+        """Asked before the window closes; False keeps it open."""
         self.status = StatusBar()
         self.status.sound.attach(sound)
         self._agent = agent
@@ -96,6 +99,7 @@ class MainWindow(QMainWindow):
         self.rail = Rail(pages)
         self.calls = CallArea(desk, lambda: self.show_page(DESK))
         self.ring_band, self.call_panel = self.calls.ring_band, self.calls.call_panel
+        self.call_panel.sound.attach(sound)
         self.banners = Banners()
         self.ready = ReadyPage()
         self.context = ContextPanel(desk)
@@ -158,6 +162,7 @@ class MainWindow(QMainWindow):
         desk = self._desk
         self.rail.chosen.connect(self.show_page)
         self.ready.dial.connect(desk.dial)
+        self.ready.line.chosen.connect(desk.choose_line)
         self.step.dial.connect(desk.dial)
         self.ended.closed.connect(desk.close_session)
         self.status.theme_wanted.connect(self.toggle_theme)
@@ -200,7 +205,12 @@ class MainWindow(QMainWindow):
                 self._render_session()
             case "call":
                 self._render_call()
-            case "registration" | "storage" | "sync" | "notice":
+            case "parking":
+                self._park()
+            case "registration":
+                self._render_desk()
+                self.ready.render_desk(self._desk)
+            case "storage" | "sync" | "notice":
                 self._render_desk()
 
     def _render_all(self) -> None:
@@ -222,6 +232,14 @@ class MainWindow(QMainWindow):
         if ringing and not self._ringing:
             QApplication.alert(self)
         self._ringing = ringing
+
+    def _park(self) -> None:
+        """What is half typed stays with the session that leaves the Desk."""
+        self.step.flush_drafts()
+        self.context.notes.keep()
+        self.step.leave()
+        self.context.notes.clear()
+        self._entered = None
 
     def _render_session(self) -> None:
         begun = time.perf_counter()
@@ -318,6 +336,13 @@ class MainWindow(QMainWindow):
         self._desk_page = page
         if self.page_beside is None:
             self._stack.setCurrentWidget(page)
+
+    def focus_page(self) -> None:
+        """To where work goes on: the page in sight."""
+        if self.page_beside is not None:
+            self.page_beside.enter()
+        else:
+            self._focus_desk()
 
     def _focus_desk(self) -> None:
         for page in (self.ready, self.step, self.ended):
@@ -438,6 +463,9 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Hands over what is half typed, and stops listening."""
         if self._leave is not None:
+            if not self.may_close():
+                event.ignore()
+                return
             for page in self._pages.values():
                 page.leave()
             self.step.flush_drafts()
@@ -450,6 +478,8 @@ class MainWindow(QMainWindow):
             self.day.detach()
             for leave in self._leave_too:
                 leave()
+            self.call_panel.sound.detach()
             if self._unfollow is not None:
                 self._unfollow()
+            self.closed.emit()
         super().closeEvent(event)

@@ -404,3 +404,18 @@ def test_toggle(make: Callable[..., Day]) -> None:
     assert (day.shown, day.agent.view.reason) == ("not_ready", "Break")
     assert day.agent.toggle() is None
     assert day.shown == "ready"
+
+
+def test_nobody_is_ready_behind_a_locked_window(make: Callable[..., Day]) -> None:
+    day = make()
+    day.agent.attend(absent=True)
+    assert (day.shown, day.agent.view.reason, day.agent.view.choice) == ("not_ready", "Locked", "ready")
+    assert day.queues.wishes[-1] == QueueWish(member=True, paused=True, reason="Locked")
+    day.calls(ringing(begun_at=1.0), in_vain(begun_at=1.0, ended_at=60.0, code=487))
+    day.agent.attend(absent=False)
+    assert day.shown == "ready", "a locked window misses no call"
+    assert day.queues.wishes[-1] == QueueWish(member=True, paused=False)
+    day.agent.choose("offline")
+    day.agent.attend(absent=True)
+    assert (day.shown, day.queues.wishes[-1].member) == ("offline", False)
+    assert day.again().shown == "offline"

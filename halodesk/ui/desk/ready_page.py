@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QVBox
 
 from halodesk.runtime.agent_ports import AgentView
 from halodesk.runtime.ports import DeskPort
+from halodesk.ui.desk.line_chooser import LineChooser
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.labels import label
 from halodesk.ui.parts.words import phone_words
@@ -44,6 +45,7 @@ class ReadyPage(QFrame):
         erase = Button(kind="ghost", icon="erase", name="dial_erase", height=52)
         erase.setAccessibleName(self.tr("Erase the last digit"))
         erase.clicked.connect(self.number.backspace)
+        self.line = LineChooser()
         self._pad = self._dial_card(erase)
         self.shortcuts = QHBoxLayout()
         """What the agent's day offers between calls, put here by the window."""
@@ -97,6 +99,7 @@ class ReadyPage(QFrame):
             # The number line goes away: no button may take its place under someone's fingers.
             self.setFocus()
         self._pad.setVisible(not up)
+        self.line.render_lines(desk.registrations, desk.line)
         self._enable()
 
     def _between_calls(self, first: str, agent: AgentView | None) -> tuple[str, str]:
@@ -129,6 +132,7 @@ class ReadyPage(QFrame):
         layout.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.XL)
         layout.setSpacing(Space.M)
         layout.addWidget(label(self.tr("Place a call"), "section"))
+        layout.addWidget(self.line)
         line = QHBoxLayout()
         line.setSpacing(Space.XS)
         line.addWidget(self.number, 1)

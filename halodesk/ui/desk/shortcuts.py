@@ -64,6 +64,8 @@ class Shortcuts(QDialog):
             ("Tab, Shift+Tab", self.tr("Next field, field before")),
             ("Ctrl+Backspace", self.tr("Clear a secure box")),
             ("Alt+N", self.tr("Write a note")),
+            ("Ctrl+L", self.tr("Lock the window, where people sign in")),
             ("Ctrl+1, Ctrl+2, Ctrl+3", self.tr("Desk, Sessions, Directory")),
             ("F1", self.tr("This overview")),
+            ("Ctrl+Q", self.tr("Quit HaloDesk")),
         )
