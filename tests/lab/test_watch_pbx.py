@@ -73,7 +73,7 @@ def on_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
     return run
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+@pytest.mark.parametrize("transport", ["udp", pytest.param("tcp", marks=pytest.mark.slow), "tls"])
 @on_loop
 async def test_a_lamp_follows_a_call(pbx: Pbx, agent: Seat, caller: Seat, transport: Transport) -> None:
     async with watcher(pbx.account("1006", transport=transport)) as (watch, eyes):
