@@ -383,3 +383,17 @@ def test_the_rail_counts_missed_calls(seat: Seat) -> None:
     assert entry.accessibleDescription() == "1 new"
     seat.day.see_calls()
     assert entry.accessibleDescription() == ""
+
+
+def test_every_list_fits_a_narrow_window(seat: Seat) -> None:
+    seat.talk(remote_name="Robin Ortiz", begun_at=seat.clock.now)
+    seat.day.plan_callback(number="1002", due=seat.clock.now + 60)
+    seat.hands.key(Key.Key_2, CTRL)
+    seat.window.resize(720, 600)
+    page = seat.window.page_beside
+    assert isinstance(page, DirectoryPage)
+    for tab in range(3):
+        page.show_tab(tab)
+        seat.hands.picture(f"directory-narrow-{tab}")
+        assert seat.window.width() == 720
+        assert page.minimumSizeHint().width() <= 720 - seat.window.rail.width()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout
 
 from halodesk.runtime.agent_ports import DayPort, DayTopic
@@ -27,6 +27,8 @@ from halodesk.ui.sessions.list_page import SearchLine
 from halodesk.ui.theme.tokens import Size, Space
 
 PEOPLE, CALLS, CALLBACKS = range(3)
+_BRIEF = 1000
+"""Below this width only the words of the buttons are shown."""
 LATER_S = 15 * 60.0
 _CLOCK_MS = 20_000
 """How often "due" is looked at anew."""
@@ -167,6 +169,9 @@ class DirectoryPage(RailPage):
         for button in (self.star, self.later, self.record, self.done, self.snooze, self.drop):
             bottom.addWidget(button)
         bottom.addStretch(1)
+        everything = (self.call_button, self.star, self.later, self.record, self.done, self.snooze)
+        self._hints = [(button, button.hint) for button in everything]
+        self._brief = False
         self._hint = label(tr("Ctrl+F searches  ·  Ctrl+Tab changes the list"), "caption")
         bottom.addWidget(self._hint)
         table = QHBoxLayout()
@@ -230,6 +235,17 @@ class DirectoryPage(RailPage):
         if tab == CALLS:
             self._day.see_calls()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window the keys of the buttons are left out."""
+        super().resizeEvent(event)
+        brief = event.size().width() < _BRIEF
+        if brief != self._brief:
+            self._brief = brief
+            for button, key in self._hints:
+                button.hint = "" if brief else key
+                button.updateGeometry()
+            self._offer()
+
     # rendering
 
     def _told(self, topic: DayTopic) -> None:
@@ -284,7 +300,7 @@ class DirectoryPage(RailPage):
         self.star.setEnabled(bool(number))
         self.record.setVisible(self._tab == CALLS and self._open_session is not None)
         self.record.setEnabled(bool(self._session()))
-        self._hint.setVisible(self._tab != CALLBACKS)  # three buttons more need the room
+        self._hint.setVisible(self._tab != CALLBACKS and not self._brief)  # three buttons more need the room
         for button in (self.done, self.snooze, self.drop):
             button.setVisible(self._tab == CALLBACKS)
             button.setEnabled(callback)
