@@ -29,6 +29,8 @@ from halodesk.ui.theme.tokens import Size, Space
 PEOPLE, CALLS, CALLBACKS = range(3)
 _BRIEF = 1000
 """Below this width only the words of the buttons are shown."""
+_NARROW = 760
+"""Below this width the last column makes room for the others."""
 LATER_S = 15 * 60.0
 _CLOCK_MS = 20_000
 """How often "due" is looked at anew."""
@@ -144,7 +146,7 @@ class DirectoryPage(RailPage):
         self.star = Button(icon="star", hint="Ctrl+B", name="directory_star", height=Size.INPUT)
         self.star.clicked.connect(self.toggle_favourite)
         self.later = Button(
-            tr("Call back later"), icon="callback", hint="Ctrl+K", name="directory_later", height=Size.INPUT
+            tr("Callback"), icon="callback", hint="Ctrl+K", name="directory_later", height=Size.INPUT
         )
         self.later.clicked.connect(self.plan)
         self.done = Button(tr("Done"), icon="check", hint="Ctrl+E", name="callback_done", height=Size.INPUT)
@@ -153,7 +155,7 @@ class DirectoryPage(RailPage):
             tr("15 min later"), icon="timer", hint="Ctrl+L", name="callback_snooze", height=Size.INPUT
         )
         self.snooze.clicked.connect(self.put_off)
-        self.drop = Button(tr("Not wanted any more"), kind="ghost", name="callback_drop", height=Size.INPUT)
+        self.drop = Button(tr("Remove"), kind="ghost", name="callback_drop", height=Size.INPUT)
         self.drop.clicked.connect(lambda: self.close_callback(done=False))
         self.record = Button(
             tr("Its record"), icon="sessions", hint="Ctrl+J", name="directory_session", height=Size.INPUT
@@ -236,7 +238,7 @@ class DirectoryPage(RailPage):
             self._day.see_calls()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow window the keys of the buttons are left out."""
+        """In a narrow window the keys of the buttons are left out, then the last column."""
         super().resizeEvent(event)
         brief = event.size().width() < _BRIEF
         if brief != self._brief:
@@ -245,6 +247,8 @@ class DirectoryPage(RailPage):
                 button.hint = "" if brief else key
                 button.updateGeometry()
             self._offer()
+        for table in self.tables:
+            table.setColumnHidden(len(table.lines.columns) - 1, event.size().width() < _NARROW)
 
     # rendering
 
