@@ -73,7 +73,6 @@ class AgentDay:
             settings.agent_state,
             store.agent_day,
             desk,
-            agent=settings.agent,
             clock=clock,
             hang_up=lambda key, code: send(link.HangUp(call=key, code=code)),
             queues=self._ami or codes,

@@ -55,7 +55,7 @@ from halodesk.sync.service import SyncService, credentials_of
 from halodesk.ui.browser.visits import Visits
 from halodesk.ui.directory.page import directory_entry
 from halodesk.ui.lock.guard import Guard
-from halodesk.ui.sessions.page import sessions_entry
+from halodesk.ui.sessions.page import SessionsPage, sessions_entry
 from halodesk.ui.sessions.player import RecordingPlayer
 from halodesk.ui.steps.base import Tools
 from halodesk.ui.window import MainWindow
@@ -173,7 +173,10 @@ class Seat:
         self.window = MainWindow(
             self.desk,
             theme=settings.theme,
-            pages=[sessions_entry(self.review), directory_entry(self.day.agent, self.desk.dial)],
+            pages=[
+                sessions_entry(self.review),
+                directory_entry(self.day.agent, self.desk.dial, self._show_record),
+            ],
             agent=self.day.agent,
             day=self.day.agent,
             sound=self.sound,
@@ -181,6 +184,8 @@ class Seat:
         )
         if self.people.required:
             self._guard = Guard(self.window, self.desk, self.people, idle_s=settings.lock_after_s)
+            self._guard.locked_changed.connect(lambda locked: self.day.agent.attend(absent=locked))
+            self.day.agent.attend(absent=True)
         self.habits = Habits(self.desk, self.window, settings, folder, io=self.io, post=post)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
@@ -291,6 +296,11 @@ class Seat:
 
     def _flow_refused(self, error: HaloDeskError) -> None:
         self.desk.notice(DeskNotice(level="warning", message=error.message, todo=error.todo))
+
+    def _show_record(self, session: str) -> None:
+        self.window.show_page(1)
+        if isinstance(page := self.window.page_beside, SessionsPage):
+            page.open_session(session)
 
     # parts
 

@@ -9,6 +9,7 @@ import typer
 
 import halodesk
 from halodesk.cli import (
+    agent,
     demo,
     doctor,
     flow,
@@ -41,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(session.app, name="session")
+app.add_typer(agent.app, name="agent")
 app.add_typer(flow.app, name="flow")
 app.add_typer(flow_agent.app, name="flow-agent")
 app.add_typer(server.app, name="server")

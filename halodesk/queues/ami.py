@@ -104,6 +104,11 @@ class AmiQueues:
         self._wish, self._unmet = wish, True
         self._due.set()
 
+    @property
+    def problem(self) -> str:
+        """Why the PBX cannot be asked; empty while it can."""
+        return self._client.problem
+
     # what the client tells
 
     def ami_up(self) -> None:

@@ -30,7 +30,7 @@ from halodesk.runtime.agent_ports import (
     QueueView,
     QueueWish,
 )
-from halodesk.runtime.agent_records import AgentFact, AgentStore
+from halodesk.runtime.agent_records import AgentFact, AgentStore, CallRecord
 from halodesk.runtime.agent_settings import AgentRules
 from halodesk.runtime.agent_state import AgentState, Choice
 from halodesk.runtime.call_history import is_missed
@@ -47,6 +47,11 @@ class DeskView(Protocol):
     """What is needed of the desk."""
 
     closing: Callable[[], Refused | None]
+
+    @property
+    def agent(self) -> str:
+        """Who works here."""
+        ...
 
     @property
     def session(self) -> LiveSession | None: ...
@@ -79,7 +84,6 @@ class AgentDesk(DayDesk):
         store: AgentStore,
         desk: DeskView,
         *,
-        agent: str,
         clock: Clock,
         hang_up: Callable[[str, int], Future[link.Reply]],
         queues: QueueControl | None = None,
@@ -89,7 +93,7 @@ class AgentDesk(DayDesk):
     ) -> None:
         """`hang_up` ends a call by its key with a SIP code. `watch`: whose lamps are wanted."""
         super().__init__(store, clock, desk.notice, watch, voicemail_number)
-        self._rules, self._desk, self._agent = rules, desk, agent
+        self._rules, self._desk = rules, desk
         self._hang_up, self._queues, self._codes = hang_up, queues, codes
         self._up: dict[str, link.CallInfo] = {}
         self._turned_away: set[str] = set()
@@ -144,6 +148,10 @@ class AgentDesk(DayDesk):
         if self._state.choice == "ready" and self._state.wrap_up is None:
             return self.choose("not_ready", next(iter(self._rules.reasons), ""))
         return self.choose("ready")
+
+    def attend(self, *, absent: bool) -> None:
+        """Somebody has signed in, or the window is locked."""
+        self._take(states.attend(self._state, absent=absent, now=self.now()))
 
     def more_time(self) -> Refused | None:
         """A longer wrap-up."""
@@ -203,7 +211,7 @@ class AgentDesk(DayDesk):
         self._store.keep_state(
             AgentFact(
                 at=self.now(),
-                agent=self._agent,
+                agent=self._desk.agent,
                 state=state.shown,
                 reason=state.shown_reason,
                 call=talking or (wrap_up.last.call if wrap_up is not None else ""),
@@ -217,7 +225,7 @@ class AgentDesk(DayDesk):
     def leave(self) -> None:
         """HaloDesk ends: from here on nobody is there. The choice is kept for the next start."""
         gone = AgentFact(
-            at=self.now(), agent=self._agent, state="offline", reason="HaloDesk ended", body=self._state
+            at=self.now(), agent=self._desk.agent, state="offline", reason="HaloDesk ended", body=self._state
         )
         self._store.keep_state(gone)
 
@@ -235,6 +243,8 @@ class AgentDesk(DayDesk):
         state = self._state
         if state.takes_calls:
             why = ""
+        elif state.absent and state.choice != "offline":
+            why = states.LOCKED
         elif state.choice == "not_ready":
             why = state.reason
         else:
@@ -246,21 +256,31 @@ class AgentDesk(DayDesk):
             self._queues.want(wish)
 
     def start(self) -> None:
-        """The phone and the PBX may be told from here on."""
+        """The phone and the PBX may be told from here on; sessions have been taken up again."""
+        self._desk_told("session")
         self._tell_queues(again=True)
 
     # calls
 
     def attached(self, snapshot: link.Snapshot) -> None:
         """A phone is there: what it does, and what ended while nobody looked."""
-        up = {call.key for call in snapshot.calls if call.state != "ended"}
-        for key in [key for key in self._up if key not in up]:
-            lost = self._up[key]
-            ended = replace(lost, state="ended", ended_at=self.now(), reason="The phone process was lost.")
-            if key not in {call.key for call in snapshot.calls}:
-                self._call(ended)
+        told = {call.key for call in snapshot.calls}
+        for call in [call for key, call in self._up.items() if key not in told]:
+            reason = "The phone process was lost."
+            self._call(replace(call, state="ended", ended_at=self.now(), reason=reason))
+        for record in self._history.open():
+            if record.key not in told:
+                self._lost(record)
         for call in snapshot.calls:
             self._call(call)
+
+    def _lost(self, record: CallRecord) -> None:
+        """A call of which nothing is left but its line: window and phone have both died."""
+        self._history.lost(record.key, "It ended while HaloDesk was away.", self.now())
+        self._tell("history")
+        if record.answered_at is not None:
+            self._take(self._left_by(self._state, record.key, record.number, record.session))
+            self._desk_told("session")
 
     def phone_notice(self, notice: link.Notice) -> bool:
         """One message of the phone; False: it is none of the desk's."""
@@ -272,6 +292,7 @@ class AgentDesk(DayDesk):
         if call.beside:
             return True
         session = self._session_of(call)
+        was_open = any(one.key == call.key for one in self._history.open())
         new = call.key not in self._up and call.state == "incoming"
         if self._history.told(call, session):
             self._tell("history")
@@ -283,11 +304,12 @@ class AgentDesk(DayDesk):
             self._turned_away.add(call.key)
             self._hang_up(call.key, 486)
             return False
-        was, state = self._up.pop(call.key, None), self._state
+        state = self._state
+        self._up.pop(call.key, None)
         if call.state != "ended":
             self._up[call.key] = call
         else:
-            state = self._over(state, call, session, known=was is not None)
+            state = self._over(state, call, session, known=was_open)
         ringing = any(one.state == "incoming" for one in self._up.values())
         talking = any(one.state != "incoming" for one in self._up.values())
         self._take(states.calls(state, ringing=ringing, talking=talking, now=self.now()))
@@ -297,8 +319,8 @@ class AgentDesk(DayDesk):
         return True
 
     def _is_unwanted(self, call: link.CallInfo) -> bool:
-        absent = self._state.choice != "ready"
-        return absent and self._rules.direct_calls == "busy" and not call.emergency
+        away = self._state.choice != "ready"
+        return away and self._rules.direct_calls == "busy" and not call.emergency
 
     def _over(self, state: AgentState, call: link.CallInfo, session: str, *, known: bool) -> AgentState:
         """What a call that has ended leaves behind."""
@@ -308,16 +330,19 @@ class AgentDesk(DayDesk):
             return states.missed(replace(state, ringing=False), self._rules, rang, now)
         if call.answered_at is None or call.emergency or not known:
             return state
+        return self._left_by(state, call.key, call.remote_number, session)
+
+    def _left_by(self, state: AgentState, call: str, number: str, session: str) -> AgentState:
         live = self._desk.session
         return states.call_over(
             state,
             self._rules,
-            call=call.key,
-            number=call.remote_number,
+            call=call,
+            number=number,
             session=session,
             session_open=live is not None and live.id == session,
             outcome=self._outcomes.get(session, ""),
-            now=now,
+            now=self.now(),
         )
 
     def _session_of(self, call: link.CallInfo) -> str:

@@ -7,6 +7,7 @@ Rules:
 - Wrap-up begins when an answered call ends. It is over when its time is, but never before the session of
   the call has been put away and, where settings force it, the call has an outcome. Whoever is ready
   sooner says so, and is refused as long as something is owed.
+- A locked window is not ready: nobody is there. The choice stays for whoever signs in.
 - A call that rang in vain makes a ready agent not ready: somebody must be there.
 - Every function takes the state and the time (Unix seconds) and returns another state, or a refusal.
 """
@@ -25,7 +26,8 @@ Choice = Literal["offline", "ready", "not_ready"]
 Shown = Literal["offline", "ready", "not_ready", "ringing", "talking", "wrap_up"]
 
 MISSED = "Missed call"
-"""The reason HaloDesk itself gives."""
+LOCKED = "Locked"
+"""Reasons HaloDesk itself gives."""
 
 
 class Debt(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,8 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     wrap_up: WrapUp | None = None
     ringing: bool = False
     talking: bool = False
+    absent: bool = False
+    """Nobody has signed in, or the window is locked."""
     since: float = 0.0
 
     @property
@@ -67,24 +71,29 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
             return "talking"
         if self.ringing:
             return "ringing"
-        return "wrap_up" if self.wrap_up is not None else self.choice
+        if self.wrap_up is not None:
+            return "wrap_up"
+        return "not_ready" if self.absent and self.choice == "ready" else self.choice
 
     @property
     def shown_reason(self) -> str:
         """The reason that goes with `shown`."""
-        return self.reason if self.shown == "not_ready" else ""
+        if self.shown != "not_ready":
+            return ""
+        return LOCKED if self.absent else self.reason
 
     @property
     def takes_calls(self) -> bool:
         """Whether a queue may offer a call now; one that rings is being offered."""
-        return self.choice == "ready" and not self.talking and self.wrap_up is None
+        here = self.choice == "ready" and not self.absent
+        return here and not self.talking and self.wrap_up is None
 
 
 def begin(left: AgentState | None, rules: AgentRules, now: float) -> AgentState:
     """At start-up; `left`: the last state on disk. Calls are told anew by the phone."""
     if left is None:
         return AgentState(choice="not_ready" if rules.at_start == "not_ready" else "ready", since=now)
-    state = replace(left, ringing=False, talking=False, since=now)
+    state = replace(left, ringing=False, talking=False, absent=False, since=now)
     if rules.at_start == "ready" and state.choice != "ready":
         return replace(state, choice="ready", reason="")
     if rules.at_start == "not_ready" and state.choice == "ready":
@@ -202,6 +211,11 @@ def extend(state: AgentState, rules: AgentRules, now: float) -> AgentState | Ref
     return replace(state, wrap_up=replace(wrap_up, until=max(wrap_up.until, now) + rules.wrap_up_more_s))
 
 
+def attend(state: AgentState, *, absent: bool, now: float) -> AgentState:
+    """Somebody has signed in, or nobody is there."""
+    return _since(state, replace(state, absent=absent), now)
+
+
 def tick(state: AgentState, now: float) -> AgentState:
     """Time passes: a wrap-up that owes nothing ends with its time."""
     wrap_up = state.wrap_up
@@ -214,7 +228,7 @@ def tick(state: AgentState, now: float) -> AgentState:
 
 def missed(state: AgentState, rules: AgentRules, rang_s: float, now: float) -> AgentState:
     """A call rang in vain for `rang_s` seconds."""
-    if not rules.missed_not_ready or state.choice != "ready" or rang_s < rules.missed_after_s:
+    if not rules.missed_not_ready or state.choice != "ready" or state.absent or rang_s < rules.missed_after_s:
         return state
     if state.talking or state.wrap_up is not None:  # a second call that waited: he is there
         return state

@@ -73,6 +73,16 @@ class CallHistory:
         )
         return self._keep(record) if record != had else False
 
+    def open(self) -> Sequence[CallRecord]:
+        """Calls of which no end is known."""
+        return [one for one in self._calls.values() if one.ended_at is None]
+
+    def lost(self, call: str, reason: str, now: float) -> None:
+        """Nobody knows how it ended."""
+        had = self._calls.get(call)
+        if had is not None and had.ended_at is None:
+            self._keep(replace(had, ended_at=now, reason=reason))
+
     def outcome(self, call: str, outcome: str) -> None:
         """How a call ended for which no flow said so; the first word counts."""
         had = self._calls.get(call)

@@ -9,9 +9,12 @@ Rules:
 
 from __future__ import annotations
 
+import heapq
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -33,6 +36,9 @@ _NUMBERS = {
     "home": "home",
 }
 _MORE = ("company", "organisation", "organization", "org", "department", "title", "email", "note")
+_TAIL = 9
+"""Digits of a number that no country code is part of."""
+_LAST = chr(0x10FFFF)
 _SPLIT = re.compile(r"[\s,;/.@()_-]+")
 
 
@@ -112,7 +118,17 @@ class Contacts:
         self.lines: Sequence[Contact] = sorted(
             all_[:MOST_CONTACTS], key=lambda one: (not one.favourite, fold(one.name), one.number)
         )
+        index = sorted((word, place) for place, one in enumerate(self.lines) for word in set(one.words))
+        self._words = [word for word, _ in index]
+        self._places = [place for _, place in index]
+        self._numbers = "\n".join(one.plain for one in self.lines)
+        self._begins = [0, *accumulate(len(one.plain) + 1 for one in self.lines)][:-1]
+        """Where each line's number begins in `_numbers`."""
         self._names = {one.plain: one.name for one in reversed(self.lines) if one.plain}
+        self._alike: dict[str, list[str]] = {}
+        """Numbers by their last digits: a country code stands before those."""
+        for plain in self._names:
+            self._alike.setdefault(_tail(plain), []).append(plain)
 
     def name_of(self, number: str) -> str:
         """The name that goes with a number; a country code before it does not matter."""
@@ -121,28 +137,54 @@ class Contacts:
             return ""
         if wanted in self._names:
             return self._names[wanted]
-        if len(wanted) < 9:
+        if len(wanted) < _TAIL:
             return ""  # an extension is that very one
-        return next((name for plain, name in self._names.items() if _same_number(plain, wanted)), "")
+        alike = self._alike.get(_tail(wanted), ())
+        return next((self._names[plain] for plain in alike if _same_number(plain, wanted)), "")
 
     def find(self, words: str) -> Sequence[Contact]:
         """At most `MOST_FOUND` that fit; all of them, from the first on, for no words."""
         wanted = [word for word in _SPLIT.split(fold(words)) if word]
         digits = plain_number(words) if not any(sign.isalpha() for sign in words) else ""
-        found = []
-        for one in self.lines:
-            if (digits and digits in one.plain) or _fits(one, wanted):
-                found.append(one)
-                if len(found) == MOST_FOUND:
-                    break
+        if not wanted and not digits:
+            return self.lines[:MOST_FOUND]
+        places = self._beginning(wanted) if wanted else set()
+        if digits:
+            places |= self._holding(digits)
+        return [self.lines[place] for place in heapq.nsmallest(MOST_FOUND, places)]
+
+    def _beginning(self, wanted: Sequence[str]) -> set[int]:
+        """Lines that have a word for each of these beginnings; the rarest is looked at first."""
+        ranges = [
+            (bisect_left(self._words, begin), bisect_left(self._words, begin + _LAST)) for begin in wanted
+        ]
+        ranges.sort(key=lambda found: found[1] - found[0])
+        first, last = ranges[0]
+        places = set(self._places[first:last])
+        for first, last in ranges[1:]:
+            if not places:
+                break
+            places &= set(self._places[first:last])
+        return places
+
+    def _holding(self, digits: str) -> set[int]:
+        """The first lines whose number holds these digits."""
+        found: set[int] = set()
+        at = self._numbers.find(digits)
+        while at >= 0 and len(found) < MOST_FOUND:
+            place = bisect_right(self._begins, at) - 1
+            found.add(place)
+            at = self._numbers.find(
+                digits, self._begins[place + 1] if place + 1 < len(self._begins) else at + 1
+            )
         return found
 
 
-def _fits(one: Contact, wanted: Sequence[str]) -> bool:
-    return all(any(word.startswith(begin) for word in one.words) for begin in wanted)
+def _tail(plain: str) -> str:
+    return plain[-_TAIL:]
 
 
 def _same_number(first: str, second: str) -> bool:
     """One is the other with a country code, or with a trunk digit, before it."""
     short, long = sorted((first.lstrip("0"), second.lstrip("0")), key=len)
-    return len(short) >= 9 and long.endswith(short) and len(long) - len(short) <= 3
+    return len(short) >= _TAIL and long.endswith(short) and len(long) - len(short) <= 3

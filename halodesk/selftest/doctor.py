@@ -15,7 +15,7 @@ from pathlib import Path
 from halodesk.engine.errors import HaloDeskError
 from halodesk.runtime.ports import Clock
 from halodesk.runtime.threads import SystemClock
-from halodesk.selftest import central, children, desktop, holders, seat, telephone
+from halodesk.selftest import central, children, day, desktop, holders, seat, telephone
 from halodesk.selftest.checks import Check, not_checked, problem
 
 
@@ -44,6 +44,8 @@ def examine(folder: Path, clock: Clock | None = None) -> list[Check]:
         pbx=partial(telephone.pbx, settings, probe),
         recorders=partial(telephone.recorders, settings),
         gateway=partial(telephone.gateways, settings),
+        queues=partial(day.queues, settings),
+        contacts=partial(day.contacts, settings),
     )
     lines += _lines(
         tray=partial(desktop.tray, settings),

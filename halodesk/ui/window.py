@@ -91,7 +91,7 @@ class MainWindow(QMainWindow):
         self.status.sound.attach(sound)
         self._agent = agent
         self.status.agent.attach(agent)
-        self.day = DayButtons(desk.dial)
+        self.day = DayButtons(desk.dial, self._caller)
         self.day.attach(day)
         self.wrap_up = WrapUpBand()
         self.wrap_up.attach(agent)
@@ -174,6 +174,7 @@ class MainWindow(QMainWindow):
             "F12": self.status.agent.open_panel,
             "Ctrl+R": self.day.redial,
             "Ctrl+M": self.day.hear_messages,
+            "Alt+K": self.day.plan_callback,
             "Shift+F12": self.wrap_up.more_time,
             "Ctrl+O": self.wrap_up.focus_outcomes,
             "Alt+Left": self._go_back,
@@ -274,6 +275,14 @@ class MainWindow(QMainWindow):
 
     def _render_ready(self) -> None:
         self.ready.render_desk(self._desk, self._agent.view if self._agent is not None else None)
+
+    def _caller(self) -> tuple[str, str, str]:
+        call = self._desk.call
+        return (
+            (call.remote_number, call.remote_name, self._desk.session_id)
+            if call is not None
+            else ("", "", "")
+        )
 
     def _agent_told(self, topic: DayTopic) -> None:
         if topic == "state":

@@ -36,6 +36,7 @@ class NotedDesk:
 
     def __init__(self) -> None:
         self.closing: Callable[[], Refused | None] = lambda: None
+        self.agent = "Ann"
         self.session: Any = None
         self.notices: list[DeskNotice] = []
         self._listeners: list[Callable[[Topic], None]] = []

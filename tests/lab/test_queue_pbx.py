@@ -9,11 +9,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from halodesk.engine.errors import RecorderError
 from halodesk.queues.ami import AmiQueues
 from halodesk.recording.ami import AmiAccess, Backoff
 from halodesk.runtime.agent_ports import QueueMember, QueueView, QueueWish
+from halodesk.runtime.agent_settings import QueueManager, Queues
+from halodesk.runtime.settings import Settings
+from halodesk.selftest import day
 from tests.lab.pbx import Pbx
 
 pytestmark = pytest.mark.lab
@@ -122,6 +126,16 @@ async def test_a_member_of_the_configuration_is_paused_for_good(pbx: Pbx) -> Non
         queues.want(READY)
         await views.until(the_one(True))
     await asyncio.to_thread(pbx.cli, "queue unpause member PJSIP/1001 queue support")
+
+
+def test_the_doctor_looks_and_changes_nothing(pbx: Pbx) -> None:
+    manager = QueueManager(host=pbx.host, port=pbx.ami_port, username="lab", secret=pbx.secret)
+    wanted = Queues(control="ami", names=("support",), interface="PJSIP/1007", ami=manager)
+    found = day.queues(Settings(queues=wanted))
+    assert (found.state, found.message) == ("ok", "1 queue(s) known, this seat is in 0 of them now.")
+    assert "PJSIP/1007" not in pbx.cli("queue show support")
+    gone = day.queues(Settings(queues=replace(wanted, names=("nowhere",))))
+    assert (gone.state, "no queue “nowhere”" in gone.message) == ("problem", True)
 
 
 @on_loop

@@ -25,7 +25,7 @@ from halodesk.ui.window import MainWindow
 from tests.fakes.agent import MemoryStore, NotedDesk, NotedPhone, SetClock
 from tests.fakes.phone import active, ended, ringing
 from tests.ui.fake_desk import FakeDesk
-from tests.ui.hands import CTRL, Hands, Key
+from tests.ui.hands import ALT, CTRL, Hands, Key
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 RULES = AgentRules(
@@ -53,14 +53,14 @@ class Seat:
             rules,
             self.store,
             self.noted,
-            agent="Ann Lee",
             clock=self.clock,
             hang_up=lambda key, code: self.phone.send(link.HangUp(call=key, code=code)),
             watch=lambda numbers: self.watched.append(list(numbers)),
             voicemail_number=voicemail,
         )
         self.day.contacts_read(TEAM, "")
-        entries = [directory_entry(self.day, self.desk.dial)]
+        self.opened: list[str] = []
+        entries = [directory_entry(self.day, self.desk.dial, self.opened.append)]
         self.window = MainWindow(self.desk, theme=theme, pages=entries, agent=self.day, day=self.day)
         self.window.resize(1280, 800)
         self.window.show()
@@ -239,6 +239,19 @@ def test_missed_calls_are_news_until_they_are_looked_at(seat: Seat) -> None:
     assert seat.day.missed == 0
 
 
+def test_the_record_of_a_call_is_a_key_away(seat: Seat) -> None:
+    seat.day.phone_notice(link.CallChanged(call=ringing()))
+    seat.day.phone_notice(link.CallChanged(call=active()))
+    seat.noted.begin("session-9", "sip-1")
+    seat.day.phone_notice(link.CallChanged(call=ended()))
+    seat.hands.key(Key.Key_2, CTRL)
+    seat.hands.key(Key.Key_J, CTRL)
+    assert seat.opened == [], "people have no record"
+    seat.hands.key(Key.Key_Tab, CTRL)
+    seat.hands.key(Key.Key_J, CTRL)
+    assert seat.opened == ["session-9"]
+
+
 def test_a_callback_is_planned_put_off_and_done(seat: Seat) -> None:
     seat.talk(remote_name="Robin Ortiz", begun_at=seat.clock.now)
     seat.hands.key(Key.Key_2, CTRL)
@@ -278,6 +291,32 @@ def test_no_lamp_is_watched_when_nobody_looks(seat: Seat) -> None:
     assert seat.watched[-1] == ["1003", "1002", "+12025550143"]
     seat.hands.key(Key.Key_1, CTRL)
     assert seat.watched[-1] == []
+
+
+def test_a_callback_for_the_caller_is_planned_in_mid_call(seat: Seat) -> None:
+    seat.desk.ring()
+    seat.desk.answer_call()
+    seat.hands.settle()
+    seat.hands.key(Key.Key_K, ALT)
+    dialog = seat.window.findChild(QWidget, "callback_dialog")
+    assert dialog is not None
+    due = dialog.findChild(QLineEdit, "callback_due")
+    assert due is not None
+    QTest.keyClick(due, Key.Key_Return)
+    [plan] = seat.store.plans.values()
+    assert (plan.number, plan.name, plan.session) == ("+12025550143", "Robin Ortiz", "session-1")
+
+
+@pytest.mark.parametrize("width", [720, 1000])
+def test_a_narrow_window_has_room_for_the_state(seat: Seat, width: int) -> None:
+    seat.talk(direction="out", remote_number="1002")
+    seat.window.resize(width, 600)
+    seat.hands.picture(f"narrow-{width}")
+    bar, button = seat.window.status, seat.button
+    assert button.isVisible()
+    right = button.mapTo(bar, button.rect().topRight()).x()
+    assert right < bar.width()
+    assert button.width() >= button.sizeHint().width()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -344,3 +383,17 @@ def test_the_rail_counts_missed_calls(seat: Seat) -> None:
     assert entry.accessibleDescription() == "1 new"
     seat.day.see_calls()
     assert entry.accessibleDescription() == ""
+
+
+def test_every_list_fits_a_narrow_window(seat: Seat) -> None:
+    seat.talk(remote_name="Robin Ortiz", begun_at=seat.clock.now)
+    seat.day.plan_callback(number="1002", due=seat.clock.now + 60)
+    seat.hands.key(Key.Key_2, CTRL)
+    seat.window.resize(720, 600)
+    page = seat.window.page_beside
+    assert isinstance(page, DirectoryPage)
+    for tab in range(3):
+        page.show_tab(tab)
+        seat.hands.picture(f"directory-narrow-{tab}")
+        assert seat.window.width() == 720
+        assert page.minimumSizeHint().width() <= 720 - seat.window.rail.width()

@@ -44,7 +44,6 @@ class Day:
             rules,
             self.store.agent_day,
             self.desk,
-            agent="Ann",
             clock=clock,
             hang_up=lambda key, code: self.phone.send(link.HangUp(call=key, code=code)),
             queues=self.queues,
@@ -295,10 +294,47 @@ def test_what_ended_while_nobody_looked_is_told_at_once(make: Callable[..., Day]
     day = make()
     day.calls(ringing(), active())
     later = day.again()
+    later.agent.attached(link.Snapshot(calls=(ended(),)))
+    assert later.shown == "wrap_up"
+    assert [debt.call for debt in later.agent.view.debts] == ["k1"]
+    later.agent.attached(link.Snapshot(calls=(ended(),)))
+    assert len(later.agent.view.debts) == 1, "told again, owed once"
+    later.store.close()
+
+
+def test_a_call_that_goes_on_goes_on(make: Callable[..., Day]) -> None:
+    day = make()
+    day.calls(ringing(), active())
+    later = day.again()
     later.agent.attached(link.Snapshot(calls=(active(),)))
     assert later.shown == "talking"
     later.agent.attached(link.Snapshot(calls=()))
     assert later.shown == "wrap_up"
+    later.store.close()
+
+
+def test_a_call_that_died_with_window_and_phone_has_an_end(make: Callable[..., Day]) -> None:
+    day = make()
+    day.calls(ringing(), active())
+    later = day.again()
+    later.agent.attached(link.Snapshot())
+    [line] = later.agent.calls
+    assert line.reason == "It ended while HaloDesk was away."
+    assert later.agent.view.debts[0].call == "k1"
+    later.store.close()
+
+
+def test_an_ended_session_that_was_not_put_away_holds_nobody_after_a_restart(
+    make: Callable[..., Day],
+) -> None:
+    day = make()
+    day.calls(ringing(), active())
+    day.desk.begin("s1", "sip-1")
+    day.calls(ended())
+    day.desk.end("completed_order")
+    assert day.shown == "wrap_up"
+    later = day.again()
+    assert later.shown == "ready"
     later.store.close()
 
 
@@ -368,3 +404,18 @@ def test_toggle(make: Callable[..., Day]) -> None:
     assert (day.shown, day.agent.view.reason) == ("not_ready", "Break")
     assert day.agent.toggle() is None
     assert day.shown == "ready"
+
+
+def test_nobody_is_ready_behind_a_locked_window(make: Callable[..., Day]) -> None:
+    day = make()
+    day.agent.attend(absent=True)
+    assert (day.shown, day.agent.view.reason, day.agent.view.choice) == ("not_ready", "Locked", "ready")
+    assert day.queues.wishes[-1] == QueueWish(member=True, paused=True, reason="Locked")
+    day.calls(ringing(begun_at=1.0), in_vain(begun_at=1.0, ended_at=60.0, code=487))
+    day.agent.attend(absent=False)
+    assert day.shown == "ready", "a locked window misses no call"
+    assert day.queues.wishes[-1] == QueueWish(member=True, paused=False)
+    day.agent.choose("offline")
+    day.agent.attend(absent=True)
+    assert (day.shown, day.queues.wishes[-1].member) == ("offline", False)
+    assert day.again().shown == "offline"

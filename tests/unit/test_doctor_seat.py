@@ -23,8 +23,8 @@ from tests.unit.test_keystore import PlainRing, SafeRing, use
 
 NAMES = [
     "program", "settings", "files", "disk", "store", "keyring", "crashes", "functions", "flows", "holders",
-    "phone", "devices", "sip_port", "rtp_ports", "pbx", "recorders", "gateway", "tray", "hotkeys",
-    "desktop_bus", "links", "server_port", "certificate", "server", "waiting", "clock",
+    "phone", "devices", "sip_port", "rtp_ports", "pbx", "recorders", "gateway", "queues", "contacts",
+    "tray", "hotkeys", "desktop_bus", "links", "server_port", "certificate", "server", "waiting", "clock",
 ]  # fmt: skip
 
 

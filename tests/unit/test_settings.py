@@ -12,6 +12,7 @@ import pytest
 
 from halodesk.engine.errors import DocumentError, SettingsError
 from halodesk.engine.flow import MAX_BYTES, Flow, from_builtins
+from halodesk.runtime.agent_settings import interface_of
 from halodesk.runtime.campaigns import flow_for
 from halodesk.runtime.flow_files import load_all, load_file
 from halodesk.runtime.settings import Ami, Gateway, Settings, SipAccount, load, save
@@ -172,3 +173,36 @@ def test_settings_are_json_a_person_can_read(tmp_path: Path) -> None:
     save(file, FULL)
     assert json.loads(file.read_text(encoding="utf-8"))["agent"] == "Ann"
     assert file.read_text(encoding="utf-8").count("\n") > 10
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"queues": {"control": "ami", "names": ["support"]}}, "needs `ami` and `names`"),
+        ({"queues": {"control": "ami", "ami": {"host": "pbx"}}}, "needs `ami` and `names`"),
+        ({"queues": {"control": "codes"}}, "needs `codes`"),
+        ({"queues": {"control": "smoke"}}, "queues"),
+        ({"directory": {"lamps": "("}}, "`lamps` of `directory` is no pattern"),
+        ({"agent_state": {"wrap_up_s": -1}}, "wrap_up_s"),
+        ({"agent_state": {"lunch": True}}, "lunch"),
+    ],
+)
+def test_an_agents_day_that_cannot_be_is_refused(tmp_path: Path, more: dict[str, Any], words: str) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(more), encoding="utf-8")
+    with pytest.raises(SettingsError) as found:
+        load(file)
+    assert words in str(found.value)
+
+
+def test_the_secret_of_the_queues_is_nobody_elses(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    ami = {"host": "pbx", "username": "desk", "secret": "hush"}
+    file.write_text(json.dumps({"queues": {"control": "ami", "names": ["a"], "ami": ami}}), encoding="utf-8")
+    file.chmod(0o644)
+    with pytest.raises(SettingsError, match="can be read by others"):
+        load(file)
+    file.chmod(0o600)
+    found = load(file)
+    assert found.queues is not None
+    assert interface_of(found.queues, "sip:1001@pbx") == "PJSIP/1001"

@@ -1,4 +1,4 @@
-"""Between calls: the last number again (Ctrl+R), and the messages of the voicemail (Ctrl+M)."""
+"""The last number again (Ctrl+R), messages of the voicemail (Ctrl+M), a callback for the caller (Alt+K)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from halodesk.engine.commands import Refused
 from halodesk.runtime.agent_ports import DayPort, DayTopic
 from halodesk.runtime.ports import Unsubscribe
+from halodesk.ui.directory.callback_dialog import CallbackDialog
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.words import phone_words
 from halodesk.ui.theme.tokens import Size, Space
@@ -19,12 +21,19 @@ def tr(words: str, number: int = -1) -> str:
     return QCoreApplication.translate("DayButtons", words, "", number)
 
 
+Caller = tuple[str, str, str]
+"""Number, name, session."""
+
+
 class DayButtons(QWidget):
     """Each is there when there is something to dial."""
 
-    def __init__(self, dial: Callable[[str], None]) -> None:
+    def __init__(self, dial: Callable[[str], None], caller: Callable[[], Caller]) -> None:
+        """`caller`: of the call in hand, or of the last one; empty texts where there is none."""
         super().__init__()
-        self._dial = dial
+        self._dial, self._caller = dial, caller
+        self._planner: CallbackDialog | None = None
+        self._session = ""
         self._day: DayPort | None = None
         self._leave: Unsubscribe | None = None
         self.again = Button(icon="again", hint="Ctrl+R", name="redial", height=Size.BUTTON_SMALL)
@@ -62,6 +71,20 @@ class DayButtons(QWidget):
         """Dials the voicemail."""
         if self._day is not None and self._day.voicemail_number:
             self._dial(self._day.voicemail_number)
+
+    def plan_callback(self) -> None:
+        """Asks when the caller is to be called back; in a call and in its wrap-up, too."""
+        if self._day is None:
+            return
+        if self._planner is None:
+            self._planner = CallbackDialog(self.window(), self._plan, self._day.now)
+        number, name, self._session = self._caller()
+        self._planner.ask(number, name or self._day.name_of(number))
+
+    def _plan(self, number: str, due: float, name: str, note: str) -> Refused | None:
+        if self._day is None:
+            return None
+        return self._day.plan_callback(number=number, due=due, name=name, note=note, session=self._session)
 
     def _told(self, topic: DayTopic) -> None:
         if topic in ("history", "mailbox", "contacts"):

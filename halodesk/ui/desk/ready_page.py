@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from halodesk.runtime.agent_ports import AgentView
@@ -16,6 +16,8 @@ from halodesk.ui.theme.icons import pixmap
 from halodesk.ui.theme.tokens import Space
 
 _KEYS = "123456789*0#"
+_KEYPAD_HEIGHT = 480
+"""Of the page, with all its keys."""
 
 
 class ReadyPage(QFrame):
@@ -136,7 +138,9 @@ class ReadyPage(QFrame):
         line.addWidget(self.number, 1)
         line.addWidget(erase)
         layout.addLayout(line)
-        grid = QGridLayout()
+        self._keys = QWidget()
+        grid = QGridLayout(self._keys)
+        grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(Space.S)
         for index, key in enumerate(_KEYS):
             button = Button(key, name=f"dial_key:{key}")
@@ -144,9 +148,14 @@ class ReadyPage(QFrame):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.clicked.connect(lambda _=False, digit=key: self.number.insert(digit))
             grid.addWidget(button, index // 3, index % 3)
-        layout.addLayout(grid)
+        layout.addWidget(self._keys)
         layout.addWidget(self.dial_button)
         return card
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keys that would lie on top of each other are left out: the keyboard has them, too."""
+        super().resizeEvent(event)
+        self._keys.setVisible(self.height() >= _KEYPAD_HEIGHT)
 
     def _enable(self) -> None:
         self.dial_button.setEnabled(bool(self.number.text().strip()))

@@ -52,6 +52,7 @@ class Shortcuts(QDialog):
             ("Ctrl+O", self.tr("To the outcomes of a call that has none")),
             ("Ctrl+R", self.tr("Dial the last number again")),
             ("Ctrl+M", self.tr("Hear the messages of your voicemail")),
+            ("Alt+K", self.tr("Plan a callback for the caller")),
             ("Enter", self.tr("Main button of the page")),
             ("Ctrl+Enter", self.tr("The same, from a box with several lines")),
             ("1 – 9", self.tr("Choice with this number, outside of text")),

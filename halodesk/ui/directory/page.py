@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout
 
 from halodesk.runtime.agent_ports import DayPort, DayTopic
@@ -27,13 +27,22 @@ from halodesk.ui.sessions.list_page import SearchLine
 from halodesk.ui.theme.tokens import Size, Space
 
 PEOPLE, CALLS, CALLBACKS = range(3)
+_BRIEF = 1000
+"""Below this width only the words of the buttons are shown."""
+_NARROW = 760
+"""Below this width the last column makes room for the others."""
 LATER_S = 15 * 60.0
 _CLOCK_MS = 20_000
 """How often "due" is looked at anew."""
 
 
-def directory_entry(day: DayPort, dial: Callable[[str], None]) -> PageEntry:
-    """The entry of the rail that leads to people, calls and callbacks. `dial` places a call."""
+def directory_entry(
+    day: DayPort, dial: Callable[[str], None], open_session: Callable[[str], None] | None = None
+) -> PageEntry:
+    """The entry of the rail that leads to people, calls and callbacks.
+
+    `dial` places a call; `open_session` shows the record of one.
+    """
     words = QCoreApplication.translate("Directory", "Directory")
 
     def watch(told: Callable[[int], None]) -> Unsubscribe:
@@ -44,15 +53,18 @@ def directory_entry(day: DayPort, dial: Callable[[str], None]) -> PageEntry:
         told(day.missed)
         return day.subscribe(news)
 
-    return PageEntry("directory", words, lambda: DirectoryPage(day, dial), watch)
+    return PageEntry("directory", words, lambda: DirectoryPage(day, dial, open_session), watch)
 
 
 class DirectoryPage(RailPage):
     """Reads the agent's day anew after each change."""
 
-    def __init__(self, day: DayPort, dial: Callable[[str], None]) -> None:
+    def __init__(
+        self, day: DayPort, dial: Callable[[str], None], open_session: Callable[[str], None] | None = None
+    ) -> None:
         super().__init__()
         self.setObjectName("directory_page")
+        self._open_session = open_session
         self._day, self._dial = day, dial
         self._leave: Unsubscribe | None = None
         self._people: dict[str, Contact] = {}
@@ -134,7 +146,7 @@ class DirectoryPage(RailPage):
         self.star = Button(icon="star", hint="Ctrl+B", name="directory_star", height=Size.INPUT)
         self.star.clicked.connect(self.toggle_favourite)
         self.later = Button(
-            tr("Call back later"), icon="callback", hint="Ctrl+K", name="directory_later", height=Size.INPUT
+            tr("Callback"), icon="callback", hint="Ctrl+K", name="directory_later", height=Size.INPUT
         )
         self.later.clicked.connect(self.plan)
         self.done = Button(tr("Done"), icon="check", hint="Ctrl+E", name="callback_done", height=Size.INPUT)
@@ -143,8 +155,12 @@ class DirectoryPage(RailPage):
             tr("15 min later"), icon="timer", hint="Ctrl+L", name="callback_snooze", height=Size.INPUT
         )
         self.snooze.clicked.connect(self.put_off)
-        self.drop = Button(tr("Not wanted any more"), kind="ghost", name="callback_drop", height=Size.INPUT)
+        self.drop = Button(tr("Remove"), kind="ghost", name="callback_drop", height=Size.INPUT)
         self.drop.clicked.connect(lambda: self.close_callback(done=False))
+        self.record = Button(
+            tr("Its record"), icon="sessions", hint="Ctrl+J", name="directory_session", height=Size.INPUT
+        )
+        self.record.clicked.connect(self.show_record)
         foot = QFrame()
         foot.setProperty("pane", "footer")
         bottom = QHBoxLayout(foot)
@@ -152,9 +168,12 @@ class DirectoryPage(RailPage):
         bottom.setSpacing(Space.M)
         self.call_button.setFixedHeight(Size.INPUT)
         bottom.addWidget(self.call_button)
-        for button in (self.star, self.later, self.done, self.snooze, self.drop):
+        for button in (self.star, self.later, self.record, self.done, self.snooze, self.drop):
             bottom.addWidget(button)
         bottom.addStretch(1)
+        everything = (self.call_button, self.star, self.later, self.record, self.done, self.snooze)
+        self._hints = [(button, button.hint) for button in everything]
+        self._brief = False
         self._hint = label(tr("Ctrl+F searches  ·  Ctrl+Tab changes the list"), "caption")
         bottom.addWidget(self._hint)
         table = QHBoxLayout()
@@ -178,6 +197,7 @@ class DirectoryPage(RailPage):
             "Ctrl+K": self.plan,
             "Ctrl+E": lambda: self.close_callback(done=True),
             "Ctrl+L": self.put_off,
+            "Ctrl+J": self.show_record,
         }
         for key, action in keys.items():
             shortcut = QShortcut(QKeySequence(key), self)
@@ -216,6 +236,19 @@ class DirectoryPage(RailPage):
         self._render()
         if tab == CALLS:
             self._day.see_calls()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window the keys of the buttons are left out, then the last column."""
+        super().resizeEvent(event)
+        brief = event.size().width() < _BRIEF
+        if brief != self._brief:
+            self._brief = brief
+            for button, key in self._hints:
+                button.hint = "" if brief else key
+                button.updateGeometry()
+            self._offer()
+        for table in self.tables:
+            table.setColumnHidden(len(table.lines.columns) - 1, event.size().width() < _NARROW)
 
     # rendering
 
@@ -269,7 +302,9 @@ class DirectoryPage(RailPage):
         self.star.icon_name = "star_off" if favourite else "star"
         self.star.setVisible(self._tab != CALLBACKS)
         self.star.setEnabled(bool(number))
-        self._hint.setVisible(self._tab != CALLBACKS)  # three buttons more need the room
+        self.record.setVisible(self._tab == CALLS and self._open_session is not None)
+        self.record.setEnabled(bool(self._session()))
+        self._hint.setVisible(self._tab != CALLBACKS and not self._brief)  # three buttons more need the room
         for button in (self.done, self.snooze, self.drop):
             button.setVisible(self._tab == CALLBACKS)
             button.setEnabled(callback)
@@ -297,6 +332,17 @@ class DirectoryPage(RailPage):
         number = self._chosen()[0] or self.search_line.text().strip()
         if number:
             self._dial(number)
+
+    def _session(self) -> str:
+        """The session the chosen call led to."""
+        found = self._calls.get(self.tables[CALLS].chosen) if self._tab == CALLS else None
+        return found.session if found is not None else ""
+
+    def show_record(self) -> None:
+        """The record of the session that the chosen call led to."""
+        session = self._session()
+        if session and self._open_session is not None:
+            self._open_session(session)
 
     def toggle_favourite(self) -> None:
         """The chosen number becomes a favourite, or is none any more."""

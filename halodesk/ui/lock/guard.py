@@ -10,7 +10,7 @@ Rules:
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLayout, QStackedWidget, QWidget
 
@@ -27,7 +27,12 @@ from halodesk.ui.window import MainWindow
 
 
 class Guard(QObject):
-    """Make it right after the window, where people sign in; `close` it before the window."""
+    """Make it right after the window, where people sign in; `close` it before the window.
+
+    It begins locked; `locked_changed` tells what follows.
+    """
+
+    locked_changed = Signal(bool)
 
     def __init__(self, window: MainWindow, desk: DeskPort, people: PeoplePort, *, idle_s: float) -> None:
         """`idle_s`: seconds until a window nobody works in is locked; 0: never."""
@@ -79,6 +84,7 @@ class Guard(QObject):
         self._stack.setCurrentWidget(self.page)
         self.page.enable_keys(on=True)
         self.page.form.focus_first()
+        self.locked_changed.emit(True)
         if self._idle is not None:
             self._idle.stop()
 
@@ -101,6 +107,7 @@ class Guard(QObject):
         self._silenced.clear()
         self._stack.setCurrentIndex(0)
         self._window.focus_page()
+        self.locked_changed.emit(False)
         if self._idle is not None:
             self._idle.start()
 

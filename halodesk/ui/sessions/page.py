@@ -80,6 +80,11 @@ class SessionsPage(RailPage):
         self.back()
         self.list.focus_search()
 
+    def open_session(self, session: str) -> None:
+        """Shows the record of a session, as soon as it has been read."""
+        self.back()
+        self._open(session)
+
     def _open(self, session: str) -> None:
         self._wanted = session
         self._review.open(session, partial(self._opened, session))
