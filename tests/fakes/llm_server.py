@@ -43,7 +43,10 @@ class LlmServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:  # named by http.server
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                text = self.rfile.read(int(self.headers["Content-Length"]))
+                if len(text) < int(self.headers["Content-Length"]):
+                    return  # the client let go in the middle of its request
+                body = json.loads(text)
                 reply = server.next(body, {name.lower(): value for name, value in self.headers.items()})
                 self.close_connection = True
                 try:

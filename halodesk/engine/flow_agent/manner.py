@@ -11,6 +11,8 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     quiet_s: float = 2.0
     """Silence on our side after which a filler is spoken."""
     first_token_s: float = 2.5
+    stall_s: float = 2.5
+    """Longest silence between two pieces of a completion."""
     resume_s: float = 1.5
     """After a sound that was no speech: the agent goes on with what it was cut in."""
     terminal_s: float = 10.0

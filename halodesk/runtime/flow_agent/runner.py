@@ -182,7 +182,12 @@ class Runner:
             self.tell(i.ModelFailed(request=event.request, failure="away", detail="There is no model."))
             return
         messages, frame = prompt.request_for(self.document, self.state, event.note)
-        request = ChatRequest(messages=tuple(messages), tools=frame.tools, first_token_s=event.first_token_s)
+        request = ChatRequest(
+            messages=tuple(messages),
+            tools=frame.tools,
+            first_token_s=event.first_token_s,
+            stall_s=self.manner.stall_s,
+        )
         llm = self._models[event.model]
         task = self._spawn(complete(llm, request, event.request, self._clock, self.tell))
         self._completions[event.request] = task
