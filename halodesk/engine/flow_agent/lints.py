@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
@@ -24,6 +25,7 @@ Severity = Literal["error", "warning", "hint"]
 Fault = tuple[Severity, str, str, str, str]
 """Severity, code, node, message, fix."""
 _ORDER = {"error": 0, "warning": 1, "hint": 2}
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FACTS = frozenset(facts(CallMeta(id="x", number="x", name="x", called="x")))
 
 
@@ -131,6 +133,12 @@ def _node(document: Document, node: Node, known: frozenset[str]) -> Iterator[Fau
             )
     names = [function.name for function in node.functions]
     names += [tools[id].name for id in node.tools if id in tools]
+    for name in names:
+        if not _NAME.fullmatch(name):
+            yield (
+                *("error", "bad_name", node.key, f'Models take no function that is called "{name}".'),
+                "Use letters without accents, digits, _ and -, 64 at most.",
+            )
     for name, times in Counter(names).items():
         if times > 1 or name == END_CALL:
             yield (

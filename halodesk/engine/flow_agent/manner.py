@@ -17,6 +17,10 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     """After a sound that was no speech: the agent goes on with what it was cut in."""
     terminal_s: float = 10.0
     cap_s: float = 60.0
+    idle_s: float = 0.0
+    """Silence of the caller after which the agent asks for them; 0: never, as in writing."""
+    idle_times: int = 2
+    """How often it asks before it ends the call."""
     human_s: float = 20.0
     """How long a colleague may take to come."""
     rounds: int = 6
@@ -41,6 +45,7 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     fallback: str = "I am sorry, I did not get that right. Could you say it once more, please?"
     get_human: str = "I am getting a colleague to help you. Please stay on the line."
     no_human: str = "I am sorry, I cannot go on just now. We will call you back. Goodbye."
+    still_there: str = "Are you still there?"
     goodbye: str = "Thank you for your time. Goodbye."
     nudge: str = "You answered nothing. Say one short sentence to the caller now, or call a function."
     go_on: str = "Your last answer broke off. Go on from there without repeating what was said."

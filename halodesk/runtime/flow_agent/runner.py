@@ -181,7 +181,9 @@ class Runner:
         if event.model >= len(self._models):
             self.tell(i.ModelFailed(request=event.request, failure="away", detail="There is no model."))
             return
-        messages, frame = prompt.request_for(self.document, self.state, event.note)
+        messages, frame = prompt.request_for(
+            self.document, self.state, event.note, self.manner.context_tokens
+        )
         request = ChatRequest(
             messages=tuple(messages),
             tools=frame.tools,
