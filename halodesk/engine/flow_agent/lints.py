@@ -20,6 +20,7 @@ from halodesk.engine.flow_agent import lints_graph, lints_texts
 from halodesk.engine.flow_agent.arguments import facts, schema_problem
 from halodesk.engine.flow_agent.document import END_CALL, Document, Node
 from halodesk.engine.flow_agent.inputs import CallMeta
+from halodesk.engine.flow_agent.manner import LINES
 
 Severity = Literal["error", "warning", "hint"]
 Fault = tuple[Severity, str, str, str, str]
@@ -52,6 +53,7 @@ def findings(document: Document) -> list[Finding]:
 def _all(document: Document) -> Iterator[Fault]:
     known = _known(document)
     yield from _tools(document)
+    yield from _lines(document)
     yield from _variables(document, known)
     if document.simple:
         if not document.prompt.strip():
@@ -75,6 +77,15 @@ def _known(document: Document) -> frozenset[str]:
         for name in function.schema["properties"]
     }
     return frozenset({variable.name for variable in document.variables} | collected | _FACTS)
+
+
+def _lines(document: Document) -> Iterator[Fault]:
+    for name in document.lines:
+        if name not in LINES:
+            yield (
+                *("warning", "unknown_line", "", f'There is no fixed line "{name}".'),
+                f"Those there are: {', '.join(LINES)}.",
+            )
 
 
 def _tools(document: Document) -> Iterator[Fault]:

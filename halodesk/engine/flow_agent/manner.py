@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from halodesk.engine.flow_agent.document import Document
+
+LINES = ("fillers", "fallback", "get_human", "no_human", "still_there", "goodbye")
+"""What is spoken, and may be put into a document's `lines`."""
+
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds, counts and lines. A log keeps the one it ran with: replay needs it."""
@@ -50,3 +55,13 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     nudge: str = "You answered nothing. Say one short sentence to the caller now, or call a function."
     go_on: str = "Your last answer broke off. Go on from there without repeating what was said."
     hand_back: str = "A colleague spoke with the caller and handed the call back to you. Go on from there."
+
+
+def in_words_of(document: Document, manner: Manner) -> Manner:
+    """The manner with the document's own lines."""
+    lines: dict[str, str | tuple[str, ...]] = {
+        name: texts if name == "fillers" else texts[0]
+        for name, texts in document.lines.items()
+        if name in LINES
+    }
+    return msgspec.structs.replace(manner, **lines)

@@ -25,7 +25,7 @@ from halodesk.engine.flow_agent.data import cleaned
 from halodesk.engine.flow_agent.document import Document, Tool
 from halodesk.engine.flow_agent.log import Head, Line, head
 from halodesk.engine.flow_agent.machine import decide, evolve
-from halodesk.engine.flow_agent.manner import Manner
+from halodesk.engine.flow_agent.manner import Manner, in_words_of
 from halodesk.engine.flow_agent.state import State
 from halodesk.runtime.flow_agent.clock import LoopClock
 from halodesk.runtime.flow_agent.completions import complete, text_of
@@ -70,7 +70,7 @@ class Runner:
         watch: Sequence[Watch] = (),
         when_idle: Callable[[], None] | None = None,
     ) -> None:
-        self.document, self.manner = document, manner or Manner()
+        self.document, self.manner = document, in_words_of(document, manner or Manner())
         self.state = State()
         self._models, self._duplex, self._tools = tuple(models), duplex, tools
         self._clock: Clock = clock or LoopClock()
