@@ -25,6 +25,9 @@ LlmUrl = Annotated[
         "--llm-url", help="A server that speaks OpenAI's chat completions, in place of the settings' models."
     ),
 ]
+FirstWord = Annotated[
+    float, typer.Option("--first-word", min=0.1, max=60, help="Seconds a model may take to its first word.")
+]
 Model = Annotated[str, typer.Option(help="Name of the model at --llm-url. Its key: HALODESK_LLM_KEY.")]
 
 
@@ -79,6 +82,7 @@ def chat(
     live_tools: Annotated[
         bool, typer.Option("--live-tools", help="Call the real webhooks (`tool_hosts` of the settings).")
     ] = False,
+    first_word: FirstWord = 2.5,
     settings: Settings = None,
     data: Data = None,
     as_json: Annotated[
@@ -99,6 +103,7 @@ def chat(
                     parameters=param or [],
                     log=log,
                     live_tools=live_tools,
+                    first_word_s=first_word,
                     settings=settings,
                     data=data,
                     as_json=as_json,
@@ -118,6 +123,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Keep each conversation that passed as a caller's file without a model."),
     ] = None,
+    first_word: FirstWord = 2.5,
     settings: Settings = None,
     data: Data = None,
     as_json: Json = False,
@@ -134,6 +140,7 @@ def evaluate(
                 model=model,
                 times=times,
                 save=save,
+                first_word_s=first_word,
                 settings=settings,
                 data=data,
             )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,6 +41,7 @@ async def talk(
     parameters: Sequence[str],
     log: Path | None,
     live_tools: bool,
+    first_word_s: float,
     settings: Path | None,
     data: Path | None,
     as_json: bool,
@@ -49,7 +52,7 @@ async def talk(
     who = msgspec.structs.replace(who, parameters={**who.parameters, **_parameters(parameters)})
     found = _settings(settings, data)
     chain = [] if who.model else _models(found, llm_url, model)
-    manner = _capped(MANNER if script is not None else Manner(), found, llm_url)
+    manner = _manner(MANNER if script is not None else Manner(), found, llm_url, first_word_s)
     tools = WebhookTools(found.tool_hosts) if live_tools else None
     kept = None if log is None else log.open("wb")
     try:
@@ -93,6 +96,7 @@ async def batch(
     model: str,
     times: int,
     save: Path | None,
+    first_word_s: float,
     settings: Path | None,
     data: Path | None,
 ) -> tuple[dict[str, Any], list[str]]:
@@ -106,7 +110,7 @@ async def batch(
             document,
             scripts,
             models=lambda: [llm for llm, _ in chain],
-            manner=_capped(MANNER, found, llm_url),
+            manner=_manner(MANNER, found, llm_url, first_word_s),
             times=times,
         )
     finally:
@@ -180,8 +184,11 @@ def _models(found: Settings, url: str, model: str) -> list[tuple[ChatLLM, LlmAcc
     return chain
 
 
-def _capped(manner: Manner, found: Settings, url: str) -> Manner:
-    """With the caps of the chain's first model."""
+def _manner(manner: Manner, found: Settings, url: str, first_word_s: float) -> Manner:
+    """With that patience, and the caps of the chain's first model."""
+    manner = msgspec.structs.replace(
+        manner, first_token_s=first_word_s, stall_s=max(first_word_s, manner.stall_s)
+    )
     if url or not found.llm:
         return manner
     first = accounts(found.llm)[0]
@@ -189,18 +196,29 @@ def _capped(manner: Manner, found: Settings, url: str) -> Manner:
 
 
 class _Typist:
-    """A person at the terminal."""
+    """A person at the terminal. The thread that waits for their line does not outlive the command."""
+
+    def __init__(self) -> None:
+        self._keyboard = sys.stdin
+        self._lines: asyncio.Queue[str] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._read, name="keyboard", daemon=True).start()
 
     async def next(self, state: State) -> str | None:
         """A line of the keyboard; None at its end."""
-        if sys.stdin.isatty():
+        if self._keyboard.isatty():
             print("> ", end="", flush=True)
-        while True:
-            line: str = await asyncio.to_thread(sys.stdin.readline)
-            if not line:
-                return None
+        while line := await self._lines.get():
             if line.strip():
                 return line.strip()
+        return None
+
+    def _read(self) -> None:
+        line = "-"
+        with contextlib.suppress(RuntimeError, ValueError):  # the conversation is over, or the input closed
+            while line:
+                line = self._keyboard.readline()
+                self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
 
 
 class _Printer:

@@ -27,6 +27,12 @@ class Reply(NamedTuple):
     usage: tuple[int, int] = (100, 10)
 
 
+class _Threads(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    """Twenty conversations knock at once."""
+
+
 class LlmServer:
     """The running server."""
 
@@ -43,7 +49,10 @@ class LlmServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:  # named by http.server
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                text = self.rfile.read(int(self.headers["Content-Length"]))
+                if len(text) < int(self.headers["Content-Length"]):
+                    return  # the client let go in the middle of its request
+                body = json.loads(text)
                 reply = server.next(body, {name.lower(): value for name, value in self.headers.items()})
                 self.close_connection = True
                 try:
@@ -86,8 +95,7 @@ class LlmServer:
             def log_message(self, format: str, *args: object) -> None:
                 """Tests print nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Threads(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"

@@ -113,15 +113,17 @@ class AnthropicChat:
 
     def _arguments(self, request: ChatRequest) -> dict[str, Any]:
         system = "\n\n".join(one.content for one in request.messages if one.role == "system")
+        rest = [one for one in request.messages if one.role != "system"]
+        body: dict[str, Any] = {"system": system, "messages": _messages(rest)}
         found: dict[str, Any] = {
             "model": self._account.model,
             "max_tokens": request.max_tokens,
-            "system": system,
-            "messages": _messages([one for one in request.messages if one.role != "system"]),
+            "messages": [],
             "stream": True,
+            "extra_body": body,  # sent as it is, see `openai`
         }
         if request.tools:
-            found["tools"] = [
+            body["tools"] = [
                 {"name": one.name, "description": one.description, "input_schema": one.parameters}
                 for one in request.tools
             ]

@@ -123,6 +123,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[Node, ...]
     overwrite: bool
     source: dict[str, Any]
+    lines: dict[str, tuple[str, ...]] = {}
+    """The fixed lines in the agent's own words or language, by the name that `Manner` has for them."""
 
     @property
     def simple(self) -> bool:
@@ -187,6 +189,7 @@ def read(raw: Any, agent_id: str = "") -> Document:
         nodes=nodes,
         overwrite=json.flag(top, "overwrite", "", False),
         source=top,
+        lines=_lines(agent),
     )
 
 
@@ -308,6 +311,16 @@ def _action(raw: Any, pointer: str, agent_id: str) -> Action:
         arguments=json.mapping(item.get("arguments") or {}, f"{pointer}/arguments"),
         timeout_s=json.seconds(item, "timeout_s", pointer, 5.0),
     )
+
+
+def _lines(agent: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in json.mapping(agent.get("lines") or {}, "/agent/lines").items():
+        many = value if isinstance(value, list) else [value]
+        if not many or not all(isinstance(one, str) and one.strip() for one in many):
+            raise DocumentError(f"/agent/lines/{name}", "text, or a list of texts", "Write what is said.")
+        found[name] = tuple(many)
+    return found
 
 
 def _variable(name: str, raw: Any) -> Variable:

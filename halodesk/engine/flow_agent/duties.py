@@ -5,6 +5,7 @@ Rules:
 - resume: the agent was cut by a sound that turned out to be no speech: it goes on.
 - terminal: in a terminal node nothing is said any more: hang up. From the end of what is played,
   anew after each word of the caller. cap: the same for all of the node, never anew.
+- idle: the caller says nothing where it is their turn: they are asked for, and at last the call ends.
 - human: a colleague was asked for and does not come.
 - The caller's voice is muted while the call is being ended and while protected speech plays.
 """
@@ -43,6 +44,8 @@ def _wanted(scene: Scene) -> dict[e.TimerName, tuple[str, float]]:
         found["quiet"] = (f"{state.turn}.{state.spoken}", manner.quiet_s)
     if state.barged and not state.voice and state.ending is None:
         found["resume"] = (f"{state.voices}", manner.resume_s)
+    if manner.idle_s and silent and not state.our_turn and not state.terminal:
+        found["idle"] = (f"{state.turn}.{state.voices}.{state.spoken}", manner.idle_s)
     if state.terminal and state.ending is None and not state.human_wanted:
         idle = silent and not state.our_turn
         if idle:

@@ -15,8 +15,8 @@ import msgspec
 
 from halodesk.engine.flow_agent.inputs import CallMeta, Failure, ToolCall, Usage
 
-SpeechKind = Literal["greeting", "reply", "filler", "fallback", "goodbye"]
-TimerName = Literal["quiet", "resume", "terminal", "cap", "human"]
+SpeechKind = Literal["greeting", "reply", "filler", "fallback", "idle", "goodbye"]
+TimerName = Literal["quiet", "resume", "terminal", "cap", "human", "idle"]
 Refusal = Literal[
     "unknown_function",
     "malformed_arguments",
@@ -28,9 +28,7 @@ Refusal = Literal[
     "node_unavailable",
     "too_many_calls",
 ]
-EndReason = Literal[
-    "end_call", "terminal_net", "hung_up", "no_human", "cap_reached", "cannot_start", "human_ended"
-]
+EndReason = Literal["end_call", "terminal_net", "hung_up", "no_human", "caller_silent", "human_ended"]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):

@@ -102,6 +102,7 @@ def _speech(state: s.State, event: e.AnyEvent) -> s.State:
                 barged=False,
                 rest="" if own else state.rest,
                 fillers=state.fillers + (event.kind == "filler"),
+                asked_for=state.asked_for + (event.kind == "idle"),
             )
             return _said(state, event) if own else state
         case e.SpeechCut():
@@ -233,6 +234,7 @@ def _rest(state: s.State, event: e.AnyEvent) -> s.State:
                 barged=False,
                 rest="",
                 said_since=False,
+                asked_for=0,
                 bad_rounds=0,
                 done_calls=(),
             )

@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
@@ -19,11 +20,13 @@ from halodesk.engine.flow_agent import lints_graph, lints_texts
 from halodesk.engine.flow_agent.arguments import facts, schema_problem
 from halodesk.engine.flow_agent.document import END_CALL, Document, Node
 from halodesk.engine.flow_agent.inputs import CallMeta
+from halodesk.engine.flow_agent.manner import LINES
 
 Severity = Literal["error", "warning", "hint"]
 Fault = tuple[Severity, str, str, str, str]
 """Severity, code, node, message, fix."""
 _ORDER = {"error": 0, "warning": 1, "hint": 2}
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FACTS = frozenset(facts(CallMeta(id="x", number="x", name="x", called="x")))
 
 
@@ -50,6 +53,7 @@ def findings(document: Document) -> list[Finding]:
 def _all(document: Document) -> Iterator[Fault]:
     known = _known(document)
     yield from _tools(document)
+    yield from _lines(document)
     yield from _variables(document, known)
     if document.simple:
         if not document.prompt.strip():
@@ -73,6 +77,15 @@ def _known(document: Document) -> frozenset[str]:
         for name in function.schema["properties"]
     }
     return frozenset({variable.name for variable in document.variables} | collected | _FACTS)
+
+
+def _lines(document: Document) -> Iterator[Fault]:
+    for name in document.lines:
+        if name not in LINES:
+            yield (
+                *("warning", "unknown_line", "", f'There is no fixed line "{name}".'),
+                f"Those there are: {', '.join(LINES)}.",
+            )
 
 
 def _tools(document: Document) -> Iterator[Fault]:
@@ -131,6 +144,12 @@ def _node(document: Document, node: Node, known: frozenset[str]) -> Iterator[Fau
             )
     names = [function.name for function in node.functions]
     names += [tools[id].name for id in node.tools if id in tools]
+    for name in names:
+        if not _NAME.fullmatch(name):
+            yield (
+                *("error", "bad_name", node.key, f'Models take no function that is called "{name}".'),
+                "Use letters without accents, digits, _ and -, 64 at most.",
+            )
     for name, times in Counter(names).items():
         if times > 1 or name == END_CALL:
             yield (

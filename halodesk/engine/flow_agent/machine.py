@@ -214,6 +214,11 @@ def _timer(scene: Scene, id: int) -> None:
             _resume(scene)
         case "human":
             scene.nobody_comes()
+        case "idle" if scene.state.asked_for < scene.manner.idle_times:
+            scene.speak(scene.manner.still_there, "idle")
+        case "idle":
+            scene.speak(scene.fill(scene.document.goodbye) or scene.manner.goodbye, "goodbye")
+            scene.end("caller_silent")
         case "terminal" | "cap":
             if not scene.state.said_since:
                 scene.speak(scene.fill(scene.document.goodbye) or scene.manner.goodbye, "goodbye")

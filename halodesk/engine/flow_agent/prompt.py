@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -45,6 +46,8 @@ END_CALL_WORDS = (
     "Ends the call after what you said is played. Call it once you have said goodbye, or when the caller"
     " wants to end the call."
 )
+LEAST_MESSAGES = 4
+"""The newest entries, which the model sees in any case."""
 LONGEST_CONTEXT = 8_000
 """Characters of context variables and of what was collected, each."""
 
@@ -103,12 +106,22 @@ def role_of(document: Document, key: str, before: str, values: Mapping[str, Any]
     return texts.filled(own, values) if own.strip() else before
 
 
-def request_for(document: Document, state: State, note: str = "") -> tuple[list[ChatMessage], Frame]:
-    """Messages and functions of the next completion."""
+def request_for(
+    document: Document, state: State, note: str = "", most_tokens: int = 0
+) -> tuple[list[ChatMessage], Frame]:
+    """Messages and functions of the next completion.
+
+    Where they would not fit into `most_tokens` (0: no limit) the oldest entries are left out, a whole one at
+    a time; the system prompt, with all that is known, and the newest entries never are.
+    """
     frame = build(document, state.node, state)
     extra = [f"A supervisor says to you, unheard by the caller: {one}" for one in state.whispers]
     system = "\n\n".join([frame.system, *extra, *([note] if note else [])])
-    messages = [ChatMessage(role="system", content=system), *transcript(state)]
+    top, first = ChatMessage(role="system", content=system), state.base
+    messages = [top, *transcript(state, first)]
+    while most_tokens and estimated(messages) > most_tokens and first < len(state.messages) - LEAST_MESSAGES:
+        first += 1
+        messages = [top, *transcript(state, first)]
     if len(messages) == 1:
         messages.append(ChatMessage(role="user", content="(The call is connected. Speak first.)"))
     return messages, frame
@@ -250,9 +263,11 @@ def _chat(message: Message) -> list[ChatMessage]:
 
 
 def _well_formed(call: ToolCall) -> ToolCall:
-    """Some servers refuse a transcript whose arguments are no JSON, though a model of theirs wrote them."""
+    """Servers refuse a transcript with other names or arguments than these, though a model wrote them."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", call.name)[:64] or "nameless"
     try:
         arguments.parsed(call.arguments)
+        text = call.arguments if call.arguments.strip() else "{}"
     except arguments.WrongArguments:
-        return msgspec.structs.replace(call, arguments="{}")
-    return call
+        text = "{}"
+    return msgspec.structs.replace(call, name=name, arguments=text)

@@ -49,7 +49,7 @@ class Scene:
         if not words:
             return
         node = self.node
-        free = kind in ("reply", "filler", "fallback") and (node is None or node.allow_interrupt)
+        free = kind in ("reply", "filler", "fallback", "idle") and (node is None or node.allow_interrupt)
         free = free and not protect
         self.emit(
             e.SpeechQueued(speech=self.next_id(), text=words, kind=kind, interruptible=free, request=request)

@@ -131,6 +131,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     muted: bool = False
     spoken: int = 0
     fillers: int = 0
+    asked_for: int = 0
+    """How often the silent caller was asked for."""
     said_since: bool = False
     """The agent said something of its own since the caller spoke."""
     timers: tuple[Timer, ...] = ()

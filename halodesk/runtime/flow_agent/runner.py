@@ -25,7 +25,7 @@ from halodesk.engine.flow_agent.data import cleaned
 from halodesk.engine.flow_agent.document import Document, Tool
 from halodesk.engine.flow_agent.log import Head, Line, head
 from halodesk.engine.flow_agent.machine import decide, evolve
-from halodesk.engine.flow_agent.manner import Manner
+from halodesk.engine.flow_agent.manner import Manner, in_words_of
 from halodesk.engine.flow_agent.state import State
 from halodesk.runtime.flow_agent.clock import LoopClock
 from halodesk.runtime.flow_agent.completions import complete, text_of
@@ -70,7 +70,7 @@ class Runner:
         watch: Sequence[Watch] = (),
         when_idle: Callable[[], None] | None = None,
     ) -> None:
-        self.document, self.manner = document, manner or Manner()
+        self.document, self.manner = document, in_words_of(document, manner or Manner())
         self.state = State()
         self._models, self._duplex, self._tools = tuple(models), duplex, tools
         self._clock: Clock = clock or LoopClock()
@@ -181,8 +181,15 @@ class Runner:
         if event.model >= len(self._models):
             self.tell(i.ModelFailed(request=event.request, failure="away", detail="There is no model."))
             return
-        messages, frame = prompt.request_for(self.document, self.state, event.note)
-        request = ChatRequest(messages=tuple(messages), tools=frame.tools, first_token_s=event.first_token_s)
+        messages, frame = prompt.request_for(
+            self.document, self.state, event.note, self.manner.context_tokens
+        )
+        request = ChatRequest(
+            messages=tuple(messages),
+            tools=frame.tools,
+            first_token_s=event.first_token_s,
+            stall_s=self.manner.stall_s,
+        )
         llm = self._models[event.model]
         task = self._spawn(complete(llm, request, event.request, self._clock, self.tell))
         self._completions[event.request] = task

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from halodesk.engine.errors import DocumentError
 from halodesk.engine.flow_agent import document as documents
 from halodesk.engine.flow_agent.document import dumps, loads, read, with_nodes, write
+from halodesk.engine.flow_agent.manner import Manner, in_words_of
 
 RAW: dict[str, Any] = {
     "version": "1",
@@ -88,6 +89,15 @@ def test_the_view_beside_it() -> None:
 
 def test_a_document_without_nodes_is_a_simple_agent() -> None:
     assert read({"version": "1", "agent": {"name": "a"}}).simple
+
+
+def test_fixed_lines_in_other_words() -> None:
+    raw = {**RAW, "agent": {**RAW["agent"], "lines": {"fillers": ["Moment."], "fallback": "Wie bitte?"}}}
+    manner = in_words_of(read(raw), Manner(quiet_s=3))
+    assert (manner.fillers, manner.fallback, manner.quiet_s) == (("Moment.",), "Wie bitte?", 3)
+    assert manner.goodbye == Manner().goodbye
+    with pytest.raises(DocumentError):
+        read({**RAW, "agent": {**RAW["agent"], "lines": {"fallback": 1}}})
 
 
 def test_other_nodes_in_the_same_document() -> None:

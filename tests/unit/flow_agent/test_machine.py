@@ -372,6 +372,30 @@ def test_long_talks_are_summarised_at_a_turn_of_the_caller() -> None:
     assert messages[-1].content == "And now?"
 
 
+def test_without_a_summary_the_oldest_entries_are_left_out() -> None:
+    talk = begun()
+    for number in range(20):
+        talk.hear(f"Word {number}. " + "x" * 400)
+        talk.model(f"Answer {number}.", call("flee"))
+        talk.model("Yes?")
+    talk.hear("And now?")
+    whole, _ = request_for(talk.document, talk.state)
+    cut, _ = request_for(talk.document, talk.state, "", 1500)
+    assert len(cut) < len(whole)
+    assert cut[0].role == "system"
+    assert cut[-1].content == "And now?"
+    assert sum(len(one.calls) for one in cut) == sum(one.role == "tool" for one in cut)
+
+
+def test_a_name_that_no_server_takes_is_not_sent_back() -> None:
+    talk = begun()
+    talk.hear("Yes.")
+    talk.model("", call("go to\nthe bank!" * 20))
+    messages, _ = request_for(talk.document, talk.state)
+    (said,) = (one.calls[0].name for one in messages if one.calls)
+    assert said == ("go_to_the_bank_" * 20)[:64]
+
+
 def test_a_cap_on_tokens_ends_the_talk_in_good_manners() -> None:
     talk = Talk(sample_flow(), manner=Manner(most_tokens=1000))
     talk.hear("Yes.")

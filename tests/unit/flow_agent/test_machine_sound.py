@@ -8,6 +8,7 @@ import pytest
 
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
+from halodesk.engine.flow_agent.manner import Manner
 from halodesk.engine.flow_agent.prompt import request_for
 from tests.fakes.flow_agent import Talk, agent, call, node, sample_flow
 
@@ -97,6 +98,19 @@ def test_a_running_tool_survives_a_barge_in() -> None:
     assert any("10:00" in one.content for one in messages if one.role == "tool")
     assert messages[-1].content == "And on Friday?"
     assert talk.state.request is not None
+
+
+def test_a_silent_caller_is_asked_for_and_then_let_go() -> None:
+    manner = Manner(idle_s=15)
+    talk = Talk(sample_flow(), manner=manner)
+    for _ in range(2):
+        talk.fire("idle")
+        assert talk.spoken[-1] == manner.still_there
+    talk.hear("Yes, sorry.")
+    talk.model("No worry.")
+    for _ in range(3):
+        talk.fire("idle")
+    assert talk.of(e.Ended)[-1].reason == "caller_silent"
 
 
 def terminal(**fields: Any) -> Talk:
