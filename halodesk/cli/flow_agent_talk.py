@@ -46,10 +46,10 @@ async def talk(
     """One conversation; the exit code."""
     document = loads(read_bytes(file))
     who = callers.Script(name="terminal") if script is None else callers.load(script)
-    who = msgspec.structs.replace(who, parameters={**who.parameters, **_parameters(parameters)})
+    who = msgspec.structs.replace(who, parameters={**who.parameters, **given_parameters(parameters)})
     found = _settings(settings, data)
-    chain = [] if who.model else _models(found, llm_url, model)
-    manner = _capped(MANNER if script is not None else Manner(), found, llm_url)
+    chain = [] if who.model else models_of(found, llm_url, model)
+    manner = capped(MANNER if script is not None else Manner(), found, llm_url)
     tools = WebhookTools(found.tool_hosts) if live_tools else None
     kept = None if log is None else log.open("wb")
     try:
@@ -59,7 +59,7 @@ async def talk(
             models=[llm for llm, _ in chain],
             tools=tools,
             manner=manner,
-            watch=[_Printer(as_json, kept)],
+            watch=[Printer(as_json, kept)],
             caller=_Typist() if script is None else None,
         )
     finally:
@@ -100,13 +100,13 @@ async def batch(
     document = loads(read_bytes(file))
     found = _settings(settings, data)
     needed = any(not one.model for one in scripts)
-    chain = _models(found, llm_url, model) if needed else []
+    chain = models_of(found, llm_url, model) if needed else []
     try:
         report = await evaluate(
             document,
             scripts,
             models=lambda: [llm for llm, _ in chain],
-            manner=_capped(MANNER, found, llm_url),
+            manner=capped(MANNER, found, llm_url),
             times=times,
         )
     finally:
@@ -150,7 +150,7 @@ def _words(document: Document, report: Report) -> list[str]:
     return lines
 
 
-def _parameters(given: Sequence[str]) -> dict[str, str]:
+def given_parameters(given: Sequence[str]) -> dict[str, str]:
     found = {}
     for one in given:
         name, sign, value = one.partition("=")
@@ -167,7 +167,7 @@ def _settings(settings: Path | None, data: Path | None) -> Settings:
     return load(usual) if usual.exists() else Settings()
 
 
-def _models(found: Settings, url: str, model: str) -> list[tuple[ChatLLM, LlmAccount]]:
+def models_of(found: Settings, url: str, model: str) -> list[tuple[ChatLLM, LlmAccount]]:
     if url:
         account = LlmAccount(provider="openai", model=model, url=url, api_key=os.environ.get(KEY, ""))
         return [(open_llm(account), account)]
@@ -180,7 +180,7 @@ def _models(found: Settings, url: str, model: str) -> list[tuple[ChatLLM, LlmAcc
     return chain
 
 
-def _capped(manner: Manner, found: Settings, url: str) -> Manner:
+def capped(manner: Manner, found: Settings, url: str) -> Manner:
     """With the caps of the chain's first model."""
     if url or not found.llm:
         return manner
@@ -203,7 +203,7 @@ class _Typist:
                 return line.strip()
 
 
-class _Printer:
+class Printer:
     """Shows a conversation as it goes, and keeps its log."""
 
     def __init__(self, as_json: bool, kept: BinaryIO | None) -> None:
