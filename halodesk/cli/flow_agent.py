@@ -112,6 +112,55 @@ def chat(
         )
 
 
+@app.command()
+def call(
+    file: File,
+    to: Annotated[str, typer.Option("--to", help="Number or SIP address to call.")],
+    param: Annotated[
+        list[str] | None, typer.Option(help="A parameter of the call, name=value; several times.")
+    ] = None,
+    llm_url: LlmUrl = "",
+    model: Model = "default",
+    script: Annotated[
+        Path | None,
+        typer.Option(help="A caller's file whose model and tools answer in place of real ones."),
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="Keep the log of the conversation in this file.")] = None,
+    settings: Settings = None,
+    data: Data = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the log of events, one JSON line each; the last: the end.")
+    ] = False,
+) -> None:
+    """Call somebody and let a flow agent talk. Exit code 1 when nobody answered or no words came about."""
+    with failing(as_json):
+        from halodesk.cli.flow_agent_call import call as place
+        from halodesk.cli.flow_agent_call import last_line
+
+        talked = asyncio.run(
+            place(
+                file,
+                to=to,
+                given=param or [],
+                llm_url=llm_url,
+                model=model,
+                script=script,
+                log=log,
+                settings=settings,
+                data=data,
+                as_json=as_json,
+            )
+        )
+        if as_json:
+            typer.echo(last_line(talked))
+        elif talked.answered:
+            typer.echo(f"({talked.reason} in {talked.node or 'the prompt'}; {talked.turns} turns)")
+            typer.echo(f"Recording: {talked.recording or 'none'}")
+        else:
+            typer.echo(f"Not answered: {talked.reason}")
+    raise typer.Exit(0 if talked.answered and talked.turns else 1)
+
+
 @app.command("eval")
 def evaluate(
     file: File,

@@ -49,10 +49,10 @@ async def talk(
     """One conversation; the exit code."""
     document = loads(read_bytes(file))
     who = callers.Script(name="terminal") if script is None else callers.load(script)
-    who = msgspec.structs.replace(who, parameters={**who.parameters, **_parameters(parameters)})
+    who = msgspec.structs.replace(who, parameters={**who.parameters, **given_parameters(parameters)})
     found = _settings(settings, data)
-    chain = [] if who.model else _models(found, llm_url, model)
-    manner = _manner(MANNER if script is not None else Manner(), found, llm_url, first_word_s)
+    chain = [] if who.model else models_of(found, llm_url, model)
+    manner = manner_of(MANNER if script is not None else Manner(), found, llm_url, first_word_s)
     tools = WebhookTools(found.tool_hosts) if live_tools else None
     kept = None if log is None else log.open("wb")
     try:
@@ -62,7 +62,7 @@ async def talk(
             models=[llm for llm, _ in chain],
             tools=tools,
             manner=manner,
-            watch=[_Printer(as_json, kept)],
+            watch=[Printer(as_json, kept)],
             caller=_Typist() if script is None else None,
         )
     finally:
@@ -104,13 +104,13 @@ async def batch(
     document = loads(read_bytes(file))
     found = _settings(settings, data)
     needed = any(not one.model for one in scripts)
-    chain = _models(found, llm_url, model) if needed else []
+    chain = models_of(found, llm_url, model) if needed else []
     try:
         report = await evaluate(
             document,
             scripts,
             models=lambda: [llm for llm, _ in chain],
-            manner=_manner(MANNER, found, llm_url, first_word_s),
+            manner=manner_of(MANNER, found, llm_url, first_word_s),
             times=times,
         )
     finally:
@@ -154,7 +154,7 @@ def _words(document: Document, report: Report) -> list[str]:
     return lines
 
 
-def _parameters(given: Sequence[str]) -> dict[str, str]:
+def given_parameters(given: Sequence[str]) -> dict[str, str]:
     found = {}
     for one in given:
         name, sign, value = one.partition("=")
@@ -171,7 +171,7 @@ def _settings(settings: Path | None, data: Path | None) -> Settings:
     return load(usual) if usual.exists() else Settings()
 
 
-def _models(found: Settings, url: str, model: str) -> list[tuple[ChatLLM, LlmAccount]]:
+def models_of(found: Settings, url: str, model: str) -> list[tuple[ChatLLM, LlmAccount]]:
     if url:
         account = LlmAccount(provider="openai", model=model, url=url, api_key=os.environ.get(KEY, ""))
         return [(open_llm(account), account)]
@@ -184,7 +184,7 @@ def _models(found: Settings, url: str, model: str) -> list[tuple[ChatLLM, LlmAcc
     return chain
 
 
-def _manner(manner: Manner, found: Settings, url: str, first_word_s: float) -> Manner:
+def manner_of(manner: Manner, found: Settings, url: str, first_word_s: float) -> Manner:
     """With that patience, and the caps of the chain's first model."""
     manner = msgspec.structs.replace(
         manner, first_token_s=first_word_s, stall_s=max(first_word_s, manner.stall_s)
@@ -221,7 +221,7 @@ class _Typist:
                 self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
 
 
-class _Printer:
+class Printer:
     """Shows a conversation as it goes, and keeps its log."""
 
     def __init__(self, as_json: bool, kept: BinaryIO | None) -> None:

@@ -4,8 +4,8 @@ Rules:
 - One thread, in the speech worker: recognition is CPU work.
 - An utterance is what the endpointer cuts out. While it lasts, both recognisers follow it. A grammar
   always finds something: its words count when its score is good and the free words agree with half of
-  them, or when they are next to certain. Else the free words count, where the node takes such or lists
-  just these. Else the text is empty: a sound that is no answer.
+  them, or when they are next to certain. Else the free words count, where the node takes such, lists
+  just these, or they are fairly sure. Else the text is empty: a sound that is no answer.
 - What is expected counts from the next utterance on.
 """
 
@@ -23,6 +23,8 @@ GOOD = 0.7
 """Score of the grammar below which its words were not said; short sounds get more, whatever they are."""
 CERTAIN = 0.9
 """Posterior of the grammar's words from which nobody else is asked."""
+FAIR = 0.5
+"""What a free word must be worth at a node that lists all it wants."""
 _PARTIAL_FRAMES = 10
 _SEARCH = "node"
 
@@ -121,9 +123,10 @@ class Recogniser:
                 sure = max(share, listed.prob) * listed.best_score
                 self._tell(Words(text=with_figures(listed.hypstr), final=True, confidence=_share(sure)))
                 return
-        if not self._takes_free and text not in self._built.phrases:
+        sure = _posterior(free)
+        if not self._takes_free and text not in self._built.phrases and sure < FAIR:
             text = ""
-        self._tell(Words(text=text, final=True, confidence=_posterior(free) if text else 0.0))
+        self._tell(Words(text=text, final=True, confidence=sure if text else 0.0))
 
 
 def agreement(first: str, second: str) -> float:
