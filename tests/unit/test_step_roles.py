@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -29,9 +31,14 @@ def gated(role: str = "supervisor") -> tuple[Flow, Session]:
     return replace(run.flow, steps=steps), run.state
 
 
-def unlock(state: Session, role: str = "supervisor", **changes: object) -> c.UnlockStep:
-    values = {"step": state.step, "visit": state.visit, "by": "Sam", "roles": roles_of(role)} | changes
-    return c.UnlockStep(**values)  # type: ignore[arg-type]  # a test's own values
+def unlock(state: Session, role: str = "supervisor", **changes: Any) -> c.UnlockStep:
+    values: dict[str, Any] = {
+        "step": state.step,
+        "visit": state.visit,
+        "by": "Sam",
+        "roles": roles_of(role),
+    } | changes
+    return c.UnlockStep(**values)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +109,7 @@ def fold_on(state: Session, events: list[e.AnyEvent]) -> Session:
         ({"roles": roles_of("team_lead")}, "role"),
     ],
 )
-def test_who_cannot_open_it(changes: dict[str, object], code: str) -> None:
+def test_who_cannot_open_it(changes: dict[str, Any], code: str) -> None:
     flow, state = gated()
     refused = decide(flow, state, unlock(state, **changes), AGENT)
     assert isinstance(refused, c.Refused)
