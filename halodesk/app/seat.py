@@ -156,6 +156,7 @@ class Seat:
         """Show the window and bring the phone up."""
         self.window.show()
         self._ticks.start()
+        self.store.eraser.sweep()  # recordings that an erasure could not delete before
         self.io.call(self.keeper.start)
         self.io.call(self._outside.start)
         for control in self._controls:

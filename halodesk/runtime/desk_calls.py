@@ -34,9 +34,12 @@ class DeskCalls(DeskPhone, ABC):
     # calls
 
     def answer_call(self) -> None:
-        """Take the ringing call; one that waits is taken while the call in hand is held."""
+        """Take the ringing call; one that waits is taken while the call in hand is held.
+
+        Not while nobody is signed in: its session would be nobody's.
+        """
         ringing = [leg for leg in self.legs if leg.direction == "in" and leg.answered_at is None]
-        if ringing:
+        if ringing and self._attended:
             self._ask(link.AnswerCall(call=ringing[0].key))
 
     def refuse_waiting(self) -> None:

@@ -65,6 +65,7 @@ class Guard(QObject):
         if self.locked:
             return
         self._hand_over()
+        self._desk.attend(present=False)
         for dialog in self._window.findChildren(QDialog):
             dialog.reject()
         for popup in self._window.findChildren(QWidget):
@@ -95,6 +96,7 @@ class Guard(QObject):
             self._idle.stop()
 
     def _came(self, answer: Came) -> None:
+        self._desk.attend(present=True)
         self.page.enable_keys(on=False)
         for shortcut in self._silenced:
             shortcut.setEnabled(True)
