@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -64,16 +64,23 @@ def _qt_said(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
     _log.warning("qt_message", kind=category, code=message_digest(text), state=kind.name)
 
 
-def run(settings: Settings, folder: Path) -> int:
-    """Open the window and serve until it is closed; the exit code."""
+def run(settings: Settings, folder: Path, link: str = "") -> int:
+    """Open the window and serve until the agent quits; the exit code. `link`: what it was opened with."""
     if not has_screen():
         raise SettingsError("There is no screen here.", "Start HaloDesk in a desktop session.")
     qInstallMessageHandler(_qt_said)
     app = QApplication.instance() or QApplication(sys.argv[:1])
+    if isinstance(app, QApplication):
+        app.setQuitOnLastWindowClosed(False)  # a dialog may be the last one, over a window in the tray
     seat = Seat(settings, folder)
+    seat.window.closed.connect(lambda: app.exit(0))
     seat.start()
-    # Python hears of a signal when it next runs: with the seat's tick, within a second.
-    signal.signal(signal.SIGTERM, lambda number, frame: app.quit())
+    if link:
+        with suppress(HaloDeskError):  # the window says why it is not used
+            seat.habits.link(link)
+    # Python hears of a signal when it next runs: with the seat's tick, within a second. `exit`, not `quit`:
+    # that would ask the window first.
+    signal.signal(signal.SIGTERM, lambda number, frame: app.exit(0))
     try:
         return app.exec()
     finally:

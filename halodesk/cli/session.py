@@ -16,6 +16,7 @@ from halodesk.cli.output import Json, failing, show
 from halodesk.cli.people import looks_at
 
 if TYPE_CHECKING:
+    from halodesk.runtime.review import ExportFormat
     from halodesk.store.seat_store import SeatStore
 
 app = typer.Typer(help="List, check, replay and export recorded sessions.", no_args_is_help=True)
@@ -137,6 +138,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     HTML = "html"
+    FLAC = "flac"
 
 
 @app.command()
@@ -148,7 +150,8 @@ def export(
         typer.Option(
             "--format",
             help="jsonl: the exact record (envelope, payload, salt, leaf and head of each event); "
-            "csv: one line an event, for a spreadsheet; html: a page for reading.",
+            "csv: one line an event, for a spreadsheet; html: a page for reading; "
+            "flac: the recording, not encrypted (needs --out).",
         ),
     ] = Format.JSONL,
     person: By = "",
@@ -161,7 +164,12 @@ def export(
 
         if looks_at(store, person) is not None:
             raise HaloDeskError("Agents export no sessions.", "Ask a team lead.")
-        if out is None:
-            typer.echo(exports.export(store.sessions, session, kind.value), nl=False)
+        wanted: ExportFormat = kind.value
+        if wanted == "flac":
+            if out is None:
+                raise typer.BadParameter("A recording is no text: name a file with --out.")
+            exports.write_sound_of(store, session, out)
+        elif out is None:
+            typer.echo(exports.export(store.sessions, session, wanted), nl=False)
         else:
-            exports.write(store.sessions, session, kind.value, out)
+            exports.write(store.sessions, session, wanted, out)

@@ -69,6 +69,14 @@ class Resolve(msgspec.Struct, frozen=True, kw_only=True):
     result: dict[str, Any] = {}
 
 
+class TakeBack(msgspec.Struct, frozen=True, kw_only=True):
+    """Void a charge of this session, or pay it back. `charge`: its id in `Session.charges`."""
+
+    charge: str
+    kind: Literal["void", "refund"] = "void"
+    reason: str = ""
+
+
 class ReportMask(msgspec.Struct, frozen=True, kw_only=True):
     """The lease manager's word on the mask of a step."""
 
@@ -155,6 +163,7 @@ Command = (
     | Submit
     | Back
     | Resolve
+    | TakeBack
     | ReportMask
     | LoseCall
     | RescueCall

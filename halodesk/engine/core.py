@@ -61,6 +61,8 @@ def decide(
     decision = _Decision(flow, state, moment or Moment())
     if isinstance(command, c.Start):
         return decision.start(command)
+    if state.status == "ended" and isinstance(command, c.TakeBack):
+        return decision.take_back(command) or decision.events
     if state.status == "ended" and isinstance(command, _LATE):
         return decision.late(command)
     if state.status != "running":
@@ -123,6 +125,8 @@ class _Decision(Settling):
                 refused = self.back()
             case c.Resolve():
                 refused = self.resolve(command)
+            case c.TakeBack():
+                refused = self.take_back(command)
             case c.ReportMask():
                 self.report_mask(command)
             case c.LoseCall():

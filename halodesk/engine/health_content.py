@@ -12,6 +12,7 @@ from halodesk.engine.findings import Finding, error, reserved, warning
 from halodesk.engine.flow import Field, Flow, Step
 from halodesk.engine.health_conditions import bad_pattern, conditions
 from halodesk.engine.health_graph import pages
+from halodesk.engine.health_secrets import edges
 from halodesk.engine.languages import texts_of
 from halodesk.engine.patterns import pattern_problem
 from halodesk.engine.places import Index, expressions, texts
@@ -38,6 +39,7 @@ def contents(flow: Flow, step: Step, known: Index, js_problem: JsProblem | None)
     yield from pages(step)
     yield from _plain_secrets(step)
     yield from _role(step)
+    yield from edges(step, known)
     yield from _texts(step, known)
     yield from translations(flow, step, known)
     yield from _cart(flow, step, known)

@@ -19,9 +19,12 @@ from halodesk.engine.flow import Field, Flow, Option, Step
 from halodesk.engine.languages import spoken
 from halodesk.engine.money import words
 from halodesk.engine.options import with_options
+from halodesk.engine.payments import PaymentView
+from halodesk.engine.payments import view as payment_view
 from halodesk.engine.registry import field_types, step_types
 from halodesk.engine.roles import words_of
 from halodesk.engine.rules import (
+    is_kept,
     is_required,
     is_sensitive,
     lacks_role,
@@ -52,7 +55,9 @@ class FieldView(msgspec.Struct, frozen=True, kw_only=True):
     locked: bool = False
     why: str = ""
     filled: bool = False
-    """Encrypted fields: the vault holds a complete value."""
+    """Encrypted fields: the vault holds a complete value, or its envelope is kept."""
+    retention: str = ""
+    """Encrypted fields: capture or sealed."""
     hint: str = ""
     """A doubt about the accepted value, in words; it stops nothing."""
     reads: str = ""
@@ -162,13 +167,18 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the step has something for the agent to do on this visit."""
     for_role: str = ""
     """The page is for this role, and nobody who has it works here or has opened it."""
+    payment: PaymentView | None = None
+    """The last charge, once there is something to say of it."""
     panel: dict[str, Any] = {}
     """What the step type's own part of the window shows (`StepType.panel`)."""
 
 
+KEPT = "Sealed: only two key holders together can open it. Type again to replace it."
 _WAITING = {
+    "seal": "Sealing …",
     "tokenise": "Checking the card with the gateway …",
     "charge": "Charging the card …",
+    "capture": "Taking the payment …",
     "function": "Working …",
     "http": "Asking the other system …",
     "zip": "Looking the place up …",
@@ -178,6 +188,7 @@ _WAITING = {
 }
 _UNKNOWN = {
     "charge": "The gateway has not answered. Asking what became of the charge …",
+    "capture": "The gateway has not answered. Asking whether the payment was taken …",
     "http": "The other system has not answered. Asking what became of the request …",
 }
 
@@ -228,6 +239,7 @@ def page(flow: Flow, state: Session, roles: Sequence[str] | None = None) -> Page
         target_seconds=step.target_seconds,
         shown=not state.path or was_shown(flow, state, state.path[-1]),
         for_role=role,
+        payment=payment_view(state),
         panel=known.panel(flow, step, state) if known is not None else {},
     )
 
@@ -304,6 +316,10 @@ def _field(flow: Flow, field: Field, step: Step, state: Session, waiting: str) -
     field = with_options(flow, field, scope(state)) if field.source else field
     value = None if secret else state.values.get(field.name)
     known = field_types().get(field.type) if value is not None else None
+    kept = secret and is_kept(field, state)
+    config = field.config
+    if role == "number" and step.config.get("brands"):
+        config = {**config, "brands": step.config["brands"]}
     return FieldView(
         name=field.name,
         type=field.type,
@@ -317,10 +333,11 @@ def _field(flow: Flow, field: Field, step: Step, state: Session, waiting: str) -
         read_only=field.read_only,
         locked=bool(why),
         why=why,
-        filled=field.name in state.secrets,
+        filled=field.name in state.secrets or kept,
+        retention=field.retention,
         hint=known.hint(field, value) if known is not None else "",
-        reads=known.reads(field, value) if known is not None else "",
-        config=field.config,
+        reads=KEPT if kept else known.reads(field, value) if known is not None else "",
+        config=config,
     )
 
 

@@ -12,7 +12,9 @@ from halodesk.engine.conditions import holds, is_empty
 from halodesk.engine.flow import Field, Flow, Step
 from halodesk.engine.registry import field_types, step_types
 from halodesk.engine.roles import holds_role
+from halodesk.engine.sealed import is_sealed
 from halodesk.engine.session import Session, Visit, scope
+from halodesk.engine.steps.for_each import LOOPS
 
 
 def is_sensitive(step: Step) -> bool:
@@ -62,7 +64,7 @@ def missing(step: Step, state: Session) -> dict[str, str]:
     for field in visible_fields(step, state):
         known = field_types().get(field.type)
         if field.type == "encrypted" or known is None:
-            lacks = is_empty(state.secrets.get(field.name))
+            lacks = is_empty(state.secrets.get(field.name)) and not is_kept(field, state)
         else:
             lacks = known.lacks(field, state.values.get(field.name))
         if lacks and is_required(field, state):
@@ -70,6 +72,11 @@ def missing(step: Step, state: Session) -> dict[str, str]:
         elif broken := broken_rule(field, state.values.get(field.name), state):
             errors[field.name] = broken
     return errors
+
+
+def is_kept(field: Field, state: Session) -> bool:
+    """Whether a sealed field has its envelope already. In a loop each turn asks anew: another person's."""
+    return is_sealed(state.values.get(field.name)) and not state.values.get(LOOPS)
 
 
 def was_shown(flow: Flow, state: Session, visit: Visit) -> bool:

@@ -26,7 +26,8 @@ LARGEST_BODY = 16 * 1024 * 1024
 TOKEN_SECONDS = 600
 PUSH_PATH = "/v1/push"
 
-Role = Literal["seat", "publisher"]
+Role = Literal["seat", "publisher", "asker", "holder"]
+"""The last two take part in opening sealed values (`protocol.unseal`)."""
 
 
 class SyncError(HaloDeskError):
@@ -136,7 +137,8 @@ class EnrolAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChallengeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`subject`: the seat's id, or the id of the publisher's key."""
+    """`subject`: the seat's id, or the id of the key of anyone else; a holder's is that values are
+    sealed to."""
 
     tenant: str
     role: Role
@@ -229,8 +231,9 @@ class CatalogueEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     cursor: int
     kind: str
-    """trust or flow; a seat passes over others."""
+    """trust, holders or flow; a seat passes over others."""
     trust: bytes = b""
+    """The signed list: of publishers, or of key holders."""
     manifest: bytes = b""
     pointer: bytes = b""
 

@@ -12,7 +12,9 @@ import msgspec
 from halodesk.engine.events import CallFacts
 from halodesk.engine.page import Page
 
-ExportFormat = Literal["jsonl", "csv", "html"]
+RecordFormat = Literal["jsonl", "csv", "html"]
+ExportFormat = RecordFormat | Literal["flac"]
+"""`flac`: the sound, in clear."""
 MomentKind = Literal["", "step", "incident", "erased", "mask"]
 
 

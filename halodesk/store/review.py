@@ -19,9 +19,7 @@ from typing import TypeVar
 import structlog
 from msgspec.structs import replace
 
-from halodesk.engine import codec
 from halodesk.engine.errors import HaloDeskError, SessionFileError
-from halodesk.engine.events import RecordingKept
 from halodesk.runtime.ports import AudioPlayer
 from halodesk.runtime.review import (
     ChainBadge,
@@ -34,7 +32,7 @@ from halodesk.runtime.review import (
 )
 from halodesk.runtime.threads import Post
 from halodesk.store import record, replay
-from halodesk.store.export import write
+from halodesk.store.export import last_recording, write, write_sound_of
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.waveform import outline
 
@@ -96,7 +94,7 @@ class SessionReview:
     def export(
         self, session: str, kind: ExportFormat, path: Path, done: Callable[[Path | ReviewProblem], None]
     ) -> None:
-        """Writes the record to a file."""
+        """Writes the record, or the sound in clear, to a file."""
         only = self._sees_only()
         self._run(lambda: self._export(session, kind, path, only), done)
 
@@ -131,6 +129,8 @@ class SessionReview:
     def _export(self, session: str, kind: ExportFormat, path: Path, only: str | None) -> Path:
         if only is not None:
             raise SessionFileError("Agents export no sessions.", "Ask a team lead.")
+        if kind == "flac":
+            return write_sound_of(self._store, session, path)
         return write(self._store.sessions, session, kind, path)
 
     def _verify(self, session: str) -> ChainBadge:
@@ -142,15 +142,8 @@ class SessionReview:
         return replace(shown, chain=self._verify(session))
 
     def _outline(self, session: str) -> Waveform:
-        events = [
-            codec.decode(row.payload)
-            for row in self._store.sessions.events(session)
-            if row.payload is not None
-        ]
-        kept = [event for event in events if isinstance(event, RecordingKept)]
-        if not kept or not kept[-1].path:
-            raise SessionFileError("There is no recording of this session.")
-        return outline(Path(kept[-1].path), kept[-1].sha256)
+        path, digest = last_recording(self._store, session)
+        return outline(path, digest, self._store.open_recording)
 
     def _index(self) -> None:
         try:

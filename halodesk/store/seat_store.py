@@ -8,19 +8,23 @@ from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import msgspec
 from sqlalchemy.exc import DatabaseError
 
 from halodesk.crypto.keystore import Status, load_key
+from halodesk.crypto.recording_file import open_recording
+from halodesk.crypto.recording_key import RecordingKey
 from halodesk.engine.errors import StoreError
 from halodesk.engine.flow import Flow, content_hash, dump
 from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.ports import StorageState
 from halodesk.store import search, sessions
+from halodesk.store.agent_store import AgentDayStore
 from halodesk.store.database import SCHEMA, damage, open_database, schema_version
 from halodesk.store.erasing import Eraser
+from halodesk.store.holder_store import HolderStore
 from halodesk.store.people import People
 from halodesk.store.proofs import Proofs
 from halodesk.store.restoring import restore
@@ -55,15 +59,25 @@ class SeatStore:
         self.path = folder / FILE
         self.key_status: Status
         key, self.key_status = load_key(folder)
+        self.recording_key = RecordingKey(key)
         self._engine = open_database(self.path, key, as_it_is=as_it_is)
         self._writer = Writer(self._engine, on_state)
         self.sessions = sessions.Sessions(self._engine)
         self.search = search.Search(self._engine)
         self.sync = SyncStore(self._engine, self._writer)
+        self.holders = HolderStore(self._engine, self._writer)
         self.proofs = Proofs(self._engine)
         self.eraser = Eraser(self._engine, self._writer, folder)
         self.people = People(self._engine, self._writer)
         self._counting, self._numbered = Lock(), 0
+        self.agent_day = AgentDayStore(self._engine, self._writer)
+
+    def open_recording(self, path: Path) -> BinaryIO:
+        """The sound of a recording of this seat, decrypted as it is read; plain files as they are.
+
+        Raises `OSError`, and `SessionFileError` where it does not open.
+        """
+        return open_recording(path, self.recording_key)
 
     def seat(self) -> str:
         """The id of this seat, made on first use."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from halodesk.protocol import envelope as envelopes
 from halodesk.protocol.envelope import Envelope, StoredEvent
 from halodesk.store import seals
 from halodesk.store import tables as t
+from halodesk.store.unsettled import unsettled
 
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +176,10 @@ class Sessions:
         query = select(t.draft.c.step, t.draft.c.field, t.draft.c.raw).where(t.draft.c.session == session)
         with self._engine.connect() as connection:
             return {(row.step, row.field): msgspec.json.decode(row.raw) for row in connection.execute(query)}
+
+    def unsettled(self, kinds: Collection[str], since: float) -> list[str]:
+        """Ended sessions with a request of these kinds that has no last answer (`store.unsettled`)."""
+        return unsettled(self._engine, kinds, since)
 
     def seat(self) -> str:
         """The id of this seat; empty before its first start."""

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from halodesk.engine import commands as c
+from halodesk.engine import sealed
 from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.core import decide
 from halodesk.engine.events import AnyEvent, CallFacts, EffectRequested, SecretsWiped
@@ -197,6 +198,12 @@ class FakeDesk:
         if self.state is not None and self.state.status == "running":
             self.do(c.LoseCall(reason="Ended by the agent", by="agent"))
 
+    line = "main"
+
+    def choose_line(self, account: str) -> None:
+        self.line = account
+        self.tell("registration")
+
     def dial(self, number: str) -> None:
         self.dialled.append(number)
 
@@ -358,6 +365,9 @@ class FakeDesk:
             return c.ReportMask(lease=mask.lease, phase="held", confirmed_by=("HaloDesk recorder", "PBX"))
         if mask.phase == "releasing" and not self.hold_mask:
             return c.ReportMask(lease=mask.lease, phase="none")
+        sealing = next((ask for ask in self.state.effects.values() if ask.kind == sealed.KIND), None)
+        if sealing is not None:
+            return c.Resolve(id=sealing.id, outcome="ok", result=sealed.simulated(sealing.args))
         if self.hold_effects or not self.state.effects:
             return None
         if self.answers is not None:
