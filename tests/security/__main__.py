@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.threats import THREATS
+from tests.security.threats import CARD_DATA, THREATS, Threat
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,17 +33,20 @@ def files_of(names: tuple[str, ...]) -> list[str]:
 
 def main() -> int:
     """Exit code 1 when a test failed."""
-    every = dict.fromkeys(file for threat in THREATS for file in files_of(threat.tests))
+    shown = (*THREATS, Threat(0, "Whoever looks for card data", "it is nowhere that lasts", CARD_DATA))
+    every = dict.fromkeys(file for threat in shown for file in files_of(threat.tests))
     tally = Tally()
     given = sys.argv[1:] or ["-q", "-m", "not bench and not chaos"]
     code = pytest.main([*given, *every], plugins=[tally])
     print()
-    for threat in THREATS:
+    for threat in shown:
         sums: Counter[str] = Counter()
         for file in files_of(threat.tests):
             sums += tally.by_file[file]
         state = "FAILED" if sums["failed"] else ("held" if sums["passed"] else "NOT RUN")
-        print(f"{threat.number:>2}  {state:8} {sums['passed']:>4} tests  {threat.who}: {threat.control}")
+        print(
+            f"{threat.number or '':>2}  {state:8} {sums['passed']:>4} tests  {threat.who}: {threat.control}"
+        )
     return int(code)
 
 

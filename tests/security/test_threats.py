@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.threats import THREATS, Threat
+from tests.security.threats import CARD_DATA, THREATS, Threat
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_there_are_fifteen() -> None:
     assert [threat.number for threat in THREATS] == list(range(1, 16))
+    for name in CARD_DATA:
+        assert (ROOT / name).is_file(), name
 
 
 @pytest.mark.parametrize("threat", THREATS, ids=lambda threat: str(threat.number))

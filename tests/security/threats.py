@@ -97,14 +97,14 @@ THREATS = (
     Threat(
         13,
         "A supervisor alone, an agent as a supervisor",
-        "roles at the seat and on steps; card data only behind a mask",
-        ("tests/unit/test_step_roles.py", "tests/ui/test_lock.py", "tests/security/test_vault_*.py"),
+        "roles at the seat and on steps; nobody approves alone",
+        ("tests/unit/test_step_roles.py", "tests/ui/test_lock.py", "tests/security/test_13_*.py"),
     ),
     Threat(
         14,
         "One key holder alone",
         "two holders together, or nothing",
-        ("tests/security/test_unseal_*.py",),
+        ("tests/security/test_14_*.py",),
     ),
     Threat(
         15,
@@ -113,3 +113,6 @@ THREATS = (
         ("tests/server/test_http.py", "tests/server/test_unpack.py"),
     ),
 )
+
+CARD_DATA = ("tests/security/test_card_data.py", "tests/security/test_secure_box.py")
+"""Card data has no number of its own: it must be nowhere, whoever looks."""
