@@ -263,6 +263,7 @@ class Seat:
         # What the four roles may comes with the person; only roles of a flow's own come with the seat.
         own = [role for role in self.settings.roles if role not in roles_of("admin")]
         self.desk.sign_in(who.name, (*who.roles, *own))
+        self.day.agent.works(who.name)
 
     def _storage_changed(self, state: StorageState) -> None:
         if state == StorageState():

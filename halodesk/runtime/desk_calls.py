@@ -97,6 +97,8 @@ class DeskCalls(DeskPhone, ABC):
             line = self._line_that_works()
             self._ask(link.Dial(call=secrets.token_hex(8), account=line, to=plain, emergency=True))
             return
+        if not self._attended:
+            return  # a link or a hotkey, on a locked window
         if self._call is not None and self._call.state != "ended":
             self.notice(
                 DeskNotice(level="warning", message="There is a call already.", todo="Hang up first.")
