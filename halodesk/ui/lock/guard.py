@@ -67,7 +67,8 @@ class Guard(QObject):
         self._hand_over()
         self._desk.attend(present=False)
         for dialog in self._window.findChildren(QDialog):
-            dialog.reject()
+            if dialog.isVisible():
+                dialog.reject()
         for popup in self._window.findChildren(QWidget):
             if popup.isVisible() and popup.windowFlags() & Qt.WindowType.Popup == Qt.WindowType.Popup:
                 popup.close()
