@@ -62,7 +62,7 @@ def sync(store: SeatStore) -> None:
     io.close()
 
 
-@pytest.mark.parametrize("cover_up", [False, True])
+@pytest.mark.parametrize("cover_up", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_session_that_was_deleted_before_it_was_sent(world: World, cover_up: bool) -> None:
     with SeatStore(world.enrol("desk")) as store:
         for name in ("session-1", "session-2", "session-3"):

@@ -284,7 +284,7 @@ def test_a_supervisor_opens_a_step_over_the_shoulder(guarded: Guarded) -> None:
     assert hands.step == "upsell"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_how_it_looks(guarded: Guarded, theme: ThemeChoice) -> None:
     hands, guard = guarded(theme)
     hands.picture(f"sign-in-{theme}")
