@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup system demo test test-full chaos lint format bench lock clean
+.PHONY: help setup system demo test test-full chaos security lint format bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -63,6 +63,9 @@ lint: setup ## ruff, mypy and the layers
 format: setup ## format the code and apply ruff's safe fixes
 	@$(BIN)/python -m ruff format .
 	@$(BIN)/python -m ruff check --fix .
+
+security: setup ## attack each of the fifteen threats of docs/security.md; prints how each control holds
+	@$(BIN)/python -m tests.security $(ARGS)
 
 bench: setup ## measure the goals of speed
 	@$(BIN)/python -m tests.bench $(ARGS)

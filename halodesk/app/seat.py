@@ -197,6 +197,7 @@ class Seat:
         self.window.show()
         self.habits.start()
         self._ticks.start()
+        self.store.eraser.sweep()  # recordings that an erasure could not delete before
         self.io.call(self.keeper.start)
         self.io.call(self._outside.start)
         self.day.start()
@@ -267,6 +268,7 @@ class Seat:
         # What the four roles may comes with the person; only roles of a flow's own come with the seat.
         own = [role for role in self.settings.roles if role not in roles_of("admin")]
         self.desk.sign_in(who.name, (*who.roles, *own))
+        self.day.agent.works(who.name)
 
     def _storage_changed(self, state: StorageState) -> None:
         if state == StorageState():

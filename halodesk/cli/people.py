@@ -109,6 +109,15 @@ def signed_in(store: SeatStore, name: str) -> tuple[str, str, tuple[str, ...]]:
     return person.name, person.role, roles_of(person.role)
 
 
+def looks_at(store: SeatStore, name: str) -> str | None:
+    """Whose sessions may be looked at from this console: None for everybody's. Raises `HaloDeskError`.
+
+    As in the window: an agent sees the own ones, where people sign in.
+    """
+    who, _, roles = signed_in(store, name)
+    return None if "team_lead" in roles else who
+
+
 def _store(data: Path | None) -> SeatStore:
     from halodesk.runtime.paths import data_dir
     from halodesk.store.seat_store import SeatStore

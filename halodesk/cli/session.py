@@ -13,6 +13,7 @@ import typer
 
 from halodesk.cli import session_proof
 from halodesk.cli.output import Json, failing, show
+from halodesk.cli.people import looks_at
 
 if TYPE_CHECKING:
     from halodesk.runtime.review import ExportFormat
@@ -25,6 +26,7 @@ app.command()(session_proof.erase)
 app.command("import")(session_proof.import_session)
 
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder of the seat.")]
+By = Annotated[str, typer.Option("--as", help="Who looks, where people sign in; asks for the password.")]
 Session = Annotated[str, typer.Argument(help="Id, its first characters, or its number.")]
 
 
@@ -45,15 +47,26 @@ def open_store(data: Path | None) -> Iterator[SeatStore]:
         store.close()
 
 
+def _allowed(store: SeatStore, session: str, person: str) -> str:
+    """The id of a session that this person may look at. Raises `HaloDeskError`."""
+    from halodesk.engine.errors import HaloDeskError
+
+    row, only = store.sessions.find(session), looks_at(store, person)
+    if only not in (None, row.agent):
+        raise HaloDeskError(f"This is a session of {row.agent}.", "A team lead may look at it.")
+    return row.id
+
+
 def _when(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S") if seconds else "-"
 
 
 @app.command("list")
-def list_sessions(data: Data = None, as_json: Json = False) -> None:
+def list_sessions(person: By = "", data: Data = None, as_json: Json = False) -> None:
     """Sessions of this seat, newest first. Times are UTC."""
     with failing(as_json), open_store(data) as store:
-        rows = store.sessions.rows()
+        only = looks_at(store, person)
+        rows = [row for row in store.sessions.rows() if only in (None, row.agent)]
 
     def words() -> str:
         lines = [
@@ -67,12 +80,12 @@ def list_sessions(data: Data = None, as_json: Json = False) -> None:
 
 
 @app.command("show")
-def show_session(session: Session, data: Data = None, as_json: Json = False) -> None:
+def show_session(session: Session, person: By = "", data: Data = None, as_json: Json = False) -> None:
     """Answers, path and cart of one session."""
     with failing(as_json), open_store(data) as store:
         from halodesk.store.record import read
 
-        record = read(store.sessions, session)
+        record = read(store.sessions, _allowed(store, session, person))
     page = record.last_page
     result: dict[str, Any] = {
         "id": record.row.id,
@@ -101,6 +114,7 @@ def show_session(session: Session, data: Data = None, as_json: Json = False) -> 
 def replay(
     session: Session,
     out: Annotated[Path | None, typer.Option(help="Write an HTML page here instead.")] = None,
+    person: By = "",
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -109,7 +123,7 @@ def replay(
         from halodesk.store.record import read, timeline
         from halodesk.store.replay_page import render
 
-        record = read(store.sessions, session)
+        record = read(store.sessions, _allowed(store, session, person))
         moments = timeline(record)
         if out is not None:
             out.write_text(render(record), encoding="utf-8")
@@ -140,12 +154,16 @@ def export(
             "flac: the recording, not encrypted (needs --out).",
         ),
     ] = Format.JSONL,
+    person: By = "",
     data: Data = None,
 ) -> None:
     """One session as a file."""
     with failing(), open_store(data) as store:
+        from halodesk.engine.errors import HaloDeskError
         from halodesk.store import export as exports
 
+        if looks_at(store, person) is not None:
+            raise HaloDeskError("Agents export no sessions.", "Ask a team lead.")
         wanted: ExportFormat = kind.value
         if wanted == "flac":
             if out is None:

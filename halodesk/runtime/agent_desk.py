@@ -136,6 +136,12 @@ class AgentDesk(DayDesk):
         """The machine's own state, for tests and the composition root."""
         return self._state
 
+    def works(self, agent: str) -> None:
+        """This person works here from now on: what comes is theirs."""
+        if agent != self._agent:
+            self._agent = agent
+            self._keep(self._state)
+
     def choose(self, choice: Choice, reason: str = "") -> Refused | None:
         """The agent's own word. Choosing what is chosen already tells the PBX again."""
         refused = self._take(states.choose(self._state, self._rules, choice, reason, self.now()))

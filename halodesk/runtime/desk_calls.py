@@ -35,9 +35,12 @@ class DeskCalls(DeskPhone, ABC):
     # calls
 
     def answer_call(self) -> None:
-        """Take the ringing call; one that waits is taken while the call in hand is held."""
+        """Take the ringing call; one that waits is taken while the call in hand is held.
+
+        Not while nobody is signed in: its session would be nobody's.
+        """
         ringing = [leg for leg in self.legs if leg.direction == "in" and leg.answered_at is None]
-        if ringing and not self._refuses_another(ringing[0]):
+        if ringing and self._attended and not self._refuses_another(ringing[0]):
             self._ask(link.AnswerCall(call=ringing[0].key))
 
     def refuse_waiting(self) -> None:
@@ -94,6 +97,8 @@ class DeskCalls(DeskPhone, ABC):
             line = self._line_that_works()
             self._ask(link.Dial(call=secrets.token_hex(8), account=line, to=plain, emergency=True))
             return
+        if not self._attended:
+            return  # a link or a hotkey, on a locked window
         if self._call is not None and self._call.state != "ended":
             self.notice(
                 DeskNotice(level="warning", message="There is a call already.", todo="Hang up first.")

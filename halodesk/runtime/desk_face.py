@@ -21,6 +21,7 @@ class DeskFace:
 
     def __init__(self, agent: str, account: str) -> None:
         self._agent, self._account = agent, account
+        self._attended = True
         self._listeners: list[Callable[[Topic], None]] = []
         self._registrations: dict[str, link.Registration] = {}
         self._phone_problem: DeskNotice | None = None
@@ -149,6 +150,10 @@ class DeskFace:
         """The agent has read it."""
         self._notices = tuple(old for old in self._notices if old != notice)
         self._tell("notice")
+
+    def attend(self, *, present: bool) -> None:
+        """Whether somebody is signed in; without, no call is answered, by whatever way."""
+        self._attended = present
 
     def storage_changed(self, state: StorageState) -> None:
         """The writer's word; posted by the composition root."""

@@ -242,10 +242,11 @@ class DeskPhone(DeskCustomers, ABC):
             )
 
     def _may_answer_itself(self, key: str) -> bool:
-        """The call still rings, alone, and no session is open."""
+        """The call still rings, alone, no session is open, and somebody is signed in."""
         call = self._call
         rings = call is not None and call.key == key and call.state == "incoming"
-        return rings and not self._others and self._session is None and self.answers_itself()
+        free = self._attended and not self._others and self._session is None
+        return rings and free and self.answers_itself()
 
     def _promote(self) -> None:
         """The call in hand is over: one beside it takes its place, the one that is spoken with first."""

@@ -242,6 +242,10 @@ class DeskPort(CallsPort, PagePort, Protocol):
 
     def dismiss(self, notice: DeskNotice) -> None: ...
 
+    def attend(self, *, present: bool) -> None:
+        """Whether somebody is signed in; without, no call is answered."""
+        ...
+
     def close_session(self) -> None:
         """Put the ended session away; the desk is ready for the next call."""
         ...

@@ -1,7 +1,7 @@
 """The seat's files belong to one person: looked at on each start, mended or refused in words.
 
 Rules:
-- The data folder is 0700, files in it that hold secrets or records are 0600. What lies open and is
+- The data folder is 0700, every file in it is 0600. What lies open and is
   ours is closed, and told. What is somebody else's cannot be closed by us: the seat does not start.
 - No symbolic link is followed: it could lead anywhere. The database and the keys may not be one.
 - Where the system has no such modes (Windows), the profile's own rights count; nothing is looked at.
@@ -18,16 +18,6 @@ from halodesk.engine.errors import SettingsError
 
 _OTHERS = 0o077
 _FOLDERS = ("logs", "crashes", "recordings")
-_FILES = (
-    "seat.db",
-    "seat.db-wal",
-    "seat.db-shm",
-    "seat.key",
-    "seat.secret",
-    "phone.key",
-    "phone.json",
-    "settings.json",
-)
 _NO_LINKS = ("seat.db", "seat.key", "seat.secret", "phone.key")
 
 
@@ -45,8 +35,7 @@ def close_to_others(folder: Path) -> list[str]:
 
 def _all(folder: Path) -> Iterator[tuple[str, Path]]:
     yield str(folder), folder
-    for name in _FILES:
-        yield name, folder / name
+    yield from ((file.name, file) for file in sorted(folder.iterdir()) if file.is_file())
     for name in _FOLDERS:
         inside = folder / name
         if not inside.is_symlink() and inside.is_dir():

@@ -4,9 +4,9 @@ Rules:
 - Payload and salt of an event go, its leaf stays: the chain holds, and says nothing of what was there.
 - Each erasure is an order that the seat signs, kept with the session and sent to the server, and an
   event at the end of the session that says who, how much and why.
-- One transaction: payloads, drafts, words for searching (a trigger), the list's own columns, the
-  order and the event. Recordings are deleted after it; a crash in between leaves them on the order,
-  and they are deleted at the next start.
+- One transaction: payloads, drafts, words for searching (a trigger), the caller in the lists of
+  sessions and calls, callbacks, the order and the event. Recordings are deleted after it; a crash in
+  between leaves them on the order, and they are deleted at the next start.
 - Of a field goes every event that names the field or repeats a value it had. A value of fewer than
   four characters ("yes") is looked for by the field's name only: it would be found everywhere.
 - Only closed sessions, two minutes after their end: until then facts may still come in.
@@ -36,6 +36,7 @@ from halodesk.protocol.envelope import StoredEvent
 from halodesk.protocol.erasure import ErasureOrder
 from halodesk.runtime.log import SessionLog, verify
 from halodesk.runtime.ports import Clock
+from halodesk.store import agent_tables as d
 from halodesk.store import audit_tables as a
 from halodesk.store import seals, sessions
 from halodesk.store import tables as t
@@ -277,7 +278,16 @@ def _erase(
     values |= {"recording": ""} if files else {}
     if values:
         connection.execute(update(t.session).where(t.session.c.id == row.id).values(**values))
+    if blank:
+        _forget_caller(connection, row.id)
     _tell(connection, order, row, clock)
+
+
+def _forget_caller(connection: Connection, session: str) -> None:
+    """Who called also stands in the list of calls, and in what was promised."""
+    calls = update(d.call_record).where(d.call_record.c.session == session)
+    connection.execute(calls.values(number="", name=""))
+    connection.execute(delete(d.callback).where(d.callback.c.session == session))
 
 
 def _tell(connection: Connection, order: ErasureOrder, row: SessionRow, clock: Clock) -> None:

@@ -26,6 +26,7 @@ from halodesk.runtime.log import Verdict, verify
 from halodesk.store import audit_tables as a
 from halodesk.store import seals
 from halodesk.store import sync_tables as s
+from halodesk.store import tables as t
 from halodesk.store.seals import Seal
 from halodesk.store.sessions import SessionRow, Sessions
 
@@ -101,6 +102,11 @@ class Proofs:
             seed = connection.execute(select(a.seat_key.c.sign_seed)).scalar()
         return self._sessions.seat(), SigningKey(bytes(seed)).public if seed is not None else b""
 
+    def _there(self, number: int) -> bool:
+        with self._engine.connect() as connection:
+            query = select(t.session.c.id).where(t.session.c.number == number)
+            return connection.execute(query).first() is not None
+
     def _seal(self, row: SessionRow, rows: Sequence[StoredEvent]) -> Part:
         found, (seat, key) = self.seal_of(row.id), self._seat()
         stamped = envelopes.decode(rows[0].envelope).number
@@ -157,9 +163,8 @@ class Proofs:
         stamped = envelopes.decode(rows[0].envelope).number
         if stamped and stamped != row.number:
             return _broken("counter", f"The chain says session {stamped} of the seat, the list {row.number}.")
-        before = [number for number in self._sessions.missing() if number < row.number]
-        if before and before[-1] == row.number - 1:
-            return _open("counter", f"Session {before[-1]} of this seat, the one before it, is missing.")
+        if row.number > 1 and not self._there(row.number - 1):
+            return _open("counter", f"Session {row.number - 1} of this seat, the one before it, is missing.")
         if not stamped:
             return _open("counter", "Its number is not in the chain: it was recorded before that was done.")
         return Part(

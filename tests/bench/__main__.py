@@ -12,6 +12,7 @@ import msgspec
 from tests.bench import (
     agent,
     audio,
+    audit,
     call,
     data,
     engine,
@@ -25,7 +26,7 @@ from tests.bench import (
 from tests.bench.measure import Figure, noise
 
 OUT = Path("build") / "bench.json"
-PARTS = (engine, flows, data, agent, window, call, audio, survival, server, sealing, flow_agent)
+PARTS = (engine, audit, flows, data, agent, window, call, audio, survival, server, sealing, flow_agent)
 
 
 def main() -> int:

@@ -104,6 +104,7 @@ def test_in_with_the_server_and_then_without_until_the_lease_ends(world: World, 
     assert isinstance(desk.sign_in("Kim"), Came), "the server knows the time"
 
 
+@pytest.mark.slow
 def test_who_was_taken_off_the_list_is_out_at_once(world: World, desk: Desk) -> None:
     assert isinstance(desk.sign_in("Kim"), Came)
     world.console(lambda c: server_people.remove(c, "main", "Kim"))
@@ -112,6 +113,7 @@ def test_who_was_taken_off_the_list_is_out_at_once(world: World, desk: Desk) -> 
     assert isinstance(desk.sign_in("Kim"), SignInProblem), "and nothing is left of her here"
 
 
+@pytest.mark.slow
 def test_too_many_wrong_passwords_lock_the_name_at_every_seat(world: World, desk: Desk) -> None:
     for _ in range(4):
         desk.sign_in("Kim", "wrong password")

@@ -59,6 +59,7 @@ class FakeDesk:
         """Legs beside the call in hand."""
         self.wishes: list[tuple[Any, ...]] = []
         """What was asked for with legs."""
+        self.attended = True
         self.hold_mask = False
         self.hold_effects = False
         self.declines: list[str] = []
@@ -126,6 +127,9 @@ class FakeDesk:
             begun_at=time.time(),
         )
         self.tell("call")
+
+    def attend(self, *, present: bool) -> None:
+        self.attended = present
 
     def refuse_waiting(self) -> None:
         self.wishes.append(("refuse_waiting",))

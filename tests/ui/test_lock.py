@@ -86,6 +86,10 @@ def is_open(guard: Guard) -> bool:
     return not guard.locked
 
 
+def is_attended(hands: Hands) -> bool:
+    return hands.desk.attended
+
+
 def call_state(hands: Hands) -> str:
     return hands.desk.call.state if hands.desk.call is not None else ""
 
@@ -193,7 +197,9 @@ def test_a_call_that_rings_wants_a_person(guarded: Guarded) -> None:
     assert "Sign in to answer" in hands.text("lock_ringing")
     hands.key(Key.Key_F2)
     assert call_state(hands) == "incoming"
+    assert hands.desk.attended is False, "nor by a headset's button"
     come(hands, "Anna")
+    assert is_attended(hands)
     hands.key(Key.Key_F2)
     assert call_state(hands) == "active"
 
@@ -278,7 +284,7 @@ def test_a_supervisor_opens_a_step_over_the_shoulder(guarded: Guarded) -> None:
     assert hands.step == "upsell"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_how_it_looks(guarded: Guarded, theme: ThemeChoice) -> None:
     hands, guard = guarded(theme)
     hands.picture(f"sign-in-{theme}")

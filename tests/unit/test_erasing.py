@@ -97,6 +97,14 @@ def test_a_session_goes_with_its_sound_and_still_replays(store: SeatStore, tmp_p
     sound = recorded(store, tmp_path)
     row = store.sessions.find("s1")
     assert row.caller
+    for add in (
+        "INSERT INTO call_record (key, number, name, session, direction, begun_at) "
+        "VALUES ('k', :n, 'Jordan', 's1', 'in', 1)",
+        "INSERT INTO callback (id, number, name, session, due, made_at, state) "
+        "VALUES ('k', :n, 'Jordan', 's1', 1, 1, 'open')",
+    ):
+        with store._engine.begin() as connection:
+            connection.execute(text(add), {"n": row.caller})
     done = store.eraser.erase(wish(), Later())
     assert not sound.exists()
     assert done.order.recordings == 1

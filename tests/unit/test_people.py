@@ -13,10 +13,12 @@ from halodesk.cli.root import app
 from halodesk.crypto import verifier
 from halodesk.engine.errors import SignInError, StoreError
 from halodesk.engine.roles import holds_role, roles_of
+from halodesk.runtime.log import SessionLog
 from halodesk.store.people import LONGEST_LOCK_S, lock_s
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.sign_in import check_here
 from tests.fakes.keys import cheap_keys  # noqa: F401  # a fixture
+from tests.fakes.order import Run
 
 PASSWORD = "correct horse"
 NOW = 1_800_000_000.0
@@ -196,3 +198,28 @@ def test_the_command(tmp_path: Path, cheap: None) -> None:
     assert run(tmp_path, "remove", "Eva", "--as", "Eva", **admin).exit_code == 0, (
         "the last one: all work again"
     )
+
+
+def test_sessions_are_looked_at_by_who_may(tmp_path: Path, cheap: None) -> None:
+    with SeatStore(tmp_path) as opened:
+        opened.seat()
+        run_of = Run().to_offer()
+        opened.keep_flow(run_of.flow)
+        log = SessionLog(session="s1", seat="s", clock=Clock())
+        opened.append(log.stamp(run_of.events, flow="f", version=1)).result(10)
+        owner = opened.sessions.find("s1").agent
+        for name, role in ((owner, "agent"), ("Zoe", "agent"), ("Lee", "team_lead")):
+            opened.people.add(name, role, verifier.make(PASSWORD))
+
+    def look(*args: str) -> tuple[int, str]:
+        given = ["session", *args, "--data", str(tmp_path)]
+        done = CliRunner().invoke(app, given, env={"HALODESK_PASSWORD": PASSWORD})
+        return done.exit_code, done.output + done.stderr
+
+    assert "Say who you are" in look("list")[1]
+    assert "s1" in look("list", "--as", owner)[1]
+    assert "No sessions" in look("list", "--as", "Zoe")[1]
+    assert f"This is a session of {owner}." in look("show", "s1", "--as", "Zoe")[1]
+    assert look("show", "s1", "--as", owner)[0] == 0
+    assert "export no sessions" in look("export", "s1", "--as", owner)[1]
+    assert look("export", "s1", "--as", "Lee")[0] == 0

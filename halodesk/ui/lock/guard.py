@@ -70,8 +70,10 @@ class Guard(QObject):
         if self.locked:
             return
         self._hand_over()
+        self._desk.attend(present=False)
         for dialog in self._window.findChildren(QDialog):
-            dialog.reject()
+            if dialog.isVisible():
+                dialog.reject()
         for popup in self._window.findChildren(QWidget):
             if popup.isVisible() and popup.windowFlags() & Qt.WindowType.Popup == Qt.WindowType.Popup:
                 popup.close()
@@ -101,6 +103,7 @@ class Guard(QObject):
             self._idle.stop()
 
     def _came(self, answer: Came) -> None:
+        self._desk.attend(present=True)
         self.page.enable_keys(on=False)
         for shortcut in self._silenced:
             shortcut.setEnabled(True)
