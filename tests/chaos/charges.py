@@ -47,7 +47,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     """Charges of which nobody knows what became of them."""
 
 
-def run(folder: Path, charges: int, *, seed: int) -> Books:
+def run(folder: Path, charges: int, *, seed: int, between: int = MOST_BETWEEN) -> Books:
     """Kills until that many charges were approved."""
     chance = random.Random(seed)
     folder.mkdir(exist_ok=True)
@@ -61,7 +61,7 @@ def run(folder: Path, charges: int, *, seed: int) -> Books:
                 raise TimeoutError(f"only {len(approved(ledger))} charges")
             with Till(folder / "till", gateway.base_url) as till:
                 till.says("open")
-                for _ in range(chance.randrange(MOST_BETWEEN)):
+                for _ in range(chance.randrange(between)):
                     till.says("paid")
                 time.sleep(chance.uniform(0, LONGEST_S))
                 till.process.kill()
