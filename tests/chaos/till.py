@@ -19,15 +19,15 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from halodesk.app.parts import Found
 from halodesk.connectors.payments import open_gateway
 from halodesk.connectors.payments.provider import GatewayAccount
-from halodesk.demo.gateway.app import SANDBOX_API_KEY
+from halodesk.engine import codec
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.engine.effects import BACKGROUND
 from halodesk.engine.errors import FunctionError
-from halodesk.engine.flow import Flow
+from halodesk.engine.flow import Flow, load
+from halodesk.protocol import envelope as envelopes
 from halodesk.runtime.effects import Effects, base
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.secret_entry import handle_name, vault_handle
@@ -41,6 +41,8 @@ from tests.fakes.order import small
 ATTEMPTS = 3
 CARD = {"pan": "4242424242424242", "expiry": "1230", "cvv": "737"}
 ANSWER_S = 0.5
+API_KEY = "sandbox-gateway"
+"""That of a sandbox gateway; not imported, as each till would load a server for it."""
 
 
 def flow() -> Flow:
@@ -79,7 +81,7 @@ class Till:
         self.flow = flow()
         self.vault = Vault(lambda: 0.0)
         self.answers: list[c.Resolve] = []
-        account = GatewayAccount(base_url=url, api_key=SANDBOX_API_KEY, total_seconds=ANSWER_S)
+        account = GatewayAccount(base_url=url, api_key=API_KEY, total_seconds=ANSWER_S)
         self.effects = Effects(
             functions=NoFunctions(),
             gateways={"default": open_gateway("sandbox", account)},
@@ -91,12 +93,21 @@ class Till:
     async def take_up(self) -> None:
         """What was left open is finished: a charge is asked for, never made again."""
         for row in self.store.sessions.rows(status="open"):
-            found = Found(self.store, row, self.seat)
-            session = LiveSession(found.flow, found.log, self.store, self._kept)
-            session.restore(found.events, {})
+            rows = self.store.sessions.events(row.id)
+            log = SessionLog(
+                session=row.id, seat=self.seat, clock=SystemClock(), seq=rows[-1].seq, head=rows[-1].head
+            )
+            made = load(self.store.sessions.flow_document(row.flow_hash))
+            session = LiveSession(made, log, self.store, self._kept)
+            session.restore([codec.decode(one.payload or b"") for one in rows], {})
             session.do(c.Restart())
             for ask in list(session.state.effects.values()):
-                await self._work(session, ask, again=True, asked_at=found.asked.get(ask.id, 0.0))
+                asked_at = next(
+                    envelopes.decode(one.envelope).wall
+                    for one in rows
+                    if ask.id.encode() in (one.payload or b"")
+                )
+                await self._work(session, ask, again=True, asked_at=asked_at)
             await self._go_on(session)
 
     async def order(self) -> None:
