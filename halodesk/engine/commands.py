@@ -127,6 +127,24 @@ class AddNote(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class UnlockStep(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who may has signed in to let the agent work this visit of a step for a role.
+
+    `roles` are those of that person; whoever sends this has checked the password.
+    """
+
+    step: str
+    visit: int
+    by: str
+    roles: tuple[str, ...]
+
+
+class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
+    """Another person works at the seat now and goes on with this session."""
+
+    agent: str
+
+
 class Restart(msgspec.Struct, frozen=True, kw_only=True):
     """The seat came back after a crash: secrets in memory are gone, open effects are settled."""
 
@@ -152,6 +170,8 @@ Command = (
     | KeepRecording
     | Tick
     | AddNote
+    | UnlockStep
+    | TakeOver
     | Restart
     | Abandon
 )

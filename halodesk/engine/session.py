@@ -11,6 +11,7 @@ from halodesk.engine.cart import Cart
 from halodesk.engine.effects import BACKGROUND
 from halodesk.engine.events import CallFacts, EffectRequested, MaskPhase
 from halodesk.engine.money import to_major
+from halodesk.engine.sealed import is_sealed
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,8 +167,8 @@ def counted(state: Session) -> Mapping[str, Any]:
 def scope(state: Session, *, everything: bool = False) -> dict[str, Any]:
     """What conditions, texts and functions may read: captured values and the system's own.
 
-    Secrets are not in it, in any form; nor, unless `everything` is asked for, what is hidden and
-    excluded. Amounts are decimals as text, in major units. Names with a colon are the engine's own
+    Secrets are not in it; nor, unless `everything` is asked for, envelopes of sealed ones and what is
+    hidden and excluded. Amounts are decimals as text, in major units. Names with a colon are the engine's own
     (where a loop stands) and are left out.
     """
     cart, currency = state.cart, state.cart.currency
@@ -176,7 +177,7 @@ def scope(state: Session, *, everything: bool = False) -> dict[str, Any]:
         **{
             name: value
             for name, value in (state.values if everything else counted(state)).items()
-            if ":" not in name
+            if ":" not in name and (everything or not is_sealed(value))
         },
         "call": {
             "direction": state.call.direction,

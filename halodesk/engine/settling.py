@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine import sealed
 from halodesk.engine.effects import BACKGROUND, CAPTURE, CHARGE, FUNCTION, REFUND, UNSURE, VOID, Timer
 from halodesk.engine.paying import Paying
 from halodesk.engine.registry import step_types
@@ -34,6 +35,9 @@ class Settling(Paying):
             return None
         if ask.kind == Timer.kind:
             self.time_up(ask, command)
+            return None
+        if ask.kind == sealed.KIND:
+            self.resolve_seal(ask, command, here)
             return None
         if ask.kind in (VOID, REFUND):
             self.taken_back(ask, command)
@@ -82,6 +86,31 @@ class Settling(Paying):
             self.follow(on_error, "error")
         else:
             self.proceed()
+
+    def resolve_seal(self, ask: e.EffectRequested, command: c.Resolve, here: bool) -> None:
+        """The envelopes of this submit; without all of them it does not go on."""
+        made = sealed.envelopes(ask.args, command.result) if command.outcome == "ok" else None
+        reason = str(command.result.get("reason") or "The value could not be sealed. Nothing was kept.")
+        if made is None:
+            self.emit(e.EffectResolved(id=command.id, outcome="failed", result={"reason": reason}))
+        else:
+            holders = [str(holder) for holder in command.result.get("holders", ())]
+            result = {"fields": list(made), "holders": holders}
+            self.emit(e.EffectResolved(id=command.id, outcome="ok", result=result))
+            for name, envelope in made.items():
+                value = sealed.value_of(envelope, holders)
+                self.emit(e.AnswerGiven(step=ask.step, field=name, value=value))
+        if not here:
+            self._tell_late(ask, command)
+            return
+        if made is not None:
+            self.emit(e.SecretsWiped(step=ask.step, reason="used", fields=tuple(made)))
+        if self.state.call_left:
+            self.to_wrap_up()
+        elif made is not None:
+            self.proceed()
+        else:
+            self.send_back(reason)
 
     def tick(self, command: c.Tick) -> None:
         """The time of day: sets when the page's time is up, or ends it."""
@@ -152,8 +181,9 @@ class Settling(Paying):
         """The process is a new one: what it had in memory only is gone."""
         self.wipe("restart")
         for ask in list(self.state.effects.values()):
-            if ask.kind == "tokenise":  # its digits died with the old process
-                reason = "HaloDesk was restarted. Nothing was charged."
+            if ask.kind in ("tokenise", sealed.KIND):  # its digits died with the old process
+                nothing = "charged" if ask.kind == "tokenise" else "kept: ask for it again"
+                reason = f"HaloDesk was restarted. Nothing was {nothing}."
                 self.resolve(c.Resolve(id=ask.id, outcome="failed", result={"reason": reason}))
 
     def report_mask(self, command: c.ReportMask) -> None:

@@ -21,6 +21,7 @@ import structlog
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine.evolve import fold
 from halodesk.engine.flow import Flow
 from halodesk.engine.pan import has_card_number
 from halodesk.engine.session import scope
@@ -45,6 +46,10 @@ class DeskStore(EventStore, Protocol):
 
     def keep_flow(self, flow: Flow) -> Future[Any]:
         """Done when the document is on disk."""
+        ...
+
+    def next_number(self) -> int:
+        """Which session of this seat the next one is."""
         ...
 
 
@@ -77,7 +82,6 @@ class Desk(DeskCalls):
         io: IoThread,
         post: Post,
         clock: Clock,
-        dtmf: link.DtmfMethod = "rfc4733",
         on_durable: Callable[[], None] = lambda: None,
         roles: Sequence[str] = (),
         lines: LinePolicy | None = None,
@@ -91,7 +95,6 @@ class Desk(DeskCalls):
             io=io,
             post=post,
             clock=clock,
-            dtmf=dtmf,
             lines=lines or LinePolicy(),
         )
         self._seat, self._on_durable = seat, on_durable
@@ -101,6 +104,8 @@ class Desk(DeskCalls):
         self._waiting: deque[Resumable] = deque()
         self._requested_at: dict[tuple[str, str], float] = {}
         self._late = LateMoney(self._run_again, self.notice)
+        self.closing: Callable[[], c.Refused | None] = lambda: None
+        """Asked before an ended session is put away: why it may not be, yet."""
 
     # sessions
 
@@ -110,7 +115,16 @@ class Desk(DeskCalls):
             message = f"No flow is set for calls to {call.called or 'this number'}."
             self.notice(DeskNotice(level="warning", message=message, todo="Tell your supervisor."))
             return
-        log = SessionLog(session=secrets.token_hex(12), seat=self._seat, clock=self._clock)
+        if (found := self._found_open(call)) is not None:
+            self._waiting.remove(found)
+            self._take_up(found)
+            return
+        log = SessionLog(
+            session=secrets.token_hex(12),
+            seat=self._seat,
+            clock=self._clock,
+            number=self._store.next_number,
+        )
         self._store.keep_flow(flow)
         session = LiveSession(flow, log, self._store, self._kept, self._roles)
         self._session = self._owners[call.key] = session
@@ -129,6 +143,15 @@ class Desk(DeskCalls):
             self.notice(DeskNotice(level="error", message=refused.message, todo=refused.todo))
         self._tell("session")
 
+    def sign_in(self, agent: str, roles: Sequence[str]) -> None:
+        """This person works here from now on; a session that is open goes on in their hands."""
+        before, self._agent, self._roles = self._agent, agent, tuple(roles)
+        if self._session is not None:
+            self._session.work_as(self._roles, agent if agent != before else "")
+        _log.info("signed_in")
+        for topic in ("registration", "session"):
+            self._tell(topic)
+
     def offer(self, flow: Flow) -> None:
         """New sessions begin on this version of the flow; the one that runs keeps its own."""
         _log.info("flow_offered", kind=flow.key, version=flow.version)
@@ -143,10 +166,23 @@ class Desk(DeskCalls):
     def _resume_next(self) -> None:
         if not self._waiting:
             return
-        found = self._waiting.popleft()
+        self._take_up(self._waiting.popleft())
+
+    def _found_open(self, call: link.CallInfo) -> Resumable | None:
+        """The session of this call among those a crash left open."""
+        for found in self._waiting:
+            known = fold(found.events).call.sip_call_id
+            if known and known in (call.sip_call_id, call.rescued_from):
+                return found
+        return None
+
+    def _take_up(self, found: Resumable) -> None:
         session = LiveSession(found.flow, found.log, self._store, self._kept, self._roles)
         session.restore(found.events, found.drafts)
         self._session = session
+        for leg in self.legs:
+            if self._same_call(leg):
+                self._owners[leg.key] = session
         _log.info("session_resumed", session=session.id, step=session.state.step)
         session.do(c.Restart())
         mask = session.state.mask
@@ -200,12 +236,20 @@ class Desk(DeskCalls):
         """Put the ended session away."""
         if self._session is None or self._session.state.status != "ended":
             return
+        if (refused := self.closing()) is not None:
+            self.notice(DeskNotice(level="warning", message=refused.message, todo=refused.todo))
+            return
         self._late.keep(self._session)
+        self._put_away.add(self._session.id)
         self._session = None
         if self._call is not None and self._call.state == "ended":
             self._call = None
             self._tell("call")
-        self._resume_next()
+        self._unpark()
+        if self._session is None:
+            self._resume_next()
+            if self._phone_problem is None:
+                self._lose_missing_call({leg.key: leg for leg in self.legs})
         self._begin_waiting()
         self._tell("session")
 

@@ -18,7 +18,8 @@ import msgspec
 
 from halodesk.engine.commands import Command, Refused
 from halodesk.engine.page import Page
-from halodesk.protocol.phone_link import CallInfo, Registration, Reply, Request, SoundSide, SoundState
+from halodesk.protocol.phone_link import CallInfo, Meters, Registration, Reply, Request, SoundSide, SoundState
+from halodesk.protocol.phone_sound import CallQuality, SoundTest
 from halodesk.runtime.call_ports import CallsPort
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class Clock(Protocol):
 # what the window needs of the seat
 
 
-Topic = Literal["registration", "call", "session", "storage", "sync", "notice"]
+Topic = Literal["registration", "call", "session", "parking", "storage", "sync", "notice"]
+"""`parking`: another session is about to come onto the Desk; what is half typed belongs to the old one."""
 
 
 class StorageState(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +109,8 @@ class StorageState(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["saved", "saving", "failed"] = "saved"
     message: str = ""
     todo: str = ""
+    weak: bool = False
+    """The key of the records lies beside them: a copy of the whole folder can be opened."""
 
 
 SyncPhase = Literal["sent", "sending", "waiting", "trouble"]
@@ -253,8 +257,37 @@ class SoundPort(Protocol):
         """`listener` is called after `state` has changed, and after a refused choice."""
         ...
 
+    @property
+    def echo_number(self) -> str:
+        """The number of the test call; empty: there is none."""
+        ...
+
     def choose(self, side: SoundSide, device: str) -> None:
         """Use this device by its id, now and whenever it is there; empty: follow the system."""
+        ...
+
+    def quality(self, call: str) -> CallQuality | None:
+        """How the call with this key sounds; None while that is not known."""
+        ...
+
+    def read_meters(self, done: Callable[[Meters], None]) -> None:
+        """How loud it was since this was last asked; `done` is not called while the phone is away."""
+        ...
+
+    def test(self, test: SoundTest) -> None:
+        """Hear oneself without a call, or end that."""
+        ...
+
+    def set_ringing(self, volume: int, headset_too: bool) -> None:
+        """How loud calls ring, 0 to 100, and whether in the headset as well."""
+        ...
+
+    def cancel_echo(self, on: bool) -> None:
+        """Whether what the loudspeaker plays is taken out of the microphone."""
+        ...
+
+    def call_echo(self) -> None:
+        """Dial the test call."""
         ...
 
 

@@ -39,8 +39,12 @@ _NOT_TAKEN = "This kind of card is not taken here. Ask for another card."
 class SecretEntry:
     """Main thread only; the vault itself may be locked from any thread."""
 
-    def __init__(self, vault: v.Vault, today: Callable[[], date]) -> None:
+    def __init__(
+        self, vault: v.Vault, today: Callable[[], date], why_not_sealed: Callable[[], str] = lambda: ""
+    ) -> None:
+        """`why_not_sealed`: why this seat cannot keep a sealed value, in words; empty: it can."""
         self._vault = vault
+        self._why_not_sealed = why_not_sealed
         self._today = today
         self._opened: set[v.SecretHandle] = set()
 
@@ -58,13 +62,16 @@ class SecretEntry:
         found = self._field(session, field)
         if session is None or found is None:
             return SecretView()
-        return self._judge(session, found)
+        return self._refused(found) or self._judge(session, found)
 
     def type(self, session: LiveSession | None, field: str, digit: str) -> SecretView:
         """One character; ignored when the vault is locked or the field is full."""
         found = self._field(session, field)
         if session is None or found is None or session.state.stage != "page":
             return self.view(session, field)
+        refused = self._refused(found)
+        if refused is not None:
+            return refused
         handle = self._handle(session, field)
         if handle not in self._opened:
             self._vault.open(handle, kind=self._kind(found), max_digits=self._most(found))
@@ -88,6 +95,11 @@ class SecretEntry:
         """Digits lay in the vault for too long and are gone."""
         if session is not None and session.id == handle.session:
             session.do(c.ClearSecret(field=handle.field))
+
+    def _refused(self, field: FieldView) -> SecretView | None:
+        """A field whose digits could not be kept takes none: said before the caller reads them out."""
+        problem = self._why_not_sealed() if field.retention == "sealed" else ""
+        return SecretView(problem=problem) if problem else None
 
     def _told(self, session: LiveSession, field: FieldView) -> SecretView:
         view = self._tell(session, field)

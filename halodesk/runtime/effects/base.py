@@ -18,7 +18,15 @@ import msgspec
 
 from halodesk.engine.commands import Resolve
 from halodesk.engine.events import EffectRequested
-from halodesk.runtime.effect_ports import BrowserPort, DataPort, HttpPort, MailPort, TransferPort, ZipPort
+from halodesk.runtime.effect_ports import (
+    BrowserPort,
+    DataPort,
+    HttpPort,
+    MailPort,
+    SealPort,
+    TransferPort,
+    ZipPort,
+)
 from halodesk.runtime.payment_ports import PaymentGateway
 from halodesk.runtime.ports import Clock, FunctionRunner
 from halodesk.runtime.vault import Vault
@@ -61,6 +69,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     browser: BrowserPort | None = None
     transfers: TransferPort | None = None
     data: DataPort | None = None
+    sealer: SealPort | None = None
 
 
 class Runner(Protocol):

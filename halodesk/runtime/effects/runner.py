@@ -11,7 +11,15 @@ import structlog
 from halodesk.engine.commands import Resolve
 from halodesk.engine.effects import BACKGROUND, UNSURE
 from halodesk.engine.events import EffectRequested
-from halodesk.runtime.effect_ports import BrowserPort, DataPort, HttpPort, MailPort, TransferPort, ZipPort
+from halodesk.runtime.effect_ports import (
+    BrowserPort,
+    DataPort,
+    HttpPort,
+    MailPort,
+    SealPort,
+    TransferPort,
+    ZipPort,
+)
 from halodesk.runtime.effects.base import Job, Ports, Runner
 from halodesk.runtime.effects.registry import runners
 from halodesk.runtime.payment_ports import PaymentGateway
@@ -39,6 +47,7 @@ class Effects:
         browser: BrowserPort | None = None,
         transfers: TransferPort | None = None,
         data: DataPort | None = None,
+        sealer: SealPort | None = None,
     ) -> None:
         self._ports = Ports(
             functions=functions,
@@ -51,6 +60,7 @@ class Effects:
             browser=browser,
             transfers=transfers,
             data=data,
+            sealer=sealer,
         )
         self._settle = settle
         self._open: dict[str, tuple[str, asyncio.Task[Any] | None]] = {}
