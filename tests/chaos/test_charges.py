@@ -1,6 +1,6 @@
 """SIGKILL at random points of charges: nobody is charged twice, no charge is lost.
 
-A short storm runs with all tests; `make chaos` runs one of 500 charges. HALODESK_CHAOS_CHARGES sets its
+A short storm runs with `make test-full`; `make chaos` runs one of 500 charges. HALODESK_CHAOS_CHARGES sets its
 length, HALODESK_CHAOS_SEED repeats one that was printed.
 """
 
@@ -24,11 +24,12 @@ def assert_right(books: Books, seed: int) -> None:
     assert wrong == (0, 0, 0, 0), f"HALODESK_CHAOS_SEED={seed}: {books}"
 
 
+@pytest.mark.slow
 def test_a_short_storm_of_charges(tmp_path: Path) -> None:
-    books = run(tmp_path, 4, seed=7, between=4)
+    books = run(tmp_path, 2, seed=7, between=3)
     assert_right(books, 7)
     assert books.kills >= 1
-    assert books.taken >= 4
+    assert books.taken >= 2
 
 
 @pytest.mark.slow
