@@ -1,7 +1,7 @@
 """SIGKILL at random points of charges: nobody is charged twice, no charge is lost.
 
-A short storm runs with `make test-full`; `make chaos` runs one of 500 charges. HALODESK_CHAOS_CHARGES sets its
-length, HALODESK_CHAOS_SEED repeats one that was printed.
+A short storm runs with `make test-full`; `make chaos` runs one of 500 charges.
+HALODESK_CHAOS_CHARGES sets its length, HALODESK_CHAOS_SEED repeats one that was printed.
 """
 
 from __future__ import annotations
