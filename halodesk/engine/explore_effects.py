@@ -46,6 +46,11 @@ def answers(ask: EffectRequested, step: Step, state: Session, hints: Hints) -> I
             yield _failed(ask)
             if ask.id not in state.unknown:
                 yield Settle(kind=ask.kind, outcome="unknown", result={"reason": "No answer (simulated)."})
+        case fx.CAPTURE:
+            yield _ok(ask, charge_id="ch_simulated")
+            yield Settle(kind=ask.kind, outcome="declined", result={"reason": REASON})
+            if ask.id not in state.unknown:
+                yield Settle(kind=ask.kind, outcome="unknown", result={"reason": "No answer (simulated)."})
         case "tokenise":
             yield _ok(ask, token="tok_simulated", last4="4242", brand="visa")  # noqa: S106  # no secret: a made-up token
             yield Settle(kind=ask.kind, outcome="declined", result={"reason": REASON})

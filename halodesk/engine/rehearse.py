@@ -26,6 +26,7 @@ from halodesk.engine.diff import renames
 from halodesk.engine.effects import FUNCTION, Evaluate, Timer
 from halodesk.engine.evolve import evolve
 from halodesk.engine.flow import Flow
+from halodesk.engine.paying import REFUND_ROLES
 from halodesk.engine.places import named_roles
 from halodesk.engine.registry import step_types
 from halodesk.engine.session import Session, scope
@@ -69,7 +70,7 @@ class _Stop(Exception):
 class _Rehearsal:
     def __init__(self, old: Flow, candidate: Flow, functions: FunctionPort, now: float) -> None:
         self.old, self.flow, self.functions, self.now = old, candidate, functions, now
-        self.moment = Moment(now=now, roles=named_roles(candidate))
+        self.moment = Moment(now=now, roles=(*named_roles(candidate), *REFUND_ROLES))
         self.renamed = renames(old, candidate)
         self.state = Session()
         self.then = Session()
@@ -114,6 +115,8 @@ class _Rehearsal:
                 self.do(c.EnterSecret(field=event.field, handle=event.handle))
             case e.Submitted():
                 self.submit(event)
+            case e.EffectRequested(kind="void" | "refund"):
+                self.take_back(event)
             case e.EffectResolved():
                 self.resolve(event)
             case e.MaskChanged(phase="held" | "lost" | "none"):
@@ -239,6 +242,13 @@ class _Rehearsal:
         values = {event.name: event.value for event in decided if isinstance(event, e.VariableSet)}
         shared = all(wanted[1].get(name, value) == value for name, value in values.items())
         return shared and step in (None, wanted[0])
+
+    def take_back(self, event: e.EffectRequested) -> None:
+        """A person took a charge back: that of the candidate is taken back, too."""
+        paid, kind = self.state.paid, event.kind
+        if paid is not None:
+            reason = str(event.args.get("reason", ""))
+            self.do(c.TakeBack(charge=paid.id, kind="void" if kind == "void" else "refund", reason=reason))
 
     def resolve(self, event: e.EffectResolved) -> None:
         ask = self.then.effects.get(event.id)

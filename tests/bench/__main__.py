@@ -18,6 +18,7 @@ from tests.bench import (
     engine,
     flow_agent,
     flows,
+    payments,
     sealing,
     server,
     survival,
@@ -26,7 +27,7 @@ from tests.bench import (
 from tests.bench.measure import Figure, noise
 
 OUT = Path("build") / "bench.json"
-PARTS = (engine, audit, flows, data, agent, window, call, audio, survival, server, sealing, flow_agent)
+PARTS = (engine, audit, flows, data, payments, agent, window, call, audio, survival, server, sealing, flow_agent)
 
 
 def main() -> int:

@@ -20,4 +20,8 @@ def charges(file: Path) -> list[Charge]:
 
 def approved(file: Path) -> list[Charge]:
     """The charges that moved money."""
-    return [charge for charge in charges(file) if charge.status == "approved"]
+    return [
+        charge
+        for charge in charges(file)
+        if charge.status == "approved" and charge.kind in ("sale", "authorize")
+    ]

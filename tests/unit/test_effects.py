@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
 from halodesk.engine.commands import Resolve
@@ -223,3 +224,41 @@ def test_the_same_request_is_not_run_twice_at_a_time() -> None:
     asyncio.run(run_to_end)
     assert len(bench.settled) == 1
     assert len(bench.gateway.tokenised) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "order"), [("capture", "capture"), ("void", "void"), ("refund", "refund"), ("charge", "sale")]
+)
+def test_each_movement_is_an_order_of_its_own_kind(kind: str, order: str) -> None:
+    bench = Bench()
+    bench.run(
+        ask(kind, gateway="default", charge_id="ch_9", token="tok", amount=4780, currency="USD", charge="x")
+    )
+    (sent,) = bench.gateway.orders
+    assert (sent.kind, sent.charge_id, sent.amount_minor, sent.reference) == (order, "ch_9", 4780, "s1")
+    assert sent.asked_at > 0
+
+
+def test_a_charge_that_only_reserves_and_its_address() -> None:
+    bench = Bench()
+    home = {"line1": "12 Ocean View Road", "postal_code": "95060"}
+    wanted = ask(
+        "charge", gateway="default", token="tok", amount=1, currency="USD", capture=False, address=home
+    )
+    bench.run(wanted)
+    (sent,) = bench.gateway.orders
+    assert (sent.kind, sent.address.postal_code) == ("authorize", "95060")
+
+
+def test_the_address_goes_to_the_tokeniser() -> None:
+    bench = Bench()
+    bench.type("number", "expiry", "cvv")
+    bench.run(msgspec.structs.replace(TOKENISE, args=TOKENISE.args | {"address": {"postal_code": "95060"}}))
+    assert [address and address.postal_code for address in bench.gateway.addresses] == ["95060"]
+
+
+def test_a_gateway_that_is_gone_after_a_restart_leaves_the_charge_open() -> None:
+    """It may have been charged while this seat still had the gateway: nobody may say that it was not."""
+    bench = Bench()
+    (answer,) = bench.run(ask("charge", gateway="other", token="t", amount=1, currency="USD"), again=True)
+    assert answer.outcome == "unknown"

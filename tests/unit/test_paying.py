@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.core import decide
 from halodesk.engine.evolve import evolve, fold
+from halodesk.engine.explore import explore
 from halodesk.engine.flow import Flow, from_builtins
-from tests.fakes.order import ADDRESS, TOKEN, Run, sample_document
+from halodesk.engine.rehearse import rehearse
+from tests.fakes.carts import CATALOGUE
+from tests.fakes.functions import functions
+from tests.fakes.order import ADDRESS, TOKEN, Run, sample_document, small
 
 TOLD = {"charge_id": "ch_1", "auth_code": "123456", "avs": "postal_code", "cvv": "match"}
 
@@ -262,3 +267,50 @@ def test_the_token_mode_freezes_the_amount_and_keeps_what_the_issuer_said() -> N
     run.resolve("ok", **TOLD)
     assert run.state.values["post_payment"]["avs"] == "postal_code"
     assert run.state.charges[0].last4 == "4242"
+
+
+def test_a_session_with_a_void_goes_the_same_way_on_another_version() -> None:
+    run = paid()
+    run.do(c.TakeBack(charge=run.state.charges[0].id))
+    run.do(c.Resolve(id=next(iter(run.state.effects)), outcome="ok"))
+    run.do(c.Back()).secrets().submit().resolve("ok", **TOKEN).resolve("ok", **TOLD)
+    run.submit("read_back=true").answer(disposition="sale").submit()
+    with functions() as port:
+        assert rehearse(run.flow, direct(), run.events, port, now=1_800_000_000.0) is None
+
+
+@pytest.mark.parametrize("mode", ["sale", "authorise"])
+def test_every_way_of_a_form_that_charges_is_explored(mode: str) -> None:
+    made = small(
+        {
+            "key": "goods", "type": "script", "fallback": "pay",
+            "cart_actions": [{"action": "add_item", "args": {"item": "nap"}}],
+        },
+        {
+            "key": "pay", "type": "payment_form", "fallback": "take",
+            "config": {
+                "number": "pan", "expiry": "expiry", "cvv": "cvv", "mode": mode, "attempts": 2,
+                "on_declined": "sorry", "on_unknown": "sorry",
+            },
+            "fields": [
+                {"name": name, "type": "encrypted", "kind": kind, "retention": "capture", "required": True}
+                for name, kind in (("pan", "card_number"), ("expiry", "other"), ("cvv", "cvv"))
+            ],
+        },
+        {
+            "key": "take", "type": "api_call", "fallback": "end",
+            "config": {
+                "connection": "gateway", "operation": "capture", "target": "taken", "on_unknown": "sorry",
+            },
+            "routes": [{"label": "No", "to": "sorry", "when": [
+                {"variable": "taken.success", "op": "equals", "value": False}]}],
+        },
+        {"key": "sorry", "type": "script", "fallback": "end"},
+    )  # fmt: skip
+    flow = replace(made, catalogue=CATALOGUE)
+    with functions() as port:
+        report = explore(flow, port)
+    assert report.failures == ()
+    assert report.dead == ()
+    if mode == "authorise":
+        assert report.missed == (), "each way out is tried"

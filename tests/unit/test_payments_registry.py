@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from halodesk.connectors.payments import open_gateway, providers, reasons
+from halodesk.connectors.payments import authorize_net, braintree, open_gateway, providers, reasons, stripe
 from halodesk.connectors.payments.provider import GatewayAccount
 from halodesk.connectors.payments.sandbox import SandboxGateway
 from halodesk.demo.gateway import rules
@@ -45,3 +45,40 @@ def test_every_refusal_of_the_sandbox_has_words_of_its_own() -> None:
         assert reasons.agent_words(code) != reasons.agent_words("r2d2"), code
     assert rules.__doc__ is not None
     assert "incorrect_cvv" in rules.__doc__
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        stripe._WORDS,
+        authorize_net._WORDS,
+        braintree._WORDS,
+        {code: words for code, (words, _) in authorize_net._CARD_ERRORS.items()},
+        {code: words for code, (words, _) in braintree._FIELD_CODES.items()},
+    ],
+)
+def test_every_mapped_code_of_a_gateway_has_words(codes: dict[str, str]) -> None:
+    assert codes
+    assert set(codes.values()) <= set(reasons._WORDS)
+
+
+def test_words_end_as_sentences_and_accuse_nobody() -> None:
+    for words in reasons._WORDS.values():
+        assert words.endswith(".")
+        assert not any(bad in words.lower() for bad in ("stolen", "lost", "fraud"))
+
+
+@pytest.mark.parametrize(
+    ("street", "postal", "told"),
+    [
+        (None, None, "not_checked"),
+        (True, True, "match"),
+        (True, False, "street"),
+        (None, True, "postal_code"),
+        (False, True, "postal_code"),
+        (False, False, "mismatch"),
+        (None, False, "mismatch"),
+    ],
+)
+def test_the_two_parts_of_an_address(street: bool | None, postal: bool | None, told: str) -> None:
+    assert reasons.address_check(street, postal) == told

@@ -9,12 +9,13 @@ import pytest
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine.flow import from_builtins
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.ports import SecretView
 from halodesk.runtime.secret_entry import SecretEntry, handle_name, vault_handle
 from halodesk.runtime.session import LiveSession
 from halodesk.runtime.vault import LONGEST_SECRET, SecretHandle, Vault
-from tests.fakes.order import CARD, Run, small
+from tests.fakes.order import CARD, Run, sample_document, small
 from tests.fakes.store import FakeStore
 from tests.unit.test_session_live import Heard, Still
 
@@ -211,3 +212,15 @@ def test_no_digit_reaches_the_log_of_the_session() -> None:
 
 def test_handles_have_names() -> None:
     assert vault_handle("s", handle_name("pay", "number")) == SecretHandle("s", "pay", "number")
+
+
+@pytest.mark.parametrize(("number", "taken"), [(CARD, True), (AMEX, False)])
+def test_a_brand_that_is_not_taken_is_said_before_anything_is_sent(number: str, taken: bool) -> None:
+    document = sample_document()
+    step = next(step for step in document["steps"] if step["key"] == "payment")
+    step["config"]["brands"] = ["visa", "mastercard"]
+    seat = Seat(Run(from_builtins(document)).to_payment())
+    view = seat.type("card_number", number)
+    assert view.complete is taken
+    assert ("not taken" in view.problem) is not taken
+    assert ("card_number" in seat.session.state.secrets) is taken

@@ -326,7 +326,6 @@ def _card(card: CardDigits, key: str, address: CardAddress | None) -> list[x.Pie
     told = {
         "addressLine1": address.line1 if address else "",
         "postalCode": address.postal_code if address else "",
-        "countryCode": address.country if address else "",
     }
     told = {name: value for name, value in told.items() if value}
     head = msgspec.json.encode({"query": _TOKENISE, "variables": {"input": {"clientMutationId": key}}})
