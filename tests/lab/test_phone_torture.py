@@ -85,6 +85,44 @@ def test_mutated_invites_do_not_bring_it_down(seats: OpenSeat, address: str, cou
     assert not [line for line in seat.log() if line["level"] == "error"]
 
 
+def test_calls_that_come_and_go_in_a_flash_do_not_use_up_its_sockets(seats: OpenSeat) -> None:
+    """pjlib aborts at the 65th socket, and one that was closed counts for half a second: see `pace`."""
+    seat = seats("flashes")
+    seat.ask(Register(account=DIRECT))
+    codes = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.bind((HOST, 0))
+        line.settimeout(5)
+        line.connect((HOST, seat.port()))
+        for number in range(120):
+            codes.append(_flash(line, f"flash{number}"))
+    assert set(codes) <= {"487", "421", "486"}
+    assert codes.count("487") > 15
+    assert codes.count("421") > 15, "some were too fast"
+    seat.ask(Ping())
+    assert not [line for line in seat.log() if line["level"] == "error"]
+
+
+def _flash(line: socket.socket, name: str) -> str:
+    """One INVITE that is taken back as soon as it rings; how it ended."""
+    invite = torture.plain(name, line.getsockname()[1])
+    line.send(invite)
+    head = invite.split(b"\r\nContent-Type")[0]
+    while True:
+        answer = line.recv(4000)
+        code = answer[8:11].decode()
+        if name.encode() not in answer or b" CANCEL\r\n" in answer or code == "100":
+            continue
+        if code == "180":
+            cancel = head.replace(b"INVITE", b"CANCEL")
+            line.send(cancel + b"\r\nContent-Length: 0\r\n\r\n")
+            continue
+        to = next(part for part in answer.split(b"\r\n") if part.startswith(b"To:"))
+        acknowledged = head.replace(b"INVITE", b"ACK").replace(b"To: <sip:1001@127.0.0.1>", to)
+        line.send(acknowledged + b"\r\nContent-Length: 0\r\n\r\n")
+        return code
+
+
 def test_a_flood_nobody_acknowledges_takes_no_line(pbx: Pbx, seats: OpenSeat, tmp_path: Path) -> None:
     """300 INVITEs of a stranger, each left open; meanwhile the PBX's own calls ring and are answered."""
     seat, caller = seats("flooded"), seats("caller")

@@ -42,6 +42,11 @@ def _message(
     return text.encode("utf-8", "surrogateescape")
 
 
+def plain(name: str, port: int) -> bytes:
+    """An INVITE with nothing wrong about it."""
+    return _message(name, port)
+
+
 def messages(port: int) -> Iterator[tuple[str, bytes]]:
     """Name (that of the section of RFC 4475) and message; answers go to `port` of 127.0.0.1."""
 
