@@ -1,6 +1,7 @@
 """What HaloDesk uses of pjsua2 2.15 (SWIG), by hand. Add what you use; leave out the rest."""
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import SupportsInt
 
 PJMEDIA_FORMAT_PCM: int
@@ -50,6 +51,8 @@ PJSIP_EVENT_RX_MSG: int
 PJSIP_EVENT_TX_MSG: int
 PJSIP_EVENT_TSX_STATE: int
 
+_pjsua2: ModuleType
+
 class Error(Exception):
     status: int
     title: str
@@ -78,6 +81,8 @@ class MediaFormatAudio:
 class AudioMedia:
     def startTransmit(self, sink: AudioMedia) -> None: ...
     def stopTransmit(self, sink: AudioMedia) -> None: ...
+    def adjustRxLevel(self, level: float) -> None: ...
+    def adjustTxLevel(self, level: float) -> None: ...
 
 class AudioMediaPort(AudioMedia):
     def __init__(self) -> None: ...
@@ -330,6 +335,33 @@ class StreamInfo:
     codecName: str
     codecClockRate: int
 
+class MathStat:
+    n: int
+    last: int
+    mean: int
+    max: int
+
+class RtcpStreamStat:
+    pkt: int
+    loss: int
+    discard: int
+    updateCount: int
+    jitterUsec: MathStat
+
+class RtcpStat:
+    rxStat: RtcpStreamStat
+    txStat: RtcpStreamStat
+    rttUsec: MathStat
+
+class JbufState:
+    discard: int
+    lost: int
+    avgDelayMsec: int
+
+class StreamStat:
+    rtcp: RtcpStat
+    jbuf: JbufState
+
 class OnCallStateParam:
     e: SipEvent
 
@@ -346,15 +378,6 @@ class CallSendDtmfParam:
 class CallSendRequestParam:
     method: str
     def __init__(self) -> None: ...
-
-class RtcpStreamStat:
-    pkt: int
-
-class RtcpStat:
-    rxStat: RtcpStreamStat
-
-class StreamStat:
-    rtcp: RtcpStat
 
 class OnDtmfDigitParam:
     method: int
@@ -382,6 +405,7 @@ class Call:
     def dump(self, with_media: bool, indent: str) -> str: ...
     def getAudioMedia(self, med_idx: int) -> AudioMedia: ...
     def getStreamInfo(self, med_idx: int) -> StreamInfo: ...
+    def getStreamStat(self, med_idx: int) -> StreamStat: ...
     def makeCall(self, dst_uri: str, prm: CallOpParam) -> None: ...
     def answer(self, prm: CallOpParam) -> None: ...
     def hangup(self, prm: CallOpParam) -> None: ...
@@ -390,7 +414,6 @@ class Call:
     def reinvite(self, prm: CallOpParam) -> None: ...
     def sendDtmf(self, param: CallSendDtmfParam) -> None: ...
     def sendRequest(self, prm: CallSendRequestParam) -> None: ...
-    def getStreamStat(self, med_idx: int) -> StreamStat: ...
     def onDtmfDigit(self, prm: OnDtmfDigitParam) -> None: ...
     def onCallRedirected(self, prm: OnCallRedirectedParam) -> int: ...
     def onCallTsxState(self, prm: OnCallTsxStateParam) -> None: ...

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from halodesk.protocol.phone_sound import Ringing, SoundTest
+
 CallState = Literal["incoming", "outgoing", "early", "connecting", "active", "ended"]
 HoldState = Literal["off", "pending", "on"]
 """`pending`: asked for, and not answered by the other side yet."""
@@ -20,7 +22,8 @@ TransferState = Literal["", "asked", "failed", "done"]
 """`failed`: the other side is back with the agent, or was never let go."""
 RegistrationState = Literal["unregistered", "registering", "registered", "failed"]
 NewsKind = Literal["woke", "changed"]
-SoundSide = Literal["microphone", "speaker"]
+SoundSide = Literal["microphone", "speaker", "ringer"]
+"""`ringer`: where incoming calls ring; any device of the side `speaker`."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,6 +206,13 @@ class SoundState(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[SoundDevice, ...] = ()
     microphone: SoundUse = SoundUse()
     speaker: SoundUse = SoundUse()
+    ringer: SoundUse = SoundUse()
+    ringing: Ringing = Ringing()
+    test: SoundTest = "off"
+    cancel_echo: bool = False
+    """What the loudspeaker plays is taken out of what the microphone hears."""
+    echo_trouble: str = ""
+    """Why it is not, although it is wanted."""
 
 
 class StreamFigures(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from collections.abc import Callable
 import msgspec
 import pjsua2 as pj
 
+from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import (
     CallChanged,
     CallInfo,
@@ -29,7 +30,8 @@ from halodesk.protocol.phone_link import (
     MaskWindow,
 )
 from halodesk.sip.phone.account import PhoneAccount
-from halodesk.sip.phone.audio.bridge import Bridge, Sink
+from halodesk.sip.phone.audio.bridge import Bridge, Line, Sink
+from halodesk.sip.phone.codecs import set_level
 from halodesk.sip.phone.ending import Ending, recording_path, trouble_teller
 from halodesk.sip.phone.endpoint import Guard
 from halodesk.sip.phone.far_side import FarSide
@@ -151,6 +153,11 @@ class PhoneCall(FarSide):
         """Sound goes both ways at this moment."""
         return not self.gone and self.info.state == "active" and self.info.hold == "off" and self._settled
 
+    @property
+    def audio_index(self) -> int:
+        """Which of the call's media is its sound."""
+        return self._audio_index
+
     def far_end(self) -> pj.AudioMedia:
         """The other side's sound in the bridge; only while the call `speaks`."""
         return self.getAudioMedia(self._audio_index)
@@ -181,10 +188,11 @@ class PhoneCall(FarSide):
         self._gate_microphone()
         self.publish()
 
-    @property
-    def audio_index(self) -> int:
-        """Which of the media is the sound."""
-        return self._audio_index
+    def change_line(self, change: Callable[[Line], Line]) -> None:
+        """Another line speaks and hears from the next frame on; raises `PhoneRefusedError` without sound."""
+        if self._bridge is None:
+            raise PhoneRefusedError("The call has no sound yet.", "Wait until it is answered.")
+        self._bridge.line = change(self._bridge.line)
 
     def publish(self) -> None:
         """Tells the seat how the call stands."""
@@ -300,6 +308,7 @@ class PhoneCall(FarSide):
         audio.startTransmit(self._bridge)
         self._bridge.startTransmit(audio)
         stream = self.getStreamInfo(index)
+        set_level(audio, stream.codecName)
         self.info = msgspec.structs.replace(
             self.info,
             codec=f"{stream.codecName}/{stream.codecClockRate}",
@@ -352,9 +361,10 @@ class PhoneCall(FarSide):
         if not self.info.emergency:  # nothing masks a call for help
             self.kit.masks.admit(key, gate)
         self.recorder = Recorder(
-            recording_path(self.kit.recordings),
+            recording_path(self.kit.recordings, sealed=self.kit.lock is not None),
             gate=gate,
             on_fault=trouble_teller(self.kit.board, log, key),
+            lock=self.kit.lock,
         )
         self.kit.tapes[key] = self.tapes.begin(self.recorder)
 

@@ -22,6 +22,7 @@ from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, DtmfMethod, Fault
 from halodesk.sip.phone.account import PhoneAccount
 from halodesk.sip.phone.accounts import Accounts
+from halodesk.sip.phone.audio.talker import Talker
 from halodesk.sip.phone.auto_answer import wanted_after
 from halodesk.sip.phone.call import PhoneCall
 from halodesk.sip.phone.conference import Conference
@@ -70,6 +71,10 @@ class Calls:
     def up(self) -> bool:
         """Whether any call is up or on its way."""
         return bool(self._by_key)
+
+    def known(self) -> tuple[PhoneCall, ...]:
+        """Every call there is."""
+        return tuple(self._by_key.values())
 
     def dial(self, request: Dial) -> None:
         """Starts a call; its progress comes as `CallChanged`.
@@ -228,6 +233,12 @@ class Calls:
     def set_microphone(self, key: str, muted: bool) -> None:
         """Whether the other side hears the agent; raises `PhoneRefusedError` when the call is over."""
         self.get(key).set_microphone(muted)
+
+    def give_line_back(self, key: str, talker: Talker) -> None:
+        """The agent's own line speaks again, unless the call is over or has another one."""
+        call = self._by_key.get(key)
+        if call is not None and talker.here:
+            call.change_line(lambda line: talker.own if line is talker else line)
 
     def send_dtmf(self, key: str, digits: str, method: DtmfMethod | Literal[""]) -> None:
         """Sends keypad tones, as the account wants them unless told how.

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from halodesk.engine.page import Page
 from halodesk.protocol.phone_link import CallInfo
 from halodesk.runtime.ports import DeskPort, SyncState
+from halodesk.ui.desk.agent_button import AgentButton
 from halodesk.ui.desk.line_pill import LinePill
 from halodesk.ui.desk.sound_panel import SoundButton
 from halodesk.ui.parts import pill
@@ -35,6 +36,7 @@ class StatusBar(QFrame):
         self._name = elided(role="strong", name="agent_name")
         self._state = label(role="caption", name="agent_state")
         self.registration = LinePill()
+        self.agent = AgentButton()
         self.storage = Pill("storage_state")
         self.server = Pill("server_state")
         self.recording = Pill("mask_indicator", height=38, strong=True)
@@ -61,6 +63,7 @@ class StatusBar(QFrame):
         layout.setSpacing(Space.S)
         layout.addLayout(who)
         layout.addSpacing(Space.L)
+        layout.addWidget(self.agent)
         layout.addWidget(self.registration)
         layout.addWidget(self.storage)
         layout.addWidget(self.server)
@@ -87,17 +90,20 @@ class StatusBar(QFrame):
         self._name.setFixedWidth(min(self._name.fontMetrics().horizontalAdvance(desk.agent) + 4, 220))
         self._state.setText(self._agent_state(desk.call, page))
         self.registration.render_lines(desk.registration, desk.registrations, desk.account)
+        self._state.setVisible(self.agent.isHidden())  # else the button says it, and since when
         storage = desk.storage
         words, tone, icon = {
             "saved": (self.tr("All saved"), pill.GOOD, ""),
             "saving": (self.tr("Saving…"), pill.PLAIN, ""),
             "failed": (self.tr("NOT SAVED"), pill.BAD, "alert"),
         }[storage.state]
+        if storage.weak and storage.state == "saved":
+            words, tone = self.tr("Saved, weak key"), pill.WARN
         self.storage.render_as(
             words, tone, icon=icon, tip=" ".join(filter(None, (storage.message, storage.todo)))
         )
         self._line_up = desk.registration is not None and desk.registration.state == "registered"
-        self._stored = storage.state != "failed"
+        self._stored = storage.state != "failed" and not storage.weak
         self._render_server(desk.sync)
         self._drop_good_news()
         self._render_mask(desk.call, page)
