@@ -130,7 +130,8 @@ def _masks(folder: Path, pbx: Pbx) -> Iterator[Figure]:
         "frames",
         goal="0",
         met=lambda value: value == 0 and windows > 0 and all(one.usual_db > -30 for one in found),
-        note=f"{windows} windows, {sum(one.frames for one in found)} frames looked at, four calls at a time: a busy machine joins windows",
+        note=f"{windows} windows (a busy machine joins some), {sum(one.frames for one in found)} frames, "
+        "four calls at a time",
     )
 
 
