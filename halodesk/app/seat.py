@@ -159,6 +159,7 @@ class Seat:
             clock=clock,
             post=post,
         )
+        self.desk.answers_itself = lambda: self.day.agent.view.choice == "ready"
         self._sync = self._server_link(seat)
         self.sound = SoundDesk(
             self.desk, self.keeper, post, echo_number=settings.sound.echo_number, dial=self.desk.dial

@@ -11,6 +11,7 @@ from halodesk.engine.cart import Cart
 from halodesk.engine.effects import BACKGROUND
 from halodesk.engine.events import CallFacts, EffectRequested, MaskPhase
 from halodesk.engine.money import to_major
+from halodesk.engine.screen_pop import popped
 from halodesk.engine.sealed import is_sealed
 
 
@@ -185,6 +186,7 @@ def scope(state: Session, *, everything: bool = False) -> dict[str, Any]:
             "name": state.call.name,
             "did": state.call.called,
             "headers": state.call.headers,
+            **popped(state.call.headers),
         },
         "cart": {
             "total": str(to_major(cart.total, currency)),

@@ -22,12 +22,13 @@ from tests.bench import (
     sealing,
     server,
     survival,
+    telephony,
     window,
 )
 from tests.bench.measure import Figure, noise
 
 OUT = Path("build") / "bench.json"
-PARTS = (engine, audit, flows, data, payments, agent, window, call, audio, survival, server, sealing, flow_agent)
+PARTS = (engine, audit, flows, data, payments, agent, window, call, audio, survival, server, sealing, flow_agent, telephony)
 
 
 def main() -> int:

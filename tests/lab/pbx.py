@@ -106,7 +106,7 @@ def pbx() -> Iterator[Pbx]:
     if not (SHARED / "root" / ".unpacked").exists():
         _fetch()
     folder = Path(tempfile.mkdtemp(prefix="halodesk-pbx-"))  # short: it holds a Unix socket
-    started = _start(folder)
+    started = start(folder)
     try:
         yield started
     finally:
@@ -128,7 +128,7 @@ def _fetch() -> None:
                 pytest.fail(f"The Asterisk packages cannot be fetched (tried twice): {error}", pytrace=False)
 
 
-def _start(folder: Path) -> Pbx:
+def start(folder: Path) -> Pbx:
     """Starts on free ports; tries others when somebody took one in between."""
     failures = []
     for _ in range(3):

@@ -129,7 +129,7 @@ class Sipp:
         given = {"i": HOST, "mi": HOST, "p": str(self.port), "m": str(calls), "s": "1001"} | options
         given.setdefault("mp", str(random.randrange(40_000, 60_000, 4)))
         argv = [program, *([to] if to else []), "-sf", str(file), "-nostdin"]
-        argv += ["-trace_err", "-error_file", str(self.errors), "-timeout", "120s"]
+        argv += ["-trace_err", "-error_file", str(self.errors), "-timeout", f"{60 + calls}s"]
         for name, value in given.items():
             argv += [f"-{name}", *([value] if value else [])]
         self._output = open(folder / f"screen-{self.port}.txt", "wb")  # noqa: SIM115 - closed in __exit__

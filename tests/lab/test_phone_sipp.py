@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from halodesk.protocol.phone_link import Account, AnswerCall, CallChanged, CallInfo, HangUp, Notice, Register
+from halodesk.sip.phone.vigil import SILENT_S
 from tests.lab.pbx import HOST
 from tests.lab.phones import Seat, read_stereo, talk
 from tests.lab.sipp import (
@@ -313,4 +314,22 @@ def test_a_wish_for_an_answer_by_itself_is_told(phone: Seat, tmp_path: Path) -> 
         assert call.answer_after_s == 2.0
         phone.ask(AnswerCall(call=call.key))
         phone.call("ended", call.key)
+        sipp.wait()
+
+
+@pytest.mark.slow  # half a minute of silence
+def test_a_call_whose_other_side_forgot_it_ends_by_itself(phone: Seat, tmp_path: Path) -> None:
+    """No BYE ever comes and no sound either: the phone asks, and is told that there is no such call."""
+    scene = (
+        *INVITED,
+        expect("OPTIONS"),
+        reply_within("200 OK"),
+        expect("OPTIONS"),
+        reply_within("481 Call/Transaction Does Not Exist"),
+        *ENDED_BY_PHONE,
+    )
+    with Sipp(tmp_path, *scene, to=f"{HOST}:{phone.port()}") as sipp:
+        key = phone.answer().key
+        ended = phone.call("ended", key, timeout_s=3 * SILENT_S)
+        assert ended.reason == "The other side has gone without a word."
         sipp.wait()

@@ -269,3 +269,19 @@ def test_the_sound_server_dies_in_mid_call(
     finally:
         mine.close()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.mark.slow  # the same sound as of an answered call, before it is one
+def test_the_agent_hears_what_comes_before_the_answer(pbx: Pbx, seats: OpenSeat, card: SoundCard) -> None:
+    """183 with a tone of the PBX (RFC 3261, 13.2.2.1), and then it is busy."""
+    agent = seats("agent", "--sound", "auto")
+    agent.sound("devices", lambda state: len(state.devices) >= 4)
+    agent.register(pbx, "1003")
+    with card.listening("headset") as heard:
+        agent.dial("645", key="early", account="1003")
+        ended = agent.call("ended", "early")
+    assert (ended.code, ended.recording) == (486, None)
+    ear = read_raw(heard)
+    assert (tone_levels(ear, 1004.0) > SOUNDS_DB).sum() >= 10, (
+        "a stretch of the tone, however busy the machine is"
+    )

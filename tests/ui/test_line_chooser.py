@@ -40,7 +40,7 @@ def test_a_line_is_chosen_with_the_keyboard_and_stays_chosen(hands: Hands) -> No
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ({"held_by_other": True}, "Held by the other side"),
+        ({"held_by_other": True}, "Held there"),
         ({"state": "incoming", "answer_after_s": 2.0}, "Answers by itself"),
         ({"state": "early", "direction": "out", "codec": "PCMA/8000"}, "Announcement"),
         ({"state": "early", "direction": "out"}, "Ringing there"),

@@ -163,10 +163,16 @@ def test_registration_failures_in_words(code: int, message: str) -> None:
 
 
 def test_the_next_try_comes_later_each_time_with_full_jitter() -> None:
-    assert [retry_after_s(failures, 1.0) for failures in range(1, 8)] == [1, 2, 4, 8, 16, 32, 60]
-    assert retry_after_s(10_000, 1.0) == RETRY_MOST_S
-    assert retry_after_s(5, 0.5) == 8
-    assert retry_after_s(5, 0.0) == 0.2
+    later = [retry_after_s(failures, 1.0, 100.0) for failures in range(1, 8)]
+    assert later == [1, 2, 4, 8, 16, 32, 60]
+    assert retry_after_s(10_000, 1.0, 100.0) == RETRY_MOST_S
+    assert retry_after_s(5, 0.5, 100.0) == 8
+    assert retry_after_s(5, 0.0, 100.0) == 0.2
+
+
+def test_a_pbx_that_may_be_restarting_is_asked_often() -> None:
+    assert [retry_after_s(failures, 1.0, 30.0) for failures in range(1, 6)] == [1, 2, 4, 5, 5]
+    assert retry_after_s(20, 0.5, 59.0) == 2.5
 
 
 def test_silence_and_loop() -> None:

@@ -84,6 +84,9 @@ class Accounts:
         via = via_of(message)
         takers = {one.id: one for one in self._by_key.values() if one.takes(source, via)}
         chosen = proposed if proposed in takers else next(iter(takers), None)
+        if chosen is not None and not self._sip.pace.take(ice=takers[chosen].account.ice):
+            self._sip.log.warning("calls_too_fast", account=takers[chosen].key)
+            return None
         if chosen is not None and takers[chosen].account.srtp == "required" and is_open(message):
             who = read_invite(message).remote.user or "somebody"
             self._sip.log.info("call_refused", account=takers[chosen].key, code=488, reason="not encrypted")

@@ -367,6 +367,8 @@ class Calls:
 
     def _make(self, call: PhoneCall, uri: str, prm: pj.CallOpParam) -> None:
         key = call.info.key
+        if not self._kit.sip.pace.take(ice=self._accounts.get(call.info.account).account.ice):
+            raise PhoneRefusedError("Too many calls were begun in this moment.", "Try again.")
         self._by_key[key] = call
         try:
             call.makeCall(uri, prm)

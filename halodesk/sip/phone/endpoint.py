@@ -41,6 +41,7 @@ from halodesk.protocol.phone_link import Capabilities
 from halodesk.sip.phone.codecs import DEFAULT_CODECS, NAMES, level_g722
 from halodesk.sip.phone.doorman import open_door
 from halodesk.sip.phone.log import Log, PjLog, words
+from halodesk.sip.phone.pace import Pace
 from halodesk.sip.phone.tls import problem_of
 from halodesk.sip.phone.trace import Trace
 from halodesk.sip.phone.transports import Transports, TransportSettings
@@ -172,6 +173,7 @@ class SipThread:
         self.door = -1
         """pjsua2's id of the account of strangers, once started."""
         self.choose_account: ChooseAccount = _strangers_all
+        self.pace = Pace()
         self._door: pj.Account | None = None
         self._strangers = 0
         self._owners: list[Owner] = []

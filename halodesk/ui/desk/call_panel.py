@@ -100,14 +100,17 @@ class CallPanel(QFrame):
         if call.sent_on_to and call.state != "ended":
             user = call.sent_on_to.partition(":")[2].partition("@")[0]
             parts.append(self.tr("diverted to {number}").format(number=phone_words(user)))
-        if call.keys_heard and call.state == "active":
-            parts.append(self.tr("pressed {keys}").format(keys=" ".join(call.keys_heard)))
+        if call.keys_heard and call.state == "active":  # first: it is news, and there may be little room
+            parts.insert(0, self.tr("pressed {keys}").format(keys=" ".join(call.keys_heard)))
         if call.state == "ended":
             parts.append(call.reason)
         self._about.setText("  ·  ".join(filter(None, parts)))
         self._avatar.show_name(call.remote_name, call.direction == "in")
         words, tone = self._words(call)
         secured = self.tr("Encrypted: nobody on the way can listen.") if call.secured else ""
+        if call.state == "active" and call.held_by_other:
+            held = self.tr("The other side keeps you on hold.")
+            secured = f"{held} {secured}".strip()
         self._state.render_as(words, tone, icon="lock" if call.secured else "", tip=secured)
         set_text(self._codec, call.codec)
         self.answer_button.setVisible(call.state == "incoming")
@@ -145,7 +148,7 @@ class CallPanel(QFrame):
             waiting = call.hold == "pending"
             return (self.tr("One moment"), pill.ACCENT) if waiting else (self.tr("On hold"), pill.WARN)
         if call.state == "active" and call.held_by_other:
-            return self.tr("Held by the other side"), pill.WARN
+            return self.tr("Held there"), pill.WARN
         if call.state == "incoming" and call.answer_after_s is not None:
             return self.tr("Answers by itself"), pill.ACCENT
         if call.state == "early" and call.codec:
