@@ -13,6 +13,7 @@ import structlog
 from PySide6.QtCore import QTimer
 
 from halodesk.app.bridge import Bridge
+from halodesk.app.keeping import Keeping
 from halodesk.app.outside import Outside
 from halodesk.app.parts import Found, command, only_one, open_controls, phone_argv
 from halodesk.engine import flow as flows
@@ -151,6 +152,7 @@ class Seat:
             sound=self.sound,
             tools=Tools(visits=self._visits),
         )
+        self._keeping = Keeping(self.store, settings.recordings, folder)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._resume(seat)
@@ -159,6 +161,7 @@ class Seat:
         """Show the window and bring the phone up."""
         self.window.show()
         self._ticks.start()
+        self._keeping.start()
         self.io.call(self.keeper.start)
         self.io.call(self._outside.start)
         for control in self._controls:
@@ -181,6 +184,7 @@ class Seat:
         self._bridge.deliver()
         self._bridge.close()
         self.review.close()
+        self._keeping.close()
         self._player.load("")
         self.store.close()  # before the loop: facts that become durable still speak to it
         self.io.close()
