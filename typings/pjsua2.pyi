@@ -27,6 +27,8 @@ PJSUA_CALL_MEDIA_LOCAL_HOLD: int
 PJSUA_CALL_UNHOLD: int
 PJSUA_DTMF_METHOD_RFC2833: int
 PJSUA_DTMF_METHOD_SIP_INFO: int
+PJSIP_REDIRECT_ACCEPT: int
+PJSIP_REDIRECT_REJECT: int
 PJSIP_TSX_STATE_COMPLETED: int
 PJSIP_TSX_STATE_TERMINATED: int
 PJSIP_ROLE_UAC: int
@@ -373,6 +375,17 @@ class CallSendDtmfParam:
     digits: str
     def __init__(self) -> None: ...
 
+class CallSendRequestParam:
+    method: str
+    def __init__(self) -> None: ...
+
+class OnDtmfDigitParam:
+    method: int
+    digit: str
+
+class OnCallRedirectedParam:
+    targetUri: str
+
 class OnCallTransferRequestParam:
     statusCode: int
 
@@ -400,6 +413,9 @@ class Call:
     def setHold(self, prm: CallOpParam) -> None: ...
     def reinvite(self, prm: CallOpParam) -> None: ...
     def sendDtmf(self, param: CallSendDtmfParam) -> None: ...
+    def sendRequest(self, prm: CallSendRequestParam) -> None: ...
+    def onDtmfDigit(self, prm: OnDtmfDigitParam) -> None: ...
+    def onCallRedirected(self, prm: OnCallRedirectedParam) -> int: ...
     def onCallTsxState(self, prm: OnCallTsxStateParam) -> None: ...
     def onCallMediaState(self, prm: OnCallMediaStateParam) -> None: ...
     def onCallTransferRequest(self, prm: OnCallTransferRequestParam) -> None: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,18 +10,24 @@ from PySide6.QtCore import QLockFile
 
 from halodesk.engine import codec
 from halodesk.engine import flow as flows
-from halodesk.engine.errors import SettingsError, StoreError
-from halodesk.engine.events import AnyEvent
+from halodesk.engine.errors import AlreadyRunsError, SettingsError, StoreError
+from halodesk.engine.events import AnyEvent, EffectRequested
+from halodesk.protocol import envelope as envelopes
 from halodesk.protocol.sync import Policy
 from halodesk.recording import control_type, open_control
 from halodesk.recording.control import Control, MaskServer, Surroundings
+from halodesk.runtime.late_money import MONEY
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.phone_settings import network_options
 from halodesk.runtime.ports import RecorderAnswer
+from halodesk.runtime.program import command
 from halodesk.runtime.settings import Settings
 from halodesk.runtime.threads import SystemClock
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.sessions import SessionRow
+
+OPEN_MONEY_S = 35 * 86_400.0
+"""How far back is looked: no gateway takes longer to know."""
 
 
 class Found:
@@ -31,15 +37,21 @@ class Found:
         rows = store.sessions.events(row.id)
         self.flow = flows.load(store.sessions.flow_document(row.flow_hash))
         self.events: Sequence[AnyEvent] = [codec.decode(event.payload or b"") for event in rows]
+        self.asked = {
+            event.id: envelopes.decode(row.envelope).wall
+            for row, event in zip(rows, self.events, strict=True)
+            if isinstance(event, EffectRequested)
+        }
         self.drafts = store.sessions.drafts(row.id)
         self.log = SessionLog(
             session=row.id, seat=seat, clock=SystemClock(), seq=rows[-1].seq, head=rows[-1].head
         )
 
 
-def command() -> list[str]:
-    """How this very application is started again: itself in a bundle, else the interpreter."""
-    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "halodesk"]
+def open_money(store: SeatStore, seat: str) -> list[Found]:
+    """Ended sessions of the last weeks in which a gateway still owes an answer; reads much."""
+    ids = store.sessions.unsettled(MONEY, time.time() - OPEN_MONEY_S)
+    return [Found(store, store.sessions.find(session), seat) for session in ids]
 
 
 def phone_argv(settings: Settings, folder: Path, *, start_masked: bool, lock: bytes) -> list[str]:
@@ -80,7 +92,7 @@ def only_one(folder: Path) -> QLockFile:
     if lock.tryLock(200):
         return lock
     if lock.error() is QLockFile.LockError.LockFailedError:
-        raise SettingsError("HaloDesk already runs with this data folder.", "Use the window that is open.")
+        raise AlreadyRunsError("HaloDesk already runs with this data folder.", "Use the window that is open.")
     raise StoreError(
         f"The data folder {folder} cannot be written: its disk is full, or it belongs to somebody else.",
         "Free some space, or name another folder with --data.",

@@ -56,32 +56,34 @@ def phone(
 ) -> None:
     """Run the phone process. The window starts it by itself; a person rarely needs to."""
     with failing():
+        from halodesk.runtime import crash
         from halodesk.sip.phone.main import run
 
-        raise typer.Exit(
-            run(
-                data,
-                start_masked=start_masked,
-                orphan_after_s=orphan_after,
-                bind=bind,
-                sip_port=sip_port,
-                rtp_port=rtp_port,
-                rtp_ports=rtp_ports,
-                dscp_sound=dscp_sound,
-                dscp_signalling=dscp_signalling,
-                trace=trace,
-                microphone=microphone,
-                codecs=_codecs(codecs),
-                recordings=recordings,
-                recording_lock=_public(recording_key),
-                record=not no_record,
-                sound="auto" if sound else "none",
-                microphone_device=microphone_device,
-                speaker_device=speaker_device,
-                ring_device=ring_device,
-                cancel_echo=cancel_echo,
+        with crash.watched(data / "crashes", "phone"):
+            raise typer.Exit(
+                run(
+                    data,
+                    start_masked=start_masked,
+                    orphan_after_s=orphan_after,
+                    bind=bind,
+                    sip_port=sip_port,
+                    rtp_port=rtp_port,
+                    rtp_ports=rtp_ports,
+                    dscp_sound=dscp_sound,
+                    dscp_signalling=dscp_signalling,
+                    trace=trace,
+                    microphone=microphone,
+                    codecs=_codecs(codecs),
+                    recordings=recordings,
+                    recording_lock=_public(recording_key),
+                    record=not no_record,
+                    sound="auto" if sound else "none",
+                    microphone_device=microphone_device,
+                    speaker_device=speaker_device,
+                    ring_device=ring_device,
+                    cancel_echo=cancel_echo,
+                )
             )
-        )
 
 
 def _codecs(given: str) -> tuple[str, ...]:
@@ -108,3 +110,10 @@ def js_worker() -> None:
     from halodesk.runtime.js_child import main
 
     main()
+
+
+def speech_worker() -> None:
+    """Recognise one caller's speech, told over standard input."""
+    from halodesk.voice.speech_worker import main
+
+    raise typer.Exit(main())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from halodesk.cli import session_proof
 from halodesk.cli.output import Json, failing, show
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from halodesk.store.seat_store import SeatStore
 
 app = typer.Typer(help="List, check, replay and export recorded sessions.", no_args_is_help=True)
+
+app.command()(session_proof.verify)
+app.command()(session_proof.erase)
+app.command("import")(session_proof.import_session)
 
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder of the seat.")]
 Session = Annotated[str, typer.Argument(help="Id, its first characters, or its number.")]
@@ -91,22 +96,6 @@ def show_session(session: Session, data: Data = None, as_json: Json = False) -> 
         return "\n".join(lines)
 
     show(result, as_json=as_json, words=words)
-
-
-@app.command()
-def verify(session: Session, data: Data = None, as_json: Json = False) -> None:
-    """Check the hash chain of one session; names the first broken link."""
-    with failing(as_json), open_store(data) as store:
-        from halodesk.runtime.log import verify as check
-
-        row = store.sessions.find(session)
-        verdict = check(row.id, store.sessions.events(row.id), closed=row.status == "ended")
-    show(
-        verdict,
-        as_json=as_json,
-        words=lambda: f"{'OK' if verdict.ok else 'BROKEN'}: {verdict.events} events. {verdict.message}",
-    )
-    raise typer.Exit(0 if verdict.ok else 1)
 
 
 @app.command()

@@ -42,6 +42,7 @@ from halodesk.protocol.phone_link import (
     RegistrationState,
 )
 from halodesk.runtime import settings as s
+from halodesk.runtime.desktop_settings import Desktop
 from halodesk.runtime.flow_files import load_file
 from halodesk.runtime.paths import resources_dir
 from halodesk.runtime.threads import IoThread
@@ -214,6 +215,7 @@ def _settings(gateway: str, pbx: Lab | None, theme: Theme, *, silent: bool) -> s
         sip_bind=LOOPBACK,
         sip_port=free_port() if pbx is None else 0,
         orphan_after_s=20.0,
+        desktop=Desktop(tray=False, media_keys=not silent, notifications=not silent),
         sound=s.Sound(devices="none" if silent else "auto"),  # nobody's room is recorded unattended
     )
 

@@ -14,12 +14,17 @@ as a value (`halodesk.engine.commands.Refused`).
     │   └── StoreFullError     the disk is full or not writable
     ├── PhoneError             the phone process
     │   ├── PhoneAwayError     it does not answer or has died
-    │   └── PhoneRefusedError  it understood and said no
+    │   ├── PhoneRefusedError  it understood and said no
+    │   └── SipFormError       what came is no SIP message, or what was to be sent would be none
     ├── RecorderError          a recording platform did not do as asked
     ├── GatewayError           a payment gateway
     │   ├── GatewayAwayError   nothing was sent, nothing can have been charged
     │   └── GatewayUnsureError it may have charged: query, never repeat
+    ├── DesktopError           the desktop does not do what was asked
+    ├── LinkError              a tel: or sip: link that is not used
+    ├── SignInError            a person may not come in
     ├── SettingsError          a setting or a policy file is wrong
+    │   └── AlreadyRunsError   a seat has this data folder already
     └── DemoError              the demo cannot run here
 """
 
@@ -87,6 +92,10 @@ class PhoneRefusedError(PhoneError):
     """The phone process understood and said no."""
 
 
+class SipFormError(PhoneError):
+    """What came is no SIP message, or what was to be sent would be none."""
+
+
 class RecorderError(HaloDeskError):
     """A recording platform did not do as asked."""
 
@@ -103,8 +112,28 @@ class GatewayUnsureError(GatewayError):
     """The request was sent and no answer came: it may have charged."""
 
 
+class SignInError(HaloDeskError):
+    """A person may not come in. `wrong`: because name or password do not fit."""
+
+    def __init__(self, message: str, todo: str = "", *, wrong: bool = False) -> None:
+        super().__init__(message, todo)
+        self.wrong = wrong
+
+
+class DesktopError(HaloDeskError):
+    """The desktop (its bus, its keys, its list of programs) does not do what was asked."""
+
+
+class LinkError(HaloDeskError):
+    """A link to a telephone that is not used: it is no number, or asks for more than a call."""
+
+
 class SettingsError(HaloDeskError):
     """A setting or a policy file is wrong."""
+
+
+class AlreadyRunsError(SettingsError):
+    """A seat has this data folder already."""
 
 
 class DemoError(HaloDeskError):

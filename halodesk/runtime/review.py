@@ -25,6 +25,8 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     since: float | None = None
     until: float | None = None
     incidents_only: bool = False
+    agent: str | None = None
+    """Only sessions of this agent."""
 
 
 class SessionLine(msgspec.Struct, frozen=True, kw_only=True):

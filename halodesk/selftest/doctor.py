@@ -15,7 +15,7 @@ from pathlib import Path
 from halodesk.engine.errors import HaloDeskError
 from halodesk.runtime.ports import Clock
 from halodesk.runtime.threads import SystemClock
-from halodesk.selftest import central, children, seat, telephone
+from halodesk.selftest import central, children, desktop, holders, seat, telephone
 from halodesk.selftest.checks import Check, not_checked, problem
 
 
@@ -30,8 +30,10 @@ def examine(folder: Path, clock: Clock | None = None) -> list[Check]:
         disk=partial(seat.disk, folder),
         store=partial(seat.store, folder),
         keyring=partial(seat.keyring, folder),
+        crashes=partial(seat.crashes, folder),
         functions=seat.functions,
         flows=partial(seat.flows, settings),
+        holders=partial(holders.holders, folder, settings),
     )
     probe = children.probe(folder, settings)
     lines += _lines(
@@ -42,6 +44,12 @@ def examine(folder: Path, clock: Clock | None = None) -> list[Check]:
         pbx=partial(telephone.pbx, settings, probe),
         recorders=partial(telephone.recorders, settings),
         gateway=partial(telephone.gateways, settings),
+    )
+    lines += _lines(
+        tray=partial(desktop.tray, settings),
+        hotkeys=partial(desktop.hotkeys, folder, settings),
+        desktop_bus=desktop.bus,
+        links=desktop.links,
     )
     return lines + _central(folder, clock, offset)
 

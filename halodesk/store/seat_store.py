@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from threading import Lock
+from typing import Any, BinaryIO, Self
 
 import msgspec
 from sqlalchemy.exc import DatabaseError
@@ -20,7 +21,13 @@ from halodesk.engine.flow import Flow, content_hash, dump
 from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.ports import StorageState
 from halodesk.store import recordings, search, sessions
+from halodesk.store.agent_store import AgentDayStore
 from halodesk.store.database import SCHEMA, damage, open_database, schema_version
+from halodesk.store.erasing import Eraser
+from halodesk.store.holder_store import HolderStore
+from halodesk.store.people import People
+from halodesk.store.proofs import Proofs
+from halodesk.store.restoring import restore
 from halodesk.store.sync_store import SyncStore
 from halodesk.store.writer import Writer
 
@@ -59,6 +66,12 @@ class SeatStore:
         self.search = search.Search(self._engine)
         self.recordings = recordings.Recordings(self._engine)
         self.sync = SyncStore(self._engine, self._writer)
+        self.holders = HolderStore(self._engine, self._writer)
+        self.proofs = Proofs(self._engine)
+        self.eraser = Eraser(self._engine, self._writer, folder)
+        self.people = People(self._engine, self._writer)
+        self._counting, self._numbered = Lock(), 0
+        self.agent_day = AgentDayStore(self._engine, self._writer)
 
     def open_recording(self, path: Path) -> BinaryIO:
         """The sound of a recording of this seat, decrypted as it is read; plain files as they are.
@@ -72,6 +85,14 @@ class SeatStore:
         job = partial(sessions.ensure_seat, new_id=f"seat-{secrets.token_hex(8)}")
         return str(self._writer.submit(job).result(10))
 
+    def next_number(self) -> int:
+        """Which session of this seat the next one is; counted here: the last may not be on disk yet."""
+        with self._counting:
+            if not self._numbered:
+                self._numbered = self.sessions.count()[0]
+            self._numbered += 1
+            return self._numbered
+
     def append(self, rows: Sequence[StoredEvent], *, urgent: bool = True) -> Future[Any]:
         """Append stamped events; done when they are on disk."""
         return self._writer.submit(partial(sessions.append, rows=rows), urgent=urgent)
@@ -80,6 +101,10 @@ class SeatStore:
         """Keep half-typed input; done when it is on disk."""
         job = partial(sessions.keep_draft, session=session, step=step, field=field, raw=raw)
         return self._writer.submit(job, urgent=True)
+
+    def restore(self, data: bytes) -> str:
+        """Put a session back from its exported record; its id. Raises `SessionFileError`."""
+        return restore(self._engine, self._writer, data)
 
     def keep_flow(self, flow: Flow) -> Future[Any]:
         """Keep the document a session will run on."""
@@ -118,6 +143,12 @@ class SeatStore:
             raise StoreError(
                 f"{self.path.name} cannot be read: {error.orig}.", "Check the disk, and tell IT."
             ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
 
     def close(self) -> bool:
         """Write what is queued, close the file. False: something could not be written in time."""

@@ -121,6 +121,18 @@ class XSeat:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(10)
 
+    def ended(self) -> int:
+        """Waits until the window has ended by itself; its exit code."""
+        assert self._process is not None
+        return self._process.wait(30)
+
+    def has_window(self, title: str) -> bool:
+        """Whether the program shows a window of this title."""
+        found = self._x(
+            "search", "--onlyvisible", "--pid", str(self.pid), "--name", f"^{title}$", check=False
+        )
+        return bool(found.split())
+
     def close(self) -> list[psutil.Process]:
         """Ends window and phone, whatever state they are in; the phone is still leaving then."""
         if self._process is not None and self._process.poll() is None:

@@ -31,6 +31,7 @@ import soundfile
 from halodesk.crypto.recording_key import RecordingLock
 from halodesk.engine.errors import PhoneError
 from halodesk.protocol.phone_link import PROTOCOL_VERSION, NetworkNews, NewsKind, SoundChanged, SoundState
+from halodesk.runtime.process_memory import disable_core_dumps
 from halodesk.sip.link import (
     ALREADY_RUNS,
     READY_LINE,
@@ -125,7 +126,8 @@ def run(
     """
     os.umask(0o077)
     say_ready = _take_standard_output()
-    _forbid_core_dumps()
+    # Not hidden: sound servers look at who speaks to them through /proc.
+    disable_core_dumps(hidden=False)
     _come_first()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = _lock(data_dir)
@@ -358,14 +360,6 @@ def _source_factory(microphone: Path | None, *, silent: bool) -> SourceFactory |
         return Loop(sound)
 
     return loop
-
-
-def _forbid_core_dumps() -> None:
-    """A core dump would hold passwords and what was said while masked."""
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _come_first() -> None:

@@ -25,6 +25,7 @@ from halodesk.protocol.phone_link import (
     Done,
     HangUp,
     Hold,
+    LendVoice,
     Mask,
     MaskState,
     Merge,
@@ -35,10 +36,13 @@ from halodesk.protocol.phone_link import (
     Register,
     Request,
     Rescue,
+    ReturnVoice,
     SendDtmf,
     SetMicrophone,
     Snapshot,
+    Speak,
     Split,
+    StopSpeech,
     Transfer,
     Unhold,
     Unmask,
@@ -54,6 +58,7 @@ from halodesk.sip.phone.hub import Client
 from halodesk.sip.phone.log import words
 from halodesk.sip.phone.masks import Masks
 from halodesk.sip.phone.transfer import Transfers
+from halodesk.sip.phone.voices import VoiceRequest, Voices
 
 
 class Service:
@@ -82,6 +87,7 @@ class Service:
         self._transfers = transfers
         self._capabilities = capabilities
         self._sound = sound
+        self._voices = Voices(calls, masks)
         self._on_quit = on_quit
         self._on_attendance = on_attendance
 
@@ -144,12 +150,15 @@ class Service:
                 self._on_sip(rid, client, lambda: self._calls.merge(first, second))
             case Split(keep=keep):
                 self._on_sip(rid, client, lambda: self._calls.split(keep))
+            case LendVoice() | ReturnVoice() | Speak() | StopSpeech():
+                self._on_voice(request, client)
             case HangUp(call=call, code=code):
                 self._on_sip(rid, client, lambda: self._calls.hang_up(call, code))
 
     def gone(self, client: Client) -> None:
         """A window has left or died; masks and calls stay as they are."""
         self._board.detach(client.send)
+        self._sip.post(lambda: self._voices.forget(client))
         self._sip.log.info("client_gone", client=client.number)
         self._on_attendance()
 
@@ -187,6 +196,21 @@ class Service:
             client.send(msgspec.structs.replace(reply_to(self._sound, request), rid=request.rid))
         except PhoneRefusedError as refusal:
             self._refuse(client, request.rid, refusal)
+
+    def _on_voice(self, request: VoiceRequest, client: Client) -> None:
+        rid = request.rid
+        match request:
+            case LendVoice(call=call):
+                self._on_sip(rid, client, lambda: self._voices.lend(call, client))
+            case ReturnVoice(call=call):
+                self._on_sip(rid, client, lambda: self._voices.give_back(call))
+            case Speak() | StopSpeech():  # here and now: a cut must not wait for the SIP thread
+                try:
+                    self._voices.take(request)
+                except PhoneRefusedError as refusal:
+                    self._refuse(client, rid, refusal)
+                else:
+                    client.send(Done(rid=rid))
 
     def _masked(self, state: MaskState, rid: int, client: Client) -> None:
         client.send(_numbered(state, rid))

@@ -97,6 +97,11 @@ class CallPanel(QFrame):
         parts = [number if call.remote_name else ""]
         if call.called:
             parts.append(self.tr("dialled {number}").format(number=phone_words(call.called)))
+        if call.sent_on_to and call.state != "ended":
+            user = call.sent_on_to.partition(":")[2].partition("@")[0]
+            parts.append(self.tr("diverted to {number}").format(number=phone_words(user)))
+        if call.keys_heard and call.state == "active":
+            parts.append(self.tr("pressed {keys}").format(keys=" ".join(call.keys_heard)))
         if call.state == "ended":
             parts.append(call.reason)
         self._about.setText("  ·  ".join(filter(None, parts)))
@@ -139,6 +144,12 @@ class CallPanel(QFrame):
         if call.state == "active" and call.hold != "off":
             waiting = call.hold == "pending"
             return (self.tr("One moment"), pill.ACCENT) if waiting else (self.tr("On hold"), pill.WARN)
+        if call.state == "active" and call.held_by_other:
+            return self.tr("Held by the other side"), pill.WARN
+        if call.state == "incoming" and call.answer_after_s is not None:
+            return self.tr("Answers by itself"), pill.ACCENT
+        if call.state == "early" and call.codec:
+            return self.tr("Announcement"), pill.ACCENT
         if call.state == "active" and call.microphone_muted:
             return self.tr("Mic muted"), pill.WARN
         return {

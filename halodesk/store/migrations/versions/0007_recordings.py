@@ -1,7 +1,7 @@
 """Recordings: which files there are, which must be kept, which are being deleted.
 
 Revision ID: 0007
-Revises: 0003
+Revises: 0006
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0006"
 
 _KEPT = """
 SELECT e.session, e.payload FROM event e

@@ -1,0 +1,1 @@
+"""What the desktop outside our window does for us: keys, media keys, notifications, links."""
