@@ -166,7 +166,7 @@ def test_the_migration_finds_the_recordings_of_older_releases(world: World, tmp_
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE recording"))
         connection.execute(text("DROP TABLE recording_hold"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
     world.store.close()
     again = SeatStore(tmp_path)
     assert again.recordings.known() == {path}
