@@ -16,6 +16,7 @@ from PySide6.QtCore import QTimer
 from halodesk.app.agent_day import AgentDay
 from halodesk.app.bridge import Bridge
 from halodesk.app.habits import Habits
+from halodesk.app.keeping import Keeping
 from halodesk.app.outside import Outside
 from halodesk.app.parts import Found, only_one, open_controls, open_money, phone_argv
 from halodesk.app.people import SeatPeople
@@ -183,6 +184,7 @@ class Seat:
             sound=self.sound,
             tools=Tools(visits=self._visits),
         )
+        self._keeping = Keeping(self.store, settings.recordings, folder)
         if self.people.required:
             self._guard = Guard(self.window, self.desk, self.people, idle_s=settings.lock_after_s)
             self._guard.locked_changed.connect(lambda locked: self.day.agent.attend(absent=locked))
@@ -199,6 +201,7 @@ class Seat:
         self.habits.start()
         self._ticks.start()
         self.store.eraser.sweep()  # recordings that an erasure could not delete before
+        self._keeping.start()
         self.io.call(self.keeper.start)
         self.io.call(self._outside.start)
         self.day.start()
@@ -225,6 +228,7 @@ class Seat:
         self._bridge.deliver()
         self._bridge.close()
         self.review.close()
+        self._keeping.close()
         self.people.close()
         self._player.load("")
         self.day.agent.leave()

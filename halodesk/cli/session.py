@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -130,6 +131,45 @@ def replay(
             typer.echo(f"Written: {out}")
             return
     show(moments, as_json=as_json, words=lambda: "\n".join(f"{m.at_s:8.1f} s  {m.words}" for m in moments))
+
+
+@app.command()
+def hold(
+    session: Session,
+    reason: Annotated[str, typer.Option(help="Why; kept beside the record.")],
+    data: Data = None,
+) -> None:
+    """Keep the recordings of a session whatever their age (legal hold)."""
+    with failing(), open_store(data) as store:
+        from halodesk.store.recordings import new_hold
+
+        row = store.sessions.find(session)
+        store.hold_recordings(new_hold(row.id, reason, getpass.getuser())).result(10)
+    typer.echo(f"Session {row.number}: its recordings are kept until they are released.")
+
+
+@app.command()
+def release(session: Session, data: Data = None) -> None:
+    """End a legal hold: the retention of the settings counts again."""
+    with failing(), open_store(data) as store:
+        row = store.sessions.find(session)
+        store.release_recordings(row.id).result(10)
+    typer.echo(f"Session {row.number}: its recordings go when their time is over.")
+
+
+@app.command()
+def holds(data: Data = None, as_json: Json = False) -> None:
+    """Sessions under legal hold."""
+    with failing(as_json), open_store(data) as store:
+        found = store.recordings.holds()
+    show(
+        found,
+        as_json=as_json,
+        words=lambda: (
+            "\n".join(f"{one.session}  {_when(one.at)}  {one.who}  {one.reason}" for one in found)
+            or "No session is held."
+        ),
+    )
 
 
 class Format(StrEnum):

@@ -6,7 +6,7 @@ import msgspec
 
 from halodesk.engine.errors import SettingsError
 from halodesk.protocol.phone_link import Account
-from halodesk.runtime.settings import Settings, SipAccount
+from halodesk.runtime.settings import Network, Settings, SipAccount
 
 MAIN = "main"
 """Key of the account calls go out by."""
@@ -31,7 +31,7 @@ def network_options(settings: Settings) -> list[str]:
     """Options of `halodesk phone`."""
     network = settings.network
     options = ["--dscp-sound", str(network.dscp_sound), "--dscp-signalling", str(network.dscp_signalling)]
-    if network.codecs:
+    if network.codecs and network.codecs != Network().codecs:
         options += ["--codecs", ",".join(network.codecs)]
     if network.rtp_port:
         options += ["--rtp-port", str(network.rtp_port), "--rtp-ports", str(network.rtp_ports)]

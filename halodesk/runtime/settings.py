@@ -121,6 +121,19 @@ class Sound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A number of the PBX that sends back what it hears: the test call. Empty: there is none."""
 
 
+class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long recordings are kept, in days after the end of their session; 0: for ever.
+
+    The rule of a disposition goes before that of a flow, and that before `days`.
+    """
+
+    days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    by_disposition: dict[str, Annotated[int, msgspec.Meta(ge=0)]] = {}
+    by_flow: dict[str, Annotated[int, msgspec.Meta(ge=0)]] = {}
+    without_session_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Of calls that no session was opened for; counted from the end of the call."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a seat needs to know. `flows`: files or folders of `*.flow.json`."""
 
@@ -166,6 +179,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Dialled at once, whatever the agent is doing, and never masked; unset: those of `country`."""
     country: Annotated[str, msgspec.Meta(pattern="^([A-Za-z]{2})?$")] = ""
     """Where this seat is (ISO 3166, `US` say); empty: as this computer is set."""
+    recordings: Retention = Retention()
     sound: Sound = Sound()
     network: Network = Network()
     agent_state: AgentRules = AgentRules()

@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool
 
 from halodesk.engine.errors import StoreError, StoreKeyError
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 """The newest migration."""
 
 _PRAGMAS = (

@@ -40,6 +40,7 @@ from halodesk.store import agent_tables as d
 from halodesk.store import audit_tables as a
 from halodesk.store import seals, sessions
 from halodesk.store import tables as t
+from halodesk.store.recordings import Recordings
 from halodesk.store.sessions import SessionRow, Sessions
 from halodesk.store.writer import Writer
 
@@ -91,6 +92,11 @@ class Eraser:
         rows = self._sessions.events(row.id)
         _check(row, rows, wish, clock.wall())
         seqs, named = _plan(rows, wish)
+        if named and any(hold.session == row.id for hold in Recordings(self._engine).holds()):
+            raise SessionFileError(
+                "The recordings of this session are under legal hold.",
+                "Release them first: halodesk session release.",
+            )
         files = [name for name in named if Path(name).exists()]
         if not seqs and not files:
             what = f'of "{wish.field}" ' if wish.field else ""
@@ -276,6 +282,7 @@ def _erase(
     connection.execute(delete(t.draft).where(t.draft.c.session == row.id))
     values: dict[str, Any] = {"caller": ""} if blank else {}
     values |= {"recording": ""} if files else {}
+    connection.execute(delete(t.recording).where(t.recording.c.path.in_(files)))
     if values:
         connection.execute(update(t.session).where(t.session.c.id == row.id).values(**values))
     if blank:

@@ -160,6 +160,8 @@ def _words(known: Flow, frame: Frame) -> str:
             return f"The call ended ({event.by}): {event.reason}"
         case e.CallRescued():
             return "The phone was restarted in mid-call; the call was fetched back"
+        case e.RecordingKept(path="", sha256=digest) if digest:
+            return f"Recording deleted, its time was over (SHA-256 {digest[:16]}…)"
         case e.RecordingKept():
             seconds = event.samples / event.sample_rate
             return f"Recording kept: {seconds:.1f} s, {len(event.windows)} masked windows"

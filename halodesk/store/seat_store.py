@@ -20,7 +20,7 @@ from halodesk.engine.errors import StoreError
 from halodesk.engine.flow import Flow, content_hash, dump
 from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.ports import StorageState
-from halodesk.store import search, sessions
+from halodesk.store import recordings, search, sessions
 from halodesk.store.agent_store import AgentDayStore
 from halodesk.store.database import SCHEMA, damage, open_database, schema_version
 from halodesk.store.erasing import Eraser
@@ -64,6 +64,7 @@ class SeatStore:
         self._writer = Writer(self._engine, on_state)
         self.sessions = sessions.Sessions(self._engine)
         self.search = search.Search(self._engine)
+        self.recordings = recordings.Recordings(self._engine)
         self.sync = SyncStore(self._engine, self._writer)
         self.holders = HolderStore(self._engine, self._writer)
         self.proofs = Proofs(self._engine)
@@ -119,6 +120,18 @@ class SeatStore:
     def index(self, entries: Sequence[search.Entry]) -> Future[Any]:
         """Keep the words of sessions for searching."""
         return self._writer.submit(partial(search.keep, entries=entries))
+
+    def hold_recordings(self, hold: recordings.Hold) -> Future[Any]:
+        """Keep the recordings of a session, whatever their age."""
+        return self._writer.submit(partial(recordings.hold, found=hold), urgent=True)
+
+    def release_recordings(self, session: str) -> Future[Any]:
+        """End that."""
+        return self._writer.submit(partial(recordings.release, session=session), urgent=True)
+
+    def recordings_gone(self, paths: Sequence[str]) -> Future[Any]:
+        """These files are deleted."""
+        return self._writer.submit(partial(recordings.gone, paths=paths), urgent=True)
 
     def health(self, *, pages: bool = True) -> Health:
         """`pages`: look for damage, too, which reads the whole file. Raises `StoreError`."""

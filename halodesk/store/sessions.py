@@ -14,7 +14,7 @@ from halodesk.engine import events as e
 from halodesk.engine.errors import SessionFileError
 from halodesk.protocol import envelope as envelopes
 from halodesk.protocol.envelope import Envelope, StoredEvent
-from halodesk.store import seals
+from halodesk.store import recordings, seals
 from halodesk.store import tables as t
 from halodesk.store.unsettled import unsettled
 
@@ -77,7 +77,7 @@ def append(connection: Connection, rows: Sequence[StoredEvent]) -> None:
             values = {"status": "ended", "ended_at": stamped.wall, "disposition": event.disposition}
             connection.execute(delete(t.draft).where(t.draft.c.session == row.session))
         elif isinstance(event, e.RecordingKept):
-            values = {"recording": event.path}
+            values = {"recording": recordings.note(connection, row.session, event, stamped.wall)}
         elif isinstance(event, e.StepEntered):
             connection.execute(delete(t.draft).where(t.draft.c.session == row.session))
         elif isinstance(event, e.AnswerGiven):

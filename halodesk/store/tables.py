@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -87,5 +88,26 @@ session_search = Table(
     Column("words", Text, nullable=False),
 )
 """What can be searched, made from the events; a row goes with every change of them (triggers)."""
+
+recording = Table(
+    "recording",
+    metadata,
+    Column("path", String, primary_key=True),
+    Column("session", String, ForeignKey("session.id"), nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("deleted_at", Float),
+    Column("gone", Boolean, nullable=False, server_default=text("0")),
+)
+"""Files of recordings. `deleted_at`: the record says that it was deleted; `gone`: and so it is."""
+
+recording_hold = Table(
+    "recording_hold",
+    metadata,
+    Column("session", String, ForeignKey("session.id"), primary_key=True),
+    Column("reason", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("at", Float, nullable=False),
+)
+"""Sessions whose recordings must not be deleted, whatever their age."""
 
 Index("session_open", session.c.status, session.c.started_at)

@@ -18,7 +18,9 @@ from tests.bench import (
     engine,
     flow_agent,
     flows,
+    mouth_to_ear,
     payments,
+    recordings,
     sealing,
     server,
     survival,
@@ -28,7 +30,7 @@ from tests.bench import (
 from tests.bench.measure import Figure, noise
 
 OUT = Path("build") / "bench.json"
-PARTS = (engine, audit, flows, data, payments, agent, window, call, audio, survival, server, sealing, flow_agent, telephony)
+PARTS = (engine, audit, flows, data, payments, agent, window, call, audio, survival, server, sealing, flow_agent, telephony, mouth_to_ear, recordings)
 
 
 def main() -> int:

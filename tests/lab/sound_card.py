@@ -90,6 +90,18 @@ class SoundCard:
             name, "module-remap-source", f"source_name={name}", "master=mouth.monitor", "remix=no", described
         )
 
+    def plug_both(self, name: str, *speakers: str) -> None:
+        """A speaker that is several, in step."""
+        self._load(
+            name, "module-combine-sink", f"sink_name={name}", f"slaves={','.join(speakers)}", "adjust_time=1"
+        )
+
+    @contextlib.contextmanager
+    def playing(self, speaker: str, path: Path) -> Iterator[None]:
+        """A sound file through a speaker, as long as the context lasts."""
+        with self._program("paplay", f"--device={speaker}", "--latency-msec=40", str(path)):
+            yield
+
     def unplug(self, name: str) -> None:
         """Pulls it out."""
         self._pactl("unload-module", self._modules.pop(name))

@@ -68,3 +68,6 @@ def test_options_of_the_network() -> None:
         *("--rtp-port", "40000", "--rtp-ports", "100", "--trace"),
     ]
     assert "--trace" not in network_options(s.Settings())
+    assert "--codecs" not in network_options(s.Settings())
+    wide = s.Settings(network=s.Network(codecs=("g722", "pcma")))
+    assert network_options(wide)[-2:] == ["--codecs", "g722,pcma"]
