@@ -23,7 +23,7 @@ import pytest
 import soundfile
 
 from halodesk.demo import order_call
-from halodesk.demo.run import SAMPLE
+from halodesk.demo.stage import SAMPLE
 from halodesk.runtime.flow_files import load_file
 from tests.e2e import leak_scan
 from tests.e2e.ledger import LEDGER, charges
