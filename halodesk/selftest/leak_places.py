@@ -92,4 +92,3 @@ def table_rows(scanner: Scanner, name: str, found: Sequence[Row]) -> Place:
             finds += scanner.scan(b"\n".join(lines[begin : begin + _BATCH]), where)
     unique = tuple(dict.fromkeys(finds))
     return Place(name=name, things=len(found), size=scanner.bytes_seen - before, finds=unique)
-

@@ -2,8 +2,9 @@
 
 Rules:
 - A number of nine signs or more is looked for in all bytes: with anything but letters and digits
-  between its signs (spaced, dashed, broken over two lines), reversed, in hex, base64 and UTF-16, as a
-  packed or a binary number, as a bare hash (a card number can be found again from it by trying).
+  between its signs (spaced, dashed, broken over two lines, set in pieces on a page), reversed, in hex,
+  base64 and UTF-16, as a packed or a binary number, as a bare hash (a card number can be found again
+  from it by trying).
 - A security code has three or four digits, so it is looked for as a token of its own, and only where
   a byte means a character: in text. In cipher text or sound three such bytes come about by chance.
 - Zip, gzip, bzip2, xz and Zstandard are opened, also inside each other. What cannot be opened, or grows
@@ -30,6 +31,8 @@ import zstandard
 Kind = Literal["card_number", "cvv", "ssn", "medicare_id", "bank_account", "other"]
 
 _GAP = rb"[^0-9A-Za-z]{0,6}"
+_PLAIN = "plain, or with signs between"
+_MARKUP = re.compile(rb"<[^<>]{0,400}>")
 _DEEPEST = 4
 _LARGEST = 256 * 2**20
 """Bytes that one container may unpack to."""
@@ -75,7 +78,7 @@ def _shapes(value: str) -> list[_Shape]:
     signs = [bytes([sign]) for sign in plain]
     hexed = [f"{sign:02x}".encode() for sign in plain]
     found = [
-        _Shape("plain, or with signs between", _spread(signs)),
+        _Shape(_PLAIN, _spread(signs)),
         _Shape("reversed", _spread(signs[::-1])),
         _Shape("hex", _spread(hexed, rb"(?:%|\\x|\\u00|0x|[^0-9A-Za-z]{0,2})")),
     ]
@@ -117,6 +120,14 @@ def is_text(data: bytes) -> bool:
         return False
 
 
+def _views(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Other ways to read the same bytes."""
+    if b"\x00" in data:
+        yield "UTF-16 or UTF-32", data.replace(b"\x00", b"")
+    if b"<" in data and is_text(data):
+        yield "between the marks of a page", _MARKUP.sub(b" ", data)
+
+
 class Scanner:
     """Looks for some canaries; `bytes_seen` counts what was looked at, unpacked."""
 
@@ -155,14 +166,13 @@ class Scanner:
 
     def _plain(self, data: bytes, where: str, *, codes: bool) -> list[Find]:
         self.bytes_seen += len(data)
-        narrow = data.replace(b"\x00", b"") if b"\x00" in data else None
+        views = [("", data), *_views(data)]
         found = []
         for number, shape in self._long:
-            wide = narrow is not None and shape.form.startswith("plain") and shape.pattern.search(narrow)
-            if shape.pattern.search(data):
-                found.append(self._find(number, where, shape.form))
-            elif wide:
-                found.append(self._find(number, where, "UTF-16 or UTF-32"))
+            for view, seen in views if shape.form == _PLAIN else views[:1]:
+                if shape.pattern.search(seen):
+                    found.append(self._find(number, where, view or shape.form))
+                    break
         if codes and self._short and is_text(data):
             told = _FIGURES.sub(b"", data)
             found += [
