@@ -1,6 +1,7 @@
 """What HaloDesk uses of pjsua2 2.15 (SWIG), by hand. Add what you use; leave out the rest."""
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import SupportsInt
 
 PJMEDIA_FORMAT_PCM: int
@@ -26,6 +27,8 @@ PJSUA_CALL_MEDIA_LOCAL_HOLD: int
 PJSUA_CALL_UNHOLD: int
 PJSUA_DTMF_METHOD_RFC2833: int
 PJSUA_DTMF_METHOD_SIP_INFO: int
+PJSIP_REDIRECT_ACCEPT: int
+PJSIP_REDIRECT_REJECT: int
 PJSIP_TSX_STATE_COMPLETED: int
 PJSIP_TSX_STATE_TERMINATED: int
 PJSIP_ROLE_UAC: int
@@ -47,6 +50,8 @@ PJ_SSL_CERT_EIDENTITY_NOT_MATCH: int
 PJSIP_EVENT_RX_MSG: int
 PJSIP_EVENT_TX_MSG: int
 PJSIP_EVENT_TSX_STATE: int
+
+_pjsua2: ModuleType
 
 class Error(Exception):
     status: int
@@ -76,6 +81,8 @@ class MediaFormatAudio:
 class AudioMedia:
     def startTransmit(self, sink: AudioMedia) -> None: ...
     def stopTransmit(self, sink: AudioMedia) -> None: ...
+    def adjustRxLevel(self, level: float) -> None: ...
+    def adjustTxLevel(self, level: float) -> None: ...
 
 class AudioMediaPort(AudioMedia):
     def __init__(self) -> None: ...
@@ -328,6 +335,33 @@ class StreamInfo:
     codecName: str
     codecClockRate: int
 
+class MathStat:
+    n: int
+    last: int
+    mean: int
+    max: int
+
+class RtcpStreamStat:
+    pkt: int
+    loss: int
+    discard: int
+    updateCount: int
+    jitterUsec: MathStat
+
+class RtcpStat:
+    rxStat: RtcpStreamStat
+    txStat: RtcpStreamStat
+    rttUsec: MathStat
+
+class JbufState:
+    discard: int
+    lost: int
+    avgDelayMsec: int
+
+class StreamStat:
+    rtcp: RtcpStat
+    jbuf: JbufState
+
 class OnCallStateParam:
     e: SipEvent
 
@@ -340,6 +374,17 @@ class CallSendDtmfParam:
     method: int
     digits: str
     def __init__(self) -> None: ...
+
+class CallSendRequestParam:
+    method: str
+    def __init__(self) -> None: ...
+
+class OnDtmfDigitParam:
+    method: int
+    digit: str
+
+class OnCallRedirectedParam:
+    targetUri: str
 
 class OnCallTransferRequestParam:
     statusCode: int
@@ -360,6 +405,7 @@ class Call:
     def dump(self, with_media: bool, indent: str) -> str: ...
     def getAudioMedia(self, med_idx: int) -> AudioMedia: ...
     def getStreamInfo(self, med_idx: int) -> StreamInfo: ...
+    def getStreamStat(self, med_idx: int) -> StreamStat: ...
     def makeCall(self, dst_uri: str, prm: CallOpParam) -> None: ...
     def answer(self, prm: CallOpParam) -> None: ...
     def hangup(self, prm: CallOpParam) -> None: ...
@@ -367,6 +413,9 @@ class Call:
     def setHold(self, prm: CallOpParam) -> None: ...
     def reinvite(self, prm: CallOpParam) -> None: ...
     def sendDtmf(self, param: CallSendDtmfParam) -> None: ...
+    def sendRequest(self, prm: CallSendRequestParam) -> None: ...
+    def onDtmfDigit(self, prm: OnDtmfDigitParam) -> None: ...
+    def onCallRedirected(self, prm: OnCallRedirectedParam) -> int: ...
     def onCallTsxState(self, prm: OnCallTsxStateParam) -> None: ...
     def onCallMediaState(self, prm: OnCallMediaStateParam) -> None: ...
     def onCallTransferRequest(self, prm: OnCallTransferRequestParam) -> None: ...

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from halodesk.app.gateways import open_gateways
 from halodesk.connectors.browser_proxy import BrowserProxy, Upstream
 from halodesk.connectors.data_sources import DataSources
 from halodesk.connectors.data_sources.provider import DataConnection
@@ -20,12 +21,11 @@ from halodesk.connectors.email.post import MailPost
 from halodesk.connectors.email.provider import MailAccount
 from halodesk.connectors.email.queue import MailQueue
 from halodesk.connectors.http_call import HttpConnection, HttpConnections
-from halodesk.connectors.payments import open_gateway
-from halodesk.connectors.payments.provider import GatewayAccount
 from halodesk.connectors.zip import ZipBook
 from halodesk.crypto.keystore import load_key
 from halodesk.engine.errors import SettingsError
-from halodesk.runtime.ports import Clock, PaymentGateway
+from halodesk.runtime.payment_ports import PaymentGateway
+from halodesk.runtime.ports import Clock
 from halodesk.runtime.settings import Settings
 
 Part = TypeVar("Part")
@@ -43,13 +43,7 @@ class Outside:
     def __init__(
         self, settings: Settings, folder: Path, clock: Clock, mail_given_up: Callable[[str, str], None]
     ) -> None:
-        self.gateways: Mapping[str, PaymentGateway] = {
-            found.name: open_gateway(
-                found.provider,
-                GatewayAccount(base_url=found.url, api_key=found.api_key, total_seconds=found.timeout_s),
-            )
-            for found in settings.gateways
-        }
+        self.gateways: Mapping[str, PaymentGateway] = open_gateways(settings.gateways)
         connections = _read("connections", settings.connections, HttpConnection)
         self.http = HttpConnections(connections) if connections else None
         sources = _read("data", settings.data, DataConnection)

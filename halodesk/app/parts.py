@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from PySide6.QtCore import QLockFile
 from halodesk.engine import codec
 from halodesk.engine import flow as flows
 from halodesk.engine.errors import AlreadyRunsError, SettingsError, StoreError
-from halodesk.engine.events import AnyEvent
+from halodesk.engine.events import AnyEvent, EffectRequested
+from halodesk.protocol import envelope as envelopes
 from halodesk.protocol.sync import Policy
 from halodesk.recording import control_type, open_control
 from halodesk.recording.control import Control, MaskServer, Surroundings
+from halodesk.runtime.late_money import MONEY
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.phone_settings import network_options
 from halodesk.runtime.ports import RecorderAnswer
@@ -23,6 +26,9 @@ from halodesk.runtime.threads import SystemClock
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.sessions import SessionRow
 
+OPEN_MONEY_S = 35 * 86_400.0
+"""How far back is looked: no gateway takes longer to know."""
+
 
 class Found:
     """A session a crash left open."""
@@ -31,15 +37,26 @@ class Found:
         rows = store.sessions.events(row.id)
         self.flow = flows.load(store.sessions.flow_document(row.flow_hash))
         self.events: Sequence[AnyEvent] = [codec.decode(event.payload or b"") for event in rows]
+        self.asked = {
+            event.id: envelopes.decode(row.envelope).wall
+            for row, event in zip(rows, self.events, strict=True)
+            if isinstance(event, EffectRequested)
+        }
         self.drafts = store.sessions.drafts(row.id)
         self.log = SessionLog(
             session=row.id, seat=seat, clock=SystemClock(), seq=rows[-1].seq, head=rows[-1].head
         )
 
 
-def phone_argv(settings: Settings, folder: Path, *, start_masked: bool) -> list[str]:
-    """How the phone of this seat is started."""
-    argv = [*command(), "phone", "--data", str(folder)]
+def open_money(store: SeatStore, seat: str) -> list[Found]:
+    """Ended sessions of the last weeks in which a gateway still owes an answer; reads much."""
+    ids = store.sessions.unsettled(MONEY, time.time() - OPEN_MONEY_S)
+    return [Found(store, store.sessions.find(session), seat) for session in ids]
+
+
+def phone_argv(settings: Settings, folder: Path, *, start_masked: bool, lock: bytes) -> list[str]:
+    """How the phone of this seat is started; `lock`: the public key its recordings are encrypted for."""
+    argv = [*command(), "phone", "--data", str(folder), "--recording-key", lock.hex()]
     argv += ["--orphan-after", str(settings.orphan_after_s)]
     argv += ["--bind", settings.sip_bind] if settings.sip_bind else []
     argv += ["--sip-port", str(settings.sip_port), *network_options(settings)]
@@ -47,6 +64,8 @@ def phone_argv(settings: Settings, folder: Path, *, start_masked: bool) -> list[
     argv += ["--no-sound"] if sound.devices == "none" else []
     argv += ["--microphone-device", sound.microphone] if sound.microphone else []
     argv += ["--speaker-device", sound.speaker] if sound.speaker else []
+    argv += ["--ring-device", sound.ringer] if sound.ringer else []
+    argv += ["--cancel-echo"] if sound.cancel_echo else []
     argv += ["--start-masked"] if start_masked else []
     return argv
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -12,24 +13,31 @@ import msgspec
 import structlog
 from PySide6.QtCore import QTimer
 
+from halodesk.app.agent_day import AgentDay
 from halodesk.app.bridge import Bridge
 from halodesk.app.habits import Habits
 from halodesk.app.outside import Outside
-from halodesk.app.parts import Found, only_one, open_controls, phone_argv
+from halodesk.app.parts import Found, only_one, open_controls, open_money, phone_argv
+from halodesk.app.people import SeatPeople
+from halodesk.app.sealing import open_sealer, taker
 from halodesk.engine import flow as flows
 from halodesk.engine.commands import Resolve
 from halodesk.engine.errors import HaloDeskError, PhoneError
+from halodesk.engine.roles import roles_of
 from halodesk.protocol.phone_link import Capabilities, NetworkNews, Notice, Snapshot
 from halodesk.protocol.sync import Policy
 from halodesk.recording.control import MaskServer, no_server
 from halodesk.runtime.desk import Desk, Resumable
 from halodesk.runtime.desk_phone import LinePolicy
 from halodesk.runtime.effects import Effects
+from halodesk.runtime.emergency import numbers_of
 from halodesk.runtime.flow_files import load_all
 from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.masking import Masking
+from halodesk.runtime.people import Came
 from halodesk.runtime.phone_settings import accounts_of
 from halodesk.runtime.ports import DeskNotice, RecorderAnswer, RecorderControl, StorageState, SyncState
+from halodesk.runtime.process_memory import disable_core_dumps
 from halodesk.runtime.program import command
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.secret_entry import SecretEntry
@@ -37,7 +45,7 @@ from halodesk.runtime.settings import Settings
 from halodesk.runtime.sound import SoundDesk
 from halodesk.runtime.threads import IoThread, SystemClock
 from halodesk.runtime.transfers import DeskTransfers
-from halodesk.runtime.vault import SecretHandle, Vault, WipeReason, disable_core_dumps
+from halodesk.runtime.vault import SecretHandle, Vault, WipeReason
 from halodesk.sip.keeper import PhoneKeeper
 from halodesk.sip.own_recorder import OwnRecorder
 from halodesk.store.review import SessionReview
@@ -45,6 +53,8 @@ from halodesk.store.seat_store import SeatStore
 from halodesk.sync.mask_line import MaskLine
 from halodesk.sync.service import SyncService, credentials_of
 from halodesk.ui.browser.visits import Visits
+from halodesk.ui.directory.page import directory_entry
+from halodesk.ui.lock.guard import Guard
 from halodesk.ui.sessions.page import sessions_entry
 from halodesk.ui.sessions.player import RecordingPlayer
 from halodesk.ui.steps.base import Tools
@@ -79,7 +89,9 @@ class Seat:
         self._sandbox = JsSandbox(clock, argv=[*command(), "js-worker"])
         self.keeper = PhoneKeeper(
             data_dir=folder,
-            argv=lambda start_masked: phone_argv(settings, folder, start_masked=start_masked),
+            argv=lambda start_masked: phone_argv(
+                settings, folder, start_masked=start_masked, lock=self.store.recording_key.public
+            ),
             accounts=accounts_of(settings),
             loop=self.io.loop,
             on_attached=lambda snapshot, found: post(partial(self._attached, snapshot, found)),
@@ -91,8 +103,15 @@ class Seat:
         link = self.store.sync.link()
         policy = msgspec.json.decode(link.policy, type=Policy) if link is not None else Policy()
         self._controls = open_controls(settings, policy, self._recorder_changed, self._mask_line)
-        self._masking = Masking(leases=self._leases, recorders=self._recorders, vault=self.vault, io=self.io)
-        self._secret_entry = SecretEntry(self.vault, date.today)
+        self._masking = Masking(
+            leases=self._leases,
+            recorders=self._recorders,
+            vault=self.vault,
+            io=self.io,
+            open_recording=self.store.open_recording,
+        )
+        self._sealer = open_sealer(self.store.holders, clock)
+        self._secret_entry = SecretEntry(self.vault, date.today, self._sealer.why_not)
         self._outside = Outside(settings, folder, clock, lambda key, why: post(partial(self._mail_lost, why)))
         self._visits = Visits(post, self._outside.browser_proxy)
         effects = Effects(
@@ -107,12 +126,12 @@ class Seat:
             data=self._outside.data,
             browser=self._visits,
             transfers=DeskTransfers(lambda: self.desk, post),
+            sealer=self._sealer,
         )
         self.desk = Desk(
             agent=settings.agent,
             roles=settings.roles,
             account=settings.lines[0].uri if settings.lines else "",
-            dtmf=settings.lines[0].dtmf if settings.lines else "rfc4733",
             seat=seat,
             flows=flow_list,
             store=self.store,
@@ -127,23 +146,45 @@ class Seat:
             lines=LinePolicy(
                 call_waiting=settings.call_waiting,
                 watched_transfer=settings.blind_transfer == "watched",
-                emergency=settings.emergency_numbers,
+                emergency=numbers_of(settings.emergency_numbers, settings.country),
             ),
         )
+        self.day = AgentDay(
+            settings,
+            self.store,
+            self.desk,
+            send=self.keeper.send,
+            data=self._outside.data,
+            io=self.io,
+            clock=clock,
+            post=post,
+        )
         self._sync = self._server_link(seat)
-        self.sound = SoundDesk(self.desk, self.keeper, post)
-        self._player = RecordingPlayer(clock, lambda: self.sound.state.speaker.device)
-        self.review = SessionReview(self.store, post, self._player)
+        self.sound = SoundDesk(
+            self.desk, self.keeper, post, echo_number=settings.sound.echo_number, dial=self.desk.dial
+        )
+        self.desk.storage_changed(self._kept_safe())
+        self.people = SeatPeople(self.store, self.io, post, clock, self._came_in)
+        self._guard: Guard | None = None
+        self._player = RecordingPlayer(
+            clock, lambda: self.sound.state.speaker.device, self.store.open_recording
+        )
+        self.review = SessionReview(self.store, post, self._player, sees_only=self.people.sees_only)
         self.window = MainWindow(
             self.desk,
             theme=settings.theme,
-            pages=[sessions_entry(self.review)],
+            pages=[sessions_entry(self.review), directory_entry(self.day.agent, self.desk.dial)],
+            agent=self.day.agent,
+            day=self.day.agent,
             sound=self.sound,
             tools=Tools(visits=self._visits),
         )
+        if self.people.required:
+            self._guard = Guard(self.window, self.desk, self.people, idle_s=settings.lock_after_s)
         self.habits = Habits(self.desk, self.window, settings, folder, io=self.io, post=post)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
+        self._ticks.timeout.connect(self.day.agent.tick)
         self._resume(seat)
 
     def start(self) -> None:
@@ -153,6 +194,7 @@ class Seat:
         self._ticks.start()
         self.io.call(self.keeper.start)
         self.io.call(self._outside.start)
+        self.day.start()
         for control in self._controls:
             self.io.call(control.start)
         if self._sync is not None:
@@ -161,6 +203,8 @@ class Seat:
     def close(self, *, quit_phone: bool = True) -> None:
         """Write everything, let go of the phone, stop the threads."""
         self._ticks.stop()
+        if self._guard is not None:
+            self._guard.close()
         self.habits.close()
         self.window.close()  # first: it hands over what is still half-typed
         self._visits.close()
@@ -174,7 +218,9 @@ class Seat:
         self._bridge.deliver()
         self._bridge.close()
         self.review.close()
+        self.people.close()
         self._player.load("")
+        self.day.agent.leave()
         self.store.close()  # before the loop: facts that become durable still speak to it
         self.io.close()
         self._lock.unlock()
@@ -184,6 +230,7 @@ class Seat:
         if self._sync is not None:
             await self._sync.close()
         await self._outside.close()
+        await self.day.close()
         await self._leases.close()
         for control in self._controls:
             await control.close()
@@ -194,10 +241,12 @@ class Seat:
 
     def _attached(self, snapshot: Snapshot, found: Capabilities) -> None:
         self.desk.phone_attached(snapshot)
+        self.day.agent.attached(snapshot)
         self.sound.take(snapshot.sound)
 
     def _noticed(self, notice: Notice) -> None:
-        self.desk.phone_notice(notice)
+        if self.day.phone_notice(notice):
+            self.desk.phone_notice(notice)
         self.sound.phone_notice(notice)
         self.habits.phone_notice(notice)
         if isinstance(notice, NetworkNews) and self._sync is not None:
@@ -209,8 +258,20 @@ class Seat:
     def _settled(self, session: str, answer: Resolve) -> None:
         self.desk.settled(session, answer)
 
+    def _came_in(self, who: Came) -> None:
+        # What the four roles may comes with the person; only roles of a flow's own come with the seat.
+        own = [role for role in self.settings.roles if role not in roles_of("admin")]
+        self.desk.sign_in(who.name, (*who.roles, *own))
+
     def _storage_changed(self, state: StorageState) -> None:
+        if state == StorageState():
+            state = self._kept_safe()
         self.desk.storage_changed(state)
+
+    def _kept_safe(self) -> StorageState:
+        """Saved, and what keeps it from others."""
+        status = self.store.key_status
+        return StorageState(message=status.message, weak=not status.strong)
 
     def _wiped(self, handle: SecretHandle, reason: WipeReason) -> None:
         if reason == "time_limit":
@@ -248,6 +309,7 @@ class Seat:
                 on_flow=lambda flow: post(partial(self._flow_came, flow)),
                 on_state=lambda state: post(partial(self._sync_changed, state)),
                 on_refused=lambda error: post(partial(self._flow_refused, error)),
+                on_holders=taker(self.store.holders, self._sealer, link),
             )
         except HaloDeskError as error:  # calls come in without a server, too
             _log.error("no_sync", error=type(error).__name__, message=str(error))
@@ -279,3 +341,13 @@ class Seat:
                 _log.error("session_not_resumed", session=row.id, error=type(error).__name__)
                 self.desk.notice(DeskNotice(level="error", message=error.message, todo=error.todo))
         self.desk.resume(found)
+        self.io.submit(self._look_for_open_money(seat))
+
+    async def _look_for_open_money(self, seat: str) -> None:
+        """Off the main thread: it reads much, and no agent waits for it."""
+        try:
+            late = await asyncio.to_thread(open_money, self.store, seat)
+        except HaloDeskError as error:
+            _log.error("open_money_not_read", error=type(error).__name__, message=str(error))
+            return
+        self._bridge.post(partial(self.desk.settle_late, late))

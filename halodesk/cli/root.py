@@ -12,16 +12,23 @@ from halodesk.cli import (
     demo,
     doctor,
     flow,
+    flow_agent,
     flow_simulate,
     flow_versions,
+    holders,
     keys,
     leak_test,
     links,
+    people,
     phone,
     publish,
     sandbox_gateway,
+    seat_holders,
     server,
+    server_holders,
+    server_people,
     session,
+    unseal,
 )
 from halodesk.cli import seat as seat_commands
 from halodesk.cli import zip as zip_commands
@@ -36,11 +43,26 @@ app = typer.Typer(
 )
 app.add_typer(session.app, name="session")
 app.add_typer(flow.app, name="flow")
+app.add_typer(flow_agent.app, name="flow-agent")
 app.add_typer(server.app, name="server")
+server.app.add_typer(server_people.app, name="people")
 app.add_typer(seat_commands.app, name="seat")
 app.add_typer(keys.app, name="keys")
+app.add_typer(people.app, name="people")
 app.add_typer(links.app, name="links")
 app.add_typer(zip_commands.app, name="zip")
+app.add_typer(unseal.app, name="unseal")
+keys.app.command("new-holder")(holders.new_holder)
+keys.app.command("escrow")(holders.escrow)
+keys.app.command("restore")(holders.restore)
+keys.app.command("new-asker")(holders.new_asker)
+keys.app.command("admit-holder")(holders.admit_holder)
+keys.app.command("admit-asker")(holders.admit_asker)
+keys.app.command("pair")(holders.pair)
+keys.app.command("remove-holder")(holders.remove_holder)
+keys.app.command("holders")(holders.holders)
+seat_commands.app.command("holders")(seat_holders.seat_holders)
+server.app.command("holders")(server_holders.server_holders)
 flow.app.command("simulate")(flow_simulate.simulate)
 flow.app.command("diff")(flow_versions.diff)
 flow.app.command("fork")(flow_versions.fork)
@@ -56,6 +78,7 @@ app.command("open")(links.open_link)
 app.command("phone")(phone.phone)
 app.command("sandbox-gateway")(sandbox_gateway.sandbox_gateway)
 app.command("js-worker", hidden=True)(phone.js_worker)
+app.command("speech-worker", hidden=True)(phone.speech_worker)
 
 
 def _version(wanted: bool) -> None:
@@ -79,4 +102,17 @@ def seat(
     if context.invoked_subcommand is not None:
         return
     with failing():
+        from halodesk.app import failure_shown, run
+        from halodesk.runtime import crash, logs
+        from halodesk.runtime.paths import data_dir
+        from halodesk.runtime.private_files import close_to_others
+        from halodesk.runtime.settings import Settings, load
+
+        folder = data_dir(data)
+        with failure_shown(), crash.watched(folder / "crashes", "seat"):
+            logs.set_up(folder / "logs", "seat")
+            logs.mended(close_to_others(folder))
+            file = settings or folder / "settings.json"
+            found = load(file) if settings is not None or file.exists() else Settings()
+            raise typer.Exit(run(found, folder))
         raise typer.Exit(links.start(settings, data))

@@ -14,6 +14,7 @@ import typer
 from halodesk.cli.output import Json, failing, show
 
 if TYPE_CHECKING:
+    from halodesk.store.seat_store import SeatStore
     from halodesk.store.sync_store import SyncStore
 
 app = typer.Typer(help="Enrol this seat with a server, see how it stands.", no_args_is_help=True)
@@ -22,14 +23,20 @@ Data = Annotated[Path | None, typer.Option("--data", help="Data folder of the se
 
 
 @contextmanager
-def _open(folder: Path) -> Iterator[SyncStore]:
+def _open_all(folder: Path) -> Iterator[SeatStore]:
     from halodesk.store.seat_store import SeatStore
 
     store = SeatStore(folder)
     try:
-        yield store.sync
+        yield store
     finally:
         store.close()
+
+
+@contextmanager
+def _open(folder: Path) -> Iterator[SyncStore]:
+    with _open_all(folder) as store:
+        yield store.sync
 
 
 @app.callback()
@@ -109,7 +116,8 @@ def sync(data: Data = None, as_json: Json = False) -> None:
         problems: list[str] = []
         folder = data_dir(data)
         logs.set_up(folder / "logs", "sync")
-        with _open(folder) as store:
+        with _open_all(folder) as whole:
+            store = whole.sync
             link = store.link()
             if link is None or not link.enrolled:
                 raise SyncError("This seat has no server.", "Run: halodesk seat enroll URL TOKEN")
@@ -121,6 +129,7 @@ def sync(data: Data = None, as_json: Json = False) -> None:
                     seat=store.seat(),
                     on_flow=lambda flow: None,
                     on_refused=lambda error: problems.append(str(error)),
+                    on_holders=lambda data: whole.holders.take(data, link),
                 )
                 await service.once()
 

@@ -58,7 +58,7 @@ def server(
         return
     with failing():
         from halodesk.engine.errors import SettingsError
-        from halodesk.runtime import logs
+        from halodesk.runtime import crash, logs
         from halodesk.server.serve import Tls, serve
 
         if (certificate is None) != (key is None):
@@ -71,11 +71,12 @@ def server(
             sys.stdout.flush()
 
         tls = Tls(certificate=certificate, key=key) if certificate and key else None
-        serve(folder, bind=bind, port=port, ready=ready, database_url=database, tls=tls)
+        with crash.watched(folder / "crashes", "server"):
+            serve(folder, bind=bind, port=port, ready=ready, database_url=database, tls=tls)
 
 
 @contextmanager
-def _console(data: Path | None, url: str) -> Iterator[tuple[Path, Callable[[Job[Any]], Any]]]:
+def console(data: Path | None, url: str) -> Iterator[tuple[Path, Callable[[Job[Any]], Any]]]:
     """The folder, and a way to run a job on the server's database beside a server that may be running."""
     from halodesk.server.database import open_database
 
@@ -97,7 +98,7 @@ def token(
     as_json: Json = False,
 ) -> None:
     """Make a one-time token that lets one seat in. It is shown once."""
-    with failing(as_json), _console(data, database) as (folder, run):
+    with failing(as_json), console(data, database) as (folder, run):
         from halodesk.server import tenants
         from halodesk.server.keys import ServerKeys
 
@@ -119,7 +120,7 @@ def trust(
     as_json: Json = False,
 ) -> None:
     """Install the signed list of who may publish flows; seats learn it from here."""
-    with failing(as_json), _console(data, database) as (_, run):
+    with failing(as_json), console(data, database) as (_, run):
         from halodesk.cli.files import read_bytes
         from halodesk.server import tenants
 
@@ -141,7 +142,7 @@ def revoke(
     database: DatabaseUrl = "",
 ) -> None:
     """Shut a seat out, for good and within a second. What it has recorded stays."""
-    with failing(), _console(data, database) as (_, run):
+    with failing(), console(data, database) as (_, run):
         from halodesk.server import tenants
 
         run(lambda connection: tenants.revoke(connection, tenant, seat))
@@ -158,7 +159,7 @@ def seat_account(
     database: DatabaseUrl = "",
 ) -> None:
     """Say whose calls a seat may have masked. Another seat that had the account loses it."""
-    with failing(), _console(data, database) as (_, run):
+    with failing(), console(data, database) as (_, run):
         from halodesk.server import accounts
 
         run(lambda connection: accounts.bind(connection, tenant, seat=seat, account=account, pbx=pbx))
@@ -174,7 +175,7 @@ def no_seat_account(
     database: DatabaseUrl = "",
 ) -> None:
     """Take an account from the seat that has it."""
-    with failing(), _console(data, database) as (_, run):
+    with failing(), console(data, database) as (_, run):
         from halodesk.server import accounts
 
         run(lambda connection: accounts.unbind(connection, tenant, account=account, pbx=pbx))
@@ -186,7 +187,7 @@ def seat_accounts(
     tenant: Tenant = "main", data: Data = None, database: DatabaseUrl = "", as_json: Json = False
 ) -> None:
     """Which accounts belong to which seat."""
-    with failing(as_json), _console(data, database) as (_, run):
+    with failing(as_json), console(data, database) as (_, run):
         from halodesk.server import accounts
 
         rows = run(lambda connection: accounts.listed(connection, tenant))
@@ -202,7 +203,7 @@ def audit(
     tenant: Tenant = "main", data: Data = None, database: DatabaseUrl = "", as_json: Json = False
 ) -> None:
     """What was done and what was refused for good. Exit code 1 when its chain is broken."""
-    with failing(as_json), _console(data, database) as (_, run):
+    with failing(as_json), console(data, database) as (_, run):
         from halodesk.server import audit as audits
 
         rows = run(lambda connection: audits.entries(connection, tenant))

@@ -11,12 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from halodesk.cli import session_proof
 from halodesk.cli.output import Json, failing, show
 
 if TYPE_CHECKING:
+    from halodesk.runtime.review import ExportFormat
     from halodesk.store.seat_store import SeatStore
 
 app = typer.Typer(help="List, check, replay and export recorded sessions.", no_args_is_help=True)
+
+app.command()(session_proof.verify)
+app.command()(session_proof.erase)
+app.command("import")(session_proof.import_session)
 
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder of the seat.")]
 Session = Annotated[str, typer.Argument(help="Id, its first characters, or its number.")]
@@ -92,22 +98,6 @@ def show_session(session: Session, data: Data = None, as_json: Json = False) -> 
 
 
 @app.command()
-def verify(session: Session, data: Data = None, as_json: Json = False) -> None:
-    """Check the hash chain of one session; names the first broken link."""
-    with failing(as_json), open_store(data) as store:
-        from halodesk.runtime.log import verify as check
-
-        row = store.sessions.find(session)
-        verdict = check(row.id, store.sessions.events(row.id), closed=row.status == "ended")
-    show(
-        verdict,
-        as_json=as_json,
-        words=lambda: f"{'OK' if verdict.ok else 'BROKEN'}: {verdict.events} events. {verdict.message}",
-    )
-    raise typer.Exit(0 if verdict.ok else 1)
-
-
-@app.command()
 def replay(
     session: Session,
     out: Annotated[Path | None, typer.Option(help="Write an HTML page here instead.")] = None,
@@ -134,6 +124,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     HTML = "html"
+    FLAC = "flac"
 
 
 @app.command()
@@ -145,7 +136,8 @@ def export(
         typer.Option(
             "--format",
             help="jsonl: the exact record (envelope, payload, salt, leaf and head of each event); "
-            "csv: one line an event, for a spreadsheet; html: a page for reading.",
+            "csv: one line an event, for a spreadsheet; html: a page for reading; "
+            "flac: the recording, not encrypted (needs --out).",
         ),
     ] = Format.JSONL,
     data: Data = None,
@@ -154,7 +146,12 @@ def export(
     with failing(), open_store(data) as store:
         from halodesk.store import export as exports
 
-        if out is None:
-            typer.echo(exports.export(store.sessions, session, kind.value), nl=False)
+        wanted: ExportFormat = kind.value
+        if wanted == "flac":
+            if out is None:
+                raise typer.BadParameter("A recording is no text: name a file with --out.")
+            exports.write_sound_of(store, session, out)
+        elif out is None:
+            typer.echo(exports.export(store.sessions, session, wanted), nl=False)
         else:
-            exports.write(store.sessions, session, kind.value, out)
+            exports.write(store.sessions, session, wanted, out)

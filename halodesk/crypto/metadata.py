@@ -78,7 +78,7 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
-Body = TypeVar("Body", Trust, Manifest, Pointer)
+Body = TypeVar("Body", bound=msgspec.Struct)
 
 _TAGS: dict[type, str] = {Trust: "HDTRUST1", Manifest: "HDFLOW1", Pointer: "HDPOINT1"}
 
@@ -95,8 +95,26 @@ _read = msgspec.json.Decoder(_Signed)
 
 def sign(key: SigningKey, body: Trust | Manifest | Pointer) -> bytes:
     """The body with its signature, as bytes that travel and are kept."""
+    return sign_as(key, _TAGS[type(body)], body)
+
+
+def sign_as(key: SigningKey, tag: str, body: msgspec.Struct) -> bytes:
+    """As `sign`, of a body of another kind: `tag` is what a signature under it says."""
     data = _encode(body)
-    return _encode(_Signed(data, key_id(key.public), key.sign(_TAGS[type(body)], data)))
+    return _encode(_Signed(data, key_id(key.public), key.sign(tag, data)))
+
+
+def open_as(data: bytes, public: bytes, tag: str, kind: type[Body]) -> Body:
+    """The body that this key signed under that tag. Raises `MetadataError`."""
+    signed = _split(data)
+    if not holds(public, signed.signature, tag, signed.body):
+        raise MetadataError("The signature does not fit: this was forged or damaged.")
+    return _decoded(signed.body, kind)
+
+
+def claimed(data: bytes, kind: type[Body]) -> Body:
+    """What the body says, proven by nothing. Raises `MetadataError`."""
+    return _decoded(_split(data).body, kind)
 
 
 def signer(data: bytes) -> str:
@@ -155,11 +173,12 @@ def _publisher_key(data: bytes, trust: Trust) -> bytes:
 
 
 def _open(data: bytes, public: bytes, kind: type[Body]) -> Body:
-    signed = _split(data)
-    if not holds(public, signed.signature, _TAGS[kind], signed.body):
-        raise MetadataError("The signature does not fit: this was forged or damaged.")
+    return open_as(data, public, _TAGS[kind], kind)
+
+
+def _decoded(body: bytes, kind: type[Body]) -> Body:
     try:
-        return msgspec.json.decode(signed.body, type=kind)
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise MetadataError(
             f"Signed metadata cannot be read: {error}.", "It may come from a newer HaloDesk."

@@ -107,6 +107,19 @@ class PersonalKeys:
             raise PersonalKeyError(f"{name} is not on the list of {tenant}.")
         return self._sign(self.load(ROOT), tenant, before, _without(before.publishers, name))
 
+    def wrap(self, data: bytes, name: str) -> bytes:
+        """Something small encrypted with the folder's key, bound to its name."""
+        nonce = secrets.token_bytes(12)
+        return msgspec.msgpack.encode(_Sealed(nonce, self._cipher.encrypt(nonce, data, name.encode())))
+
+    def unwrap(self, data: bytes, name: str) -> bytes:
+        """What `wrap` made. Raises `PersonalKeyError`."""
+        try:
+            kept = msgspec.msgpack.decode(data, type=_Sealed)
+            return self._cipher.decrypt(kept.nonce, kept.sealed, name.encode())
+        except (msgspec.DecodeError, InvalidTag, ValueError):
+            raise PersonalKeyError(f"{name} does not open with the key of {self.folder}.") from None
+
     def trust_file(self, tenant: str) -> Path:
         """Where the list lies. Raises `PersonalKeyError` for a name that cannot be a file's."""
         return self.folder / f"{_checked(tenant)}.trust"

@@ -11,6 +11,13 @@ that no two statements have the same bytes and a signature made for one purpose 
     HDHEAD1   the session has this head                      seat
     HDSEEN1   the server holds the session up to this head   server
     HDSELF1   this server answers your nonce                 server
+    HDHOLD1   these key holders open sealed values           root
+    HDOWNER1  these keys are mine, and this is who I am      holder
+    HDASK1    I ask for a sealed value to be opened          asker
+    HDSHARE1  I approve: here is my share for you            holder
+    HDOPEN1   I have opened it                               asker
+    HDSEAL1   I closed my Nth session at this head           seat
+    HDERASE1  I erased this of a session, and why            seat
 
 `server.audit` hashes its rows as statements too (HDAUDIT1).
 
@@ -31,6 +38,8 @@ AUTH_TAG = "HDAUTH1"
 HEAD_TAG = "HDHEAD1"
 SEEN_TAG = "HDSEEN1"
 SELF_TAG = "HDSELF1"
+SEAL_TAG = "HDSEAL1"
+ERASE_TAG = "HDERASE1"
 
 Part = bytes | str | int
 """Text goes in as UTF-8, a number (0 to 2^64 - 1) as 8 bytes, big endian."""

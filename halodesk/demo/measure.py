@@ -16,10 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
 import soundfile
+
+Sound = Path | BinaryIO
+"""A sound file, or an encrypted one opened."""
 
 FRAME_S = 0.02
 LEAK_DB = 26.0
@@ -86,9 +90,9 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         return self.usual_db > FLOOR_DB and max(around) - min(around) <= NEAR_DB
 
 
-def marker_levels(path: Path, channel: int, frequency: float) -> Levels:
+def marker_levels(sound: Sound, channel: int, frequency: float) -> Levels:
     """Marker level of each frame of one channel of a sound file."""
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    samples, rate = soundfile.read(sound, dtype="float32", always_2d=True)
     size = round(rate * FRAME_S)
     column = samples[:, min(channel, samples.shape[1] - 1)]
     frames = column[: len(column) // size * size].reshape(-1, size)
@@ -114,9 +118,9 @@ class Words(msgspec.Struct, frozen=True):
         return self.db[first:last] if 0 <= first <= last <= len(self.db) else self.db[:0]
 
 
-def words(path: Path, channel: int) -> Words:
+def words(sound: Sound, channel: int) -> Words:
     """The speech of one channel of a sound file, without the marker."""
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    samples, rate = soundfile.read(sound, dtype="float32", always_2d=True)
     column = samples[:, min(channel, samples.shape[1] - 1)]
     spectrum = np.fft.rfft(column)
     spectrum[np.fft.rfftfreq(len(column), 1 / rate) > WORDS_TOP_HZ] = 0

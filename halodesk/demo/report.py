@@ -25,6 +25,7 @@ from halodesk.demo.measure import Levels, Window, laid_beside, marker_levels, wi
 from halodesk.engine import events as e
 from halodesk.engine.errors import DemoError
 from halodesk.sip.phone.recorder import GUARD_S
+from halodesk.store.export import write_sound
 from halodesk.store.record import Record, json_lines, read
 from halodesk.store.replay_page import render
 from halodesk.store.seat_store import SeatStore
@@ -130,13 +131,12 @@ def write_report(
     try:
         record = read(store.sessions, store.sessions.rows(limit=1)[0].id)
         (out / "session.jsonl").write_text(json_lines(record.rows), encoding="utf-8")
+        kept = next((event for event in record.events if isinstance(event, e.RecordingKept)), None)
+        if kept is None:
+            raise DemoError("The session has no recording.", "See the logs in the demo folder.")
+        sound = write_sound(store, Path(kept.path), out / "recording.flac")
     finally:
         store.close()
-    kept = next((event for event in record.events if isinstance(event, e.RecordingKept)), None)
-    if kept is None:
-        raise DemoError("The session has no recording.", "See the logs in the demo folder.")
-    sound = out / f"recording{Path(kept.path).suffix}"
-    shutil.copyfile(kept.path, sound)
     (out / "replay.html").write_text(render(record, audio=sound.name), encoding="utf-8")
     stretches = _stretches(record, kept)
     ours = marker_levels(sound, CALLER_CHANNEL, MARKER_HZ)

@@ -69,6 +69,14 @@ class Resolve(msgspec.Struct, frozen=True, kw_only=True):
     result: dict[str, Any] = {}
 
 
+class TakeBack(msgspec.Struct, frozen=True, kw_only=True):
+    """Void a charge of this session, or pay it back. `charge`: its id in `Session.charges`."""
+
+    charge: str
+    kind: Literal["void", "refund"] = "void"
+    reason: str = ""
+
+
 class ReportMask(msgspec.Struct, frozen=True, kw_only=True):
     """The lease manager's word on the mask of a step."""
 
@@ -119,6 +127,24 @@ class AddNote(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class UnlockStep(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who may has signed in to let the agent work this visit of a step for a role.
+
+    `roles` are those of that person; whoever sends this has checked the password.
+    """
+
+    step: str
+    visit: int
+    by: str
+    roles: tuple[str, ...]
+
+
+class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
+    """Another person works at the seat now and goes on with this session."""
+
+    agent: str
+
+
 class Restart(msgspec.Struct, frozen=True, kw_only=True):
     """The seat came back after a crash: secrets in memory are gone, open effects are settled."""
 
@@ -137,12 +163,15 @@ Command = (
     | Submit
     | Back
     | Resolve
+    | TakeBack
     | ReportMask
     | LoseCall
     | RescueCall
     | KeepRecording
     | Tick
     | AddNote
+    | UnlockStep
+    | TakeOver
     | Restart
     | Abandon
 )

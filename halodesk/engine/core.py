@@ -14,6 +14,8 @@ Rules:
 - The end of the call leads to the wrap-up with everything kept and secrets wiped; an effect
   in flight is waited for first, and no new one is begun after it. There is no way back then.
 - While nobody knows what became of a charge, no other is made.
+- A page for a role takes answers, secrets and a submit from who has it, or once somebody who has it
+  has opened this visit. Going back, notes and the end of the call ask for no role.
 """
 
 from __future__ import annotations
@@ -32,7 +34,15 @@ from halodesk.engine.flow import Flow, content_hash
 from halodesk.engine.options import with_options
 from halodesk.engine.pan import has_card_number
 from halodesk.engine.registry import field_types, step_types
-from halodesk.engine.rules import broken_rule, is_sensitive, missing, previous_page
+from halodesk.engine.roles import holds_role, words_of
+from halodesk.engine.rules import (
+    UNLOCKED,
+    broken_rule,
+    is_sensitive,
+    lacks_role,
+    missing,
+    previous_page,
+)
 from halodesk.engine.session import Session, scope
 from halodesk.engine.settling import Settling
 from halodesk.engine.steps.base import Chosen, read_config
@@ -51,6 +61,8 @@ def decide(
     decision = _Decision(flow, state, moment or Moment())
     if isinstance(command, c.Start):
         return decision.start(command)
+    if state.status == "ended" and isinstance(command, c.TakeBack):
+        return decision.take_back(command) or decision.events
     if state.status == "ended" and isinstance(command, _LATE):
         return decision.late(command)
     if state.status != "running":
@@ -95,6 +107,10 @@ class _Decision(Settling):
 
     def take(self, command: c.Command) -> list[e.AnyEvent] | c.Refused:
         refused: c.Refused | None = None
+        if isinstance(command, c.Answer | c.EnterSecret | c.Submit):
+            refused = self.for_a_role()
+            if refused is not None:
+                return refused
         match command:
             case c.Answer():
                 refused = self.answer(command)
@@ -109,6 +125,8 @@ class _Decision(Settling):
                 refused = self.back()
             case c.Resolve():
                 refused = self.resolve(command)
+            case c.TakeBack():
+                refused = self.take_back(command)
             case c.ReportMask():
                 self.report_mask(command)
             case c.LoseCall():
@@ -122,6 +140,12 @@ class _Decision(Settling):
                 self.tick(command)
             case c.AddNote():
                 refused = self.note(command)
+            case c.UnlockStep():
+                refused = self.unlock(command)
+            case c.TakeOver():
+                if command.agent != self.state.agent:
+                    words = f"{command.agent} goes on with this session of {self.state.agent}."
+                    self.incident("taken_over", words)
             case c.Restart():
                 self.restart()
             case c.Abandon():
@@ -183,6 +207,29 @@ class _Decision(Settling):
             return c.Refused(code="invalid", message=command.problem, field=field.name)
         if self.state.secrets.get(field.name) != command.handle:
             self.emit(e.SecretEntered(step=self.step.key, field=field.name, handle=command.handle))
+        return None
+
+    def for_a_role(self) -> c.Refused | None:
+        """Why this page is not for whoever works here."""
+        role = lacks_role(self.step, self.state, self.moment.roles)
+        if not role:
+            return None
+        words = words_of(role)
+        return c.Refused(
+            code="role", message=f"This step is for a {words}.", todo=f"Ask a {words} to open it."
+        )
+
+    def unlock(self, command: c.UnlockStep) -> c.Refused | None:
+        """Somebody who may opens this visit of the step."""
+        if (command.step, command.visit) != (self.state.step, self.state.visit):
+            return c.Refused(code="other_step", message="Another step is open by now.")
+        role = lacks_role(self.step, self.state, self.moment.roles)
+        if not role:
+            return None
+        if not holds_role(role, command.roles):
+            return c.Refused(code="role", message=f"{command.by} is no {words_of(role)}, either.")
+        value = {"visit": self.state.visit, "by": command.by, "role": role}
+        self.emit(e.VariableSet(name=f"{UNLOCKED}{self.state.step}", value=value, source="unlock"))
         return None
 
     def is_busy(self) -> bool:

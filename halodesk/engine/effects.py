@@ -166,7 +166,15 @@ class DataQuery(Effect, frozen=True, kw_only=True):
 
 
 CHARGE = "charge"
-"""Kind of the effect that moves money; its attempts are kept apart in `Session.charges`."""
+"""Kind of the effect that charges a card; its attempts are kept apart in `Session.charges`.
+
+Arguments: `gateway`, `token`, `amount` (minor units), `currency`; `capture` false only reserves it;
+`address`, `last4`, `brand` where they are known.
+"""
+CAPTURE, VOID, REFUND = "capture", "void", "refund"
+"""Kinds that move the money of a charge: `charge` (the effect's id), `charge_id` (the gateway's), `gateway`,
+`amount`, `currency`; a void or refund also `by` and `reason`."""
+CHANGES = frozenset({CAPTURE, VOID, REFUND})
 FUNCTION = "function"
 """Kind of a function of a step that is run on submit."""
 
@@ -181,4 +189,4 @@ KINDS: tuple[type[Effect], ...] = (
     DataQuery,
 )
 BACKGROUND = frozenset(found.kind for found in KINDS if found.background)
-UNSURE = frozenset({CHARGE, *(found.kind for found in KINDS if found.unsure)})
+UNSURE = frozenset({CHARGE, *CHANGES, *(found.kind for found in KINDS if found.unsure)})

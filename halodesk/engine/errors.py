@@ -14,13 +14,15 @@ as a value (`halodesk.engine.commands.Refused`).
     │   └── StoreFullError     the disk is full or not writable
     ├── PhoneError             the phone process
     │   ├── PhoneAwayError     it does not answer or has died
-    │   └── PhoneRefusedError  it understood and said no
+    │   ├── PhoneRefusedError  it understood and said no
+    │   └── SipFormError       what came is no SIP message, or what was to be sent would be none
     ├── RecorderError          a recording platform did not do as asked
     ├── GatewayError           a payment gateway
     │   ├── GatewayAwayError   nothing was sent, nothing can have been charged
     │   └── GatewayUnsureError it may have charged: query, never repeat
     ├── DesktopError           the desktop does not do what was asked
     ├── LinkError              a tel: or sip: link that is not used
+    ├── SignInError            a person may not come in
     ├── SettingsError          a setting or a policy file is wrong
     │   └── AlreadyRunsError   a seat has this data folder already
     └── DemoError              the demo cannot run here
@@ -90,6 +92,10 @@ class PhoneRefusedError(PhoneError):
     """The phone process understood and said no."""
 
 
+class SipFormError(PhoneError):
+    """What came is no SIP message, or what was to be sent would be none."""
+
+
 class RecorderError(HaloDeskError):
     """A recording platform did not do as asked."""
 
@@ -104,6 +110,14 @@ class GatewayAwayError(GatewayError):
 
 class GatewayUnsureError(GatewayError):
     """The request was sent and no answer came: it may have charged."""
+
+
+class SignInError(HaloDeskError):
+    """A person may not come in. `wrong`: because name or password do not fit."""
+
+    def __init__(self, message: str, todo: str = "", *, wrong: bool = False) -> None:
+        super().__init__(message, todo)
+        self.wrong = wrong
 
 
 class DesktopError(HaloDeskError):

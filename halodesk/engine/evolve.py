@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from halodesk.engine import events as e
-from halodesk.engine.effects import CHARGE, FUNCTION
+from halodesk.engine.effects import CHANGES, CHARGE, FUNCTION, VOID
 from halodesk.engine.session import ALL_VALUES, Charge, Done, Mask, Session, Visit
 
 
@@ -115,8 +115,14 @@ def _cart(state: Session, event: e.CartChanged) -> Session:
 def _requested(state: Session, event: e.EffectRequested) -> Session:
     charges = state.charges
     if event.kind == CHARGE:
-        charge = Charge(id=event.id, amount=event.args["amount"], currency=event.args["currency"])
-        charges = (*charges, charge)
+        charges = (*charges, _charge(event))
+    elif event.kind in CHANGES:
+        charges = tuple(
+            replace(one, changing=event.kind, changes=one.changes + 1)
+            if one.id == event.args.get("charge")
+            else one
+            for one in charges
+        )
     # asked for on the way in, a page stays the page it is
     stage = state.stage if event.kind == FUNCTION or state.stage == "page" else "work"
     return replace(
@@ -128,6 +134,36 @@ def _requested(state: Session, event: e.EffectRequested) -> Session:
     )
 
 
+def _charge(event: e.EffectRequested) -> Charge:
+    args = event.args
+    return Charge(
+        id=event.id,
+        amount=args["amount"],
+        currency=args["currency"],
+        step=event.step,
+        visit=event.visit,
+        gateway=args.get("gateway", "default"),
+        last4=args.get("last4", ""),
+        brand=args.get("brand", ""),
+        captured=args.get("capture", True),
+    )
+
+
+def _charged(charge: Charge, outcome: Any, result: Mapping[str, Any]) -> Charge:
+    told = {name: str(result.get(name, "")) for name in ("reason", "charge_id", "auth_code", "avs", "cvv")}
+    return replace(charge, outcome=outcome, **told)
+
+
+def _changed(charge: Charge, kind: str, event: e.EffectResolved) -> Charge:
+    if event.outcome != "ok":
+        settled = charge.settled or event.result.get("code") == "already_settled"
+        reason = str(event.result.get("reason", ""))
+        return replace(charge, changing="", settled=settled, reason=reason)
+    if kind == "capture":
+        return replace(charge, changing="", captured=True)
+    return replace(charge, changing="", outcome="voided" if kind == VOID else "refunded")
+
+
 def _resolved(state: Session, event: e.EffectResolved) -> Session:
     request = state.effects.get(event.id)
     if request is None:
@@ -135,14 +171,12 @@ def _resolved(state: Session, event: e.EffectResolved) -> Session:
     charges = state.charges
     if request.kind == CHARGE:
         charges = tuple(
-            replace(
-                charge,
-                outcome=event.outcome,
-                reason=str(event.result.get("reason", "")),
-                charge_id=str(event.result.get("charge_id", "")),
-            )
-            if charge.id == event.id
-            else charge
+            _charged(charge, event.outcome, event.result) if charge.id == event.id else charge
+            for charge in charges
+        )
+    elif request.kind in CHANGES and event.outcome != "unknown":
+        charges = tuple(
+            _changed(charge, request.kind, event) if charge.id == request.args.get("charge") else charge
             for charge in charges
         )
     if event.outcome == "unknown":

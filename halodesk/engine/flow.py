@@ -137,7 +137,9 @@ class Step(Part, frozen=True, kw_only=True):
     fallback_label: str = ""
     mask: bool = False
     required_role: str = ""
-    """Kept with the flow for people to read. Nothing enforces it so far: any agent may work the step."""
+    """Who may work the page: `team_lead`, `supervisor`, `admin`, or a role of the seat's settings. Others see
+    it locked until somebody who has the role signs in over the agent's shoulder. What the page loads as it
+    opens is loaded all the same."""
     target_seconds: int = 0
     """How long the step should take; the replay and the bar at the bottom compare with it."""
     position: Position | None = None

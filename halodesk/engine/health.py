@@ -7,8 +7,8 @@ Rules:
 - JavaScript can only be parsed outside, and only outside it is known which connections there are;
   the caller hands both in, or None where that is not at hand.
 - By meaning: the shape of the flow (`health_graph`), what stands in each step (`health_content`),
-  conditions (`health_conditions`), values on their way (`health_dataflow`), and each step type's
-  own config (`StepType.check`).
+  conditions (`health_conditions`), secrets (`health_secrets`), values on their way
+  (`health_dataflow`), and each step type's own config (`StepType.check`).
 """
 
 from __future__ import annotations

@@ -12,10 +12,11 @@ from halodesk.engine.findings import Finding, error, reserved, warning
 from halodesk.engine.flow import Field, Flow, Step
 from halodesk.engine.health_conditions import bad_pattern, conditions
 from halodesk.engine.health_graph import pages
+from halodesk.engine.health_secrets import edges
 from halodesk.engine.languages import texts_of
 from halodesk.engine.patterns import pattern_problem
 from halodesk.engine.places import Index, expressions, texts
-from halodesk.engine.registry import cart_actions, field_types
+from halodesk.engine.registry import cart_actions, field_types, step_types
 from halodesk.engine.rules import is_sensitive
 from halodesk.engine.session import SYSTEM_NAMES
 from halodesk.engine.template import names
@@ -37,10 +38,23 @@ def contents(flow: Flow, step: Step, known: Index, js_problem: JsProblem | None)
     yield from conditions(flow, step)
     yield from pages(step)
     yield from _plain_secrets(step)
+    yield from _role(step)
+    yield from edges(step, known)
     yield from _texts(step, known)
     yield from translations(flow, step, known)
     yield from _cart(flow, step, known)
     yield from _functions(step, known, js_problem)
+
+
+def _role(step: Step) -> Iterator[Finding]:
+    kind = step_types().get(step.type)
+    if step.required_role and kind is not None and not kind.has_page(step):
+        yield error(
+            "role_without_page",
+            step,
+            "A step without a page cannot ask who works it: the role would count for nothing.",
+            "Put the role on the page that leads to it.",
+        )
 
 
 def _pattern(pattern: object, step: Step, field: str = "") -> Iterator[Finding]:

@@ -11,14 +11,14 @@ from msgspec.structs import replace
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
-from halodesk.engine import hidden
+from halodesk.engine import hidden, sealed
 from halodesk.engine.cart import Cart, CartRefusal
 from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.cart_changes import change, filled, reads_values
 from halodesk.engine.conditions import holds
 from halodesk.engine.effects import BACKGROUND
 from halodesk.engine.evolve import evolve
-from halodesk.engine.flow import Flow, Step
+from halodesk.engine.flow import Flow, Step, content_hash
 from halodesk.engine.registry import step_types
 from halodesk.engine.rules import is_sensitive, was_shown, wrap_up_step
 from halodesk.engine.session import ALL_VALUES, Session, scope
@@ -93,8 +93,10 @@ class Moves:
         return step_types()[self.step.type]
 
     def proceed(self) -> None:
-        """The next function of the submit; after the last: cart actions, the step's work, the routes."""
+        """Sealing, then the next function; after the last: cart actions, the step's work, the routes."""
         step, state = self.step, self.state
+        if self._seal():
+            return
         if state.function < len(step.functions):
             function = step.functions[state.function]
             self.ask(
@@ -123,6 +125,16 @@ class Moves:
             self.ask(work.ask)
         else:
             self.route(work.take, work.to)
+
+    def _seal(self) -> bool:
+        """Ask for envelopes of the digits that wait in the vault and are to be kept."""
+        kept = [field.name for field in self.step.fields if field.retention == "sealed"]
+        waiting = [name for name in kept if name in self.state.secrets]
+        if waiting:
+            fields = [{"field": name, "handle": self.state.secrets[name]} for name in waiting]
+            args = {"fields": fields, "flow_hash": content_hash(self.flow), "version": self.flow.version}
+            self.ask(Ask(kind=sealed.KIND, args=args))
+        return bool(waiting)
 
     def bring(self, work: Work) -> None:
         """Keep what a step's work changes in cart and values."""

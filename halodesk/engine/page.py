@@ -6,7 +6,7 @@ stands here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -19,8 +19,19 @@ from halodesk.engine.flow import Field, Flow, Option, Step
 from halodesk.engine.languages import spoken
 from halodesk.engine.money import words
 from halodesk.engine.options import with_options
+from halodesk.engine.payments import PaymentView
+from halodesk.engine.payments import view as payment_view
 from halodesk.engine.registry import field_types, step_types
-from halodesk.engine.rules import is_required, is_sensitive, previous_page, visible_fields, was_shown
+from halodesk.engine.roles import words_of
+from halodesk.engine.rules import (
+    is_kept,
+    is_required,
+    is_sensitive,
+    lacks_role,
+    previous_page,
+    visible_fields,
+    was_shown,
+)
 from halodesk.engine.session import Mask, Session, counted, scope
 from halodesk.engine.steps.sub_script import outer_values
 from halodesk.engine.subscripts import outermost, targets
@@ -44,7 +55,9 @@ class FieldView(msgspec.Struct, frozen=True, kw_only=True):
     locked: bool = False
     why: str = ""
     filled: bool = False
-    """Encrypted fields: the vault holds a complete value."""
+    """Encrypted fields: the vault holds a complete value, or its envelope is kept."""
+    retention: str = ""
+    """Encrypted fields: capture or sealed."""
     hint: str = ""
     """A doubt about the accepted value, in words; it stops nothing."""
     reads: str = ""
@@ -152,13 +165,20 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     target_seconds: int = 0
     shown: bool = True
     """Whether the step has something for the agent to do on this visit."""
+    for_role: str = ""
+    """The page is for this role, and nobody who has it works here or has opened it."""
+    payment: PaymentView | None = None
+    """The last charge, once there is something to say of it."""
     panel: dict[str, Any] = {}
     """What the step type's own part of the window shows (`StepType.panel`)."""
 
 
+KEPT = "Sealed: only two key holders together can open it. Type again to replace it."
 _WAITING = {
+    "seal": "Sealing …",
     "tokenise": "Checking the card with the gateway …",
     "charge": "Charging the card …",
+    "capture": "Taking the payment …",
     "function": "Working …",
     "http": "Asking the other system …",
     "zip": "Looking the place up …",
@@ -168,12 +188,16 @@ _WAITING = {
 }
 _UNKNOWN = {
     "charge": "The gateway has not answered. Asking what became of the charge …",
+    "capture": "The gateway has not answered. Asking whether the payment was taken …",
     "http": "The other system has not answered. Asking what became of the request …",
 }
 
 
-def page(flow: Flow, state: Session) -> Page:
-    """The page of the current step. Raises nothing: a broken text shows as its error."""
+def page(flow: Flow, state: Session, roles: Sequence[str] | None = None) -> Page:
+    """The page of the current step. Raises nothing: a broken text shows as its error.
+
+    `roles` are those of whoever works here; None: nobody does, it is only looked at.
+    """
     step = flow.step(state.step)
     if step is None:
         step = Step(key=state.step, type="unknown", title="Unknown step")
@@ -182,8 +206,10 @@ def page(flow: Flow, state: Session) -> Page:
     known = step_types().get(step.type)
     back = previous_page(flow, state)
     waiting = _waiting(state)
-    locked = waiting or (known.locks(flow, step, state) if known is not None else "")
     ended = state.status == "ended"
+    role = "" if roles is None or ended else lacks_role(step, state, roles)
+    gate = f"For a {words_of(role)}." if role else ""
+    locked = waiting or gate or (known.locks(flow, step, state) if known is not None else "")
     return Page(
         step=step.key,
         visit=state.visit,
@@ -195,7 +221,7 @@ def page(flow: Flow, state: Session) -> Page:
             for field in visible_fields(step, state)
             if not field.config.get("buttons")
         ),
-        choices=() if ended else _choices(flow, step, state, waiting),
+        choices=() if ended else _choices(flow, step, state, waiting or gate),
         can_go_back=not isinstance(back, Refused) and not ended,
         back_refusal=back.message if isinstance(back, Refused) else "",
         sensitive=is_sensitive(step),
@@ -212,6 +238,8 @@ def page(flow: Flow, state: Session) -> Page:
         disposition=state.disposition,
         target_seconds=step.target_seconds,
         shown=not state.path or was_shown(flow, state, state.path[-1]),
+        for_role=role,
+        payment=payment_view(state),
         panel=known.panel(flow, step, state) if known is not None else {},
     )
 
@@ -288,6 +316,10 @@ def _field(flow: Flow, field: Field, step: Step, state: Session, waiting: str) -
     field = with_options(flow, field, scope(state)) if field.source else field
     value = None if secret else state.values.get(field.name)
     known = field_types().get(field.type) if value is not None else None
+    kept = secret and is_kept(field, state)
+    config = field.config
+    if role == "number" and step.config.get("brands"):
+        config = {**config, "brands": step.config["brands"]}
     return FieldView(
         name=field.name,
         type=field.type,
@@ -301,10 +333,11 @@ def _field(flow: Flow, field: Field, step: Step, state: Session, waiting: str) -
         read_only=field.read_only,
         locked=bool(why),
         why=why,
-        filled=field.name in state.secrets,
+        filled=field.name in state.secrets or kept,
+        retention=field.retention,
         hint=known.hint(field, value) if known is not None else "",
-        reads=known.reads(field, value) if known is not None else "",
-        config=field.config,
+        reads=KEPT if kept else known.reads(field, value) if known is not None else "",
+        config=config,
     )
 
 

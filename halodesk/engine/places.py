@@ -185,8 +185,9 @@ def sets(flow: Flow, step: Step) -> set[str]:
 
 
 def named_roles(flow: Flow) -> tuple[str, ...]:
-    """Roles that cart actions of the flow ask for."""
+    """Roles that steps of the flow and their cart actions ask for."""
     found = {str(action.args.get("role", "")) for step in flow.every_step() for action in step.cart_actions}
+    found |= {step.required_role for step in flow.every_step()} - {"agent"}
     return tuple(sorted(found - {""}))
 
 

@@ -19,6 +19,7 @@ import msgspec
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine import sealed
 from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.core import decide
 from halodesk.engine.diff import renames
@@ -30,7 +31,7 @@ from halodesk.engine.registry import step_types
 from halodesk.engine.session import Session, scope
 from halodesk.engine.simulate import FunctionPort
 
-_COMPUTED = (FUNCTION, Evaluate.kind)
+_COMPUTED = (FUNCTION, Evaluate.kind, sealed.KIND)
 
 
 class Divergence(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +164,9 @@ class _Rehearsal:
     def compute(self) -> None:
         """Functions of the candidate that the record has no value for."""
         while not self.entered and (ask := self.state.here) is not None and ask.kind in _COMPUTED:
+            if ask.kind == sealed.KIND:
+                self.do(c.Resolve(id=ask.id, outcome="ok", result=sealed.simulated(ask.args)))
+                continue
             limit = int(ask.args.get("timeout_ms", 200))
             found = self.functions(str(ask.args["expression"]), scope(self.state), limit, self.now)
             result = {"reason": found.reason} if found.reason else {"value": found.value}
@@ -172,6 +176,7 @@ class _Rehearsal:
         step = self.flow.step(self.state.step)
         if (
             step is None
+            or sealed.is_sealed(event.value)
             or step.field(event.field) is None
             or self.state.values.get(event.field) == event.value
         ):
@@ -253,7 +258,8 @@ class _Rehearsal:
         )
         if mine is None:
             return
-        if mine.kind in _COMPUTED and mine.args.get("expression") != ask.args.get("expression"):
+        changed = mine.args.get("expression") != ask.args.get("expression")
+        if mine.kind == sealed.KIND or (mine.kind in _COMPUTED and changed):
             self.compute()
             return
         self.do(c.Resolve(id=mine.id, outcome=event.outcome, result=event.result))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,7 +11,10 @@ from halodesk.engine.commands import Refused
 from halodesk.engine.conditions import holds, is_empty
 from halodesk.engine.flow import Field, Flow, Step
 from halodesk.engine.registry import field_types, step_types
+from halodesk.engine.roles import holds_role
+from halodesk.engine.sealed import is_sealed
 from halodesk.engine.session import Session, Visit, scope
+from halodesk.engine.steps.for_each import LOOPS
 
 
 def is_sensitive(step: Step) -> bool:
@@ -18,6 +22,20 @@ def is_sensitive(step: Step) -> bool:
     known = step_types().get(step.type)
     encrypted = any(field.type == "encrypted" for field in step.fields)
     return step.mask or encrypted or (known is not None and known.sensitive)
+
+
+UNLOCKED = "unlocked:"
+"""Name, with the step's key behind it, of the value that says who has opened a step for a role."""
+
+
+def lacks_role(step: Step, state: Session, roles: Sequence[str]) -> str:
+    """The role that working this visit of a step takes and nobody here has; empty: go on."""
+    if holds_role(step.required_role, roles):
+        return ""
+    opened = state.values.get(f"{UNLOCKED}{state.step}")
+    if isinstance(opened, dict) and opened.get("visit") == state.visit:
+        return ""
+    return step.required_role
 
 
 def visible_fields(step: Step, state: Session) -> tuple[Field, ...]:
@@ -46,7 +64,7 @@ def missing(step: Step, state: Session) -> dict[str, str]:
     for field in visible_fields(step, state):
         known = field_types().get(field.type)
         if field.type == "encrypted" or known is None:
-            lacks = is_empty(state.secrets.get(field.name))
+            lacks = is_empty(state.secrets.get(field.name)) and not is_kept(field, state)
         else:
             lacks = known.lacks(field, state.values.get(field.name))
         if lacks and is_required(field, state):
@@ -54,6 +72,11 @@ def missing(step: Step, state: Session) -> dict[str, str]:
         elif broken := broken_rule(field, state.values.get(field.name), state):
             errors[field.name] = broken
     return errors
+
+
+def is_kept(field: Field, state: Session) -> bool:
+    """Whether a sealed field has its envelope already. In a loop each turn asks anew: another person's."""
+    return is_sealed(state.values.get(field.name)) and not state.values.get(LOOPS)
 
 
 def was_shown(flow: Flow, state: Session, visit: Visit) -> bool:

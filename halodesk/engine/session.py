@@ -11,6 +11,7 @@ from halodesk.engine.cart import Cart
 from halodesk.engine.effects import BACKGROUND
 from halodesk.engine.events import CallFacts, EffectRequested, MaskPhase
 from halodesk.engine.money import to_major
+from halodesk.engine.sealed import is_sealed
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,9 +31,26 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     amount: int
     currency: str
-    outcome: Literal["open", "ok", "declined", "unknown", "failed"] = "open"
+    outcome: Literal["open", "ok", "declined", "unknown", "failed", "voided", "refunded"] = "open"
     reason: str = ""
+    """Why it was not approved, or why a change of it was not made."""
     charge_id: str = ""
+    step: str = ""
+    visit: int = 0
+    gateway: str = "default"
+    auth_code: str = ""
+    avs: str = ""
+    cvv: str = ""
+    last4: str = ""
+    brand: str = ""
+    captured: bool = True
+    """False: only reserved."""
+    changing: Literal["", "capture", "void", "refund"] = ""
+    """The change of it that is under way, or of which nobody knows what became of it."""
+    changes: int = 0
+    """How many changes of it were asked for."""
+    settled: bool = False
+    """A void came too late."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,8 +136,13 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unsettled(self) -> Charge | None:
-        """A charge of which nobody knows yet what became of it, or None."""
-        return next((charge for charge in self.charges if charge.outcome in ("open", "unknown")), None)
+        """A charge of which nobody knows yet what becomes of it, or None."""
+        return next((one for one in self.charges if one.outcome in ("open", "unknown") or one.changing), None)
+
+    @property
+    def paid(self) -> Charge | None:
+        """The last charge that was approved and not taken back, or None."""
+        return next((one for one in reversed(self.charges) if one.outcome == "ok"), None)
 
 
 ALL_VALUES = "*"
@@ -144,8 +167,8 @@ def counted(state: Session) -> Mapping[str, Any]:
 def scope(state: Session, *, everything: bool = False) -> dict[str, Any]:
     """What conditions, texts and functions may read: captured values and the system's own.
 
-    Secrets are not in it, in any form; nor, unless `everything` is asked for, what is hidden and
-    excluded. Amounts are decimals as text, in major units. Names with a colon are the engine's own
+    Secrets are not in it; nor, unless `everything` is asked for, envelopes of sealed ones and what is
+    hidden and excluded. Amounts are decimals as text, in major units. Names with a colon are the engine's own
     (where a loop stands) and are left out.
     """
     cart, currency = state.cart, state.cart.currency
@@ -154,7 +177,7 @@ def scope(state: Session, *, everything: bool = False) -> dict[str, Any]:
         **{
             name: value
             for name, value in (state.values if everything else counted(state)).items()
-            if ":" not in name
+            if ":" not in name and (everything or not is_sealed(value))
         },
         "call": {
             "direction": state.call.direction,

@@ -13,14 +13,15 @@ from msgspec.structs import replace
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
-from halodesk.engine.effects import BACKGROUND, CHARGE, FUNCTION, UNSURE, Timer
-from halodesk.engine.moves import Moves
+from halodesk.engine import sealed
+from halodesk.engine.effects import BACKGROUND, CAPTURE, CHARGE, FUNCTION, REFUND, UNSURE, VOID, Timer
+from halodesk.engine.paying import Paying
 from halodesk.engine.registry import step_types
 from halodesk.engine.rules import missing, wants_time
 from halodesk.engine.steps.base import Ask
 
 
-class Settling(Moves):
+class Settling(Paying):
     """Answers to effects, and the clock."""
 
     def resolve(self, command: c.Resolve) -> c.Refused | None:
@@ -35,6 +36,12 @@ class Settling(Moves):
         if ask.kind == Timer.kind:
             self.time_up(ask, command)
             return None
+        if ask.kind == sealed.KIND:
+            self.resolve_seal(ask, command, here)
+            return None
+        if ask.kind in (VOID, REFUND):
+            self.taken_back(ask, command)
+            return None
         if command.outcome == "unknown" and not _may_be_unknown(ask):
             # what cannot have been done without an answer is simply asked for again
             command = replace(command, outcome="failed")
@@ -43,11 +50,15 @@ class Settling(Moves):
         self.emit(e.EffectResolved(id=command.id, outcome=command.outcome, result=command.result))
         if ask.kind == "tokenise":
             self.wipe("used")
-        if settled is None or not (settled.go or settled.stay):
+        if settled is None or not (settled.go or settled.stay or settled.ask):
             return None
         self.apply(settled, ask.kind)
         if not here:
             self._tell_late(ask, command)
+        elif settled.ask is not None and self.state.call_left:
+            self.to_wrap_up()  # nothing is charged any more
+        elif settled.ask is not None:
+            self.ask(settled.ask)
         elif ask.kind in BACKGROUND and self.state.here is not None:
             pass  # the page is being left already
         elif ask.kind in BACKGROUND and settled.go and not settled.to:
@@ -75,6 +86,31 @@ class Settling(Moves):
             self.follow(on_error, "error")
         else:
             self.proceed()
+
+    def resolve_seal(self, ask: e.EffectRequested, command: c.Resolve, here: bool) -> None:
+        """The envelopes of this submit; without all of them it does not go on."""
+        made = sealed.envelopes(ask.args, command.result) if command.outcome == "ok" else None
+        reason = str(command.result.get("reason") or "The value could not be sealed. Nothing was kept.")
+        if made is None:
+            self.emit(e.EffectResolved(id=command.id, outcome="failed", result={"reason": reason}))
+        else:
+            holders = [str(holder) for holder in command.result.get("holders", ())]
+            result = {"fields": list(made), "holders": holders}
+            self.emit(e.EffectResolved(id=command.id, outcome="ok", result=result))
+            for name, envelope in made.items():
+                value = sealed.value_of(envelope, holders)
+                self.emit(e.AnswerGiven(step=ask.step, field=name, value=value))
+        if not here:
+            self._tell_late(ask, command)
+            return
+        if made is not None:
+            self.emit(e.SecretsWiped(step=ask.step, reason="used", fields=tuple(made)))
+        if self.state.call_left:
+            self.to_wrap_up()
+        elif made is not None:
+            self.proceed()
+        else:
+            self.send_back(reason)
 
     def tick(self, command: c.Tick) -> None:
         """The time of day: sets when the page's time is up, or ends it."""
@@ -110,6 +146,9 @@ class Settling(Moves):
                 self.report_mask(command)
             case c.Resolve() if command.id in self.state.effects:
                 ask = self.state.effects[command.id]
+                if ask.kind in (VOID, REFUND):
+                    self.taken_back(ask, command)
+                    return self.events
                 self.emit(e.EffectResolved(id=command.id, outcome=command.outcome, result=command.result))
                 if ask.kind in UNSURE and command.outcome != "unknown":
                     self._tell_late(ask, command)
@@ -122,12 +161,12 @@ class Settling(Moves):
         ask = self.state.here
         target = str(self.step.config.get("on_unknown", ""))
         if ask is None or self.flow.step(target) is None:
-            who = "gateway" if ask is None or ask.kind == CHARGE else "other system"
+            who = "gateway" if ask is None or ask.kind in (CHARGE, CAPTURE) else "other system"
             return c.Refused(
                 code="must_wait", message=f"The {who} has not answered yet: this step has to wait."
             )
         words = self.state.unknown.get(ask.id) or "no answer"
-        if ask.kind == CHARGE:
+        if ask.kind in (CHARGE, CAPTURE):
             code, what = "charge_unsettled", f"The charge {ask.id}"
         else:
             code, what = "call_unsettled", f"The request {ask.id}"
@@ -142,8 +181,9 @@ class Settling(Moves):
         """The process is a new one: what it had in memory only is gone."""
         self.wipe("restart")
         for ask in list(self.state.effects.values()):
-            if ask.kind == "tokenise":  # its digits died with the old process
-                reason = "HaloDesk was restarted. Nothing was charged."
+            if ask.kind in ("tokenise", sealed.KIND):  # its digits died with the old process
+                nothing = "charged" if ask.kind == "tokenise" else "kept: ask for it again"
+                reason = f"HaloDesk was restarted. Nothing was {nothing}."
                 self.resolve(c.Resolve(id=ask.id, outcome="failed", result={"reason": reason}))
 
     def report_mask(self, command: c.ReportMask) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from halodesk.engine import cart as carts
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine import sealed
 from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.core import decide
 from halodesk.engine.effects import FUNCTION, Evaluate, Timer
@@ -269,6 +270,8 @@ class _Run:
 
     def run_functions(self) -> bool:
         ask = self.state.here
+        if ask is not None and ask.kind == sealed.KIND:
+            return self.do(c.Resolve(id=ask.id, outcome="ok", result=sealed.simulated(ask.args)))
         if ask is None or ask.kind not in _RUN_BY_PORT:
             return False
         if self.fail:

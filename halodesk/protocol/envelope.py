@@ -7,11 +7,12 @@ import msgspec
 from halodesk.engine.errors import SessionFileError
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who, where and when of one event. `seq` counts from 1 in a session.
 
-    `wall` is Unix seconds, `mono` monotonic seconds of the seat's machine: a clock that is
-    set back shows in the difference of the two.
+    `number`: on the first event, which session of the seat it is, counted from 1 without a gap; 0 on
+    all others, and on sessions of before it was stamped. `wall` is Unix seconds, `mono` monotonic
+    seconds of the seat's machine: a clock that is set back shows in the difference of the two.
     """
 
     session: str
@@ -24,6 +25,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     event: str
     """Tag of the payload, so that a log can be read after an erasure."""
+    number: int = 0
 
 
 class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):

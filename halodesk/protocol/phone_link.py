@@ -12,8 +12,16 @@ masked.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
+from halodesk.protocol.phone_frame import Message
+from halodesk.protocol.phone_sound import (
+    SILENT_DB,
+    CallQuality,
+    SoundTest,
+)
 from halodesk.protocol.phone_state import (
     Account as Account,
 )
@@ -28,6 +36,9 @@ from halodesk.protocol.phone_state import (
 )
 from halodesk.protocol.phone_state import (
     DtmfMethod as DtmfMethod,
+)
+from halodesk.protocol.phone_state import (
+    HeardBy as HeardBy,
 )
 from halodesk.protocol.phone_state import (
     HoldState as HoldState,
@@ -74,6 +85,27 @@ from halodesk.protocol.phone_state import (
 from halodesk.protocol.phone_state import (
     Transport as Transport,
 )
+from halodesk.protocol.phone_voice import (
+    FarSound as FarSound,
+)
+from halodesk.protocol.phone_voice import (
+    LendVoice as LendVoice,
+)
+from halodesk.protocol.phone_voice import (
+    ReturnVoice as ReturnVoice,
+)
+from halodesk.protocol.phone_voice import (
+    Speak as Speak,
+)
+from halodesk.protocol.phone_voice import (
+    SpeechEnded as SpeechEnded,
+)
+from halodesk.protocol.phone_voice import (
+    SpeechStarted as SpeechStarted,
+)
+from halodesk.protocol.phone_voice import (
+    StopSpeech as StopSpeech,
+)
 
 PROTOCOL_VERSION = 1
 """Raised when a message changes its meaning; new optional keys do not raise it."""
@@ -82,76 +114,73 @@ RESTART_LEASE = "restart"
 """Held by a phone started masked, until the seat gives it back."""
 
 
-class _Message(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
-    rid: int = 0
-
-
 # requests, seat to phone
 
 
-class Attach(_Message, frozen=True, tag="attach"):
+class Attach(Message, frozen=True, tag="attach"):
     protocol: int = PROTOCOL_VERSION
     client: str = "seat"
 
 
-class Register(_Message, frozen=True, tag="register"):
+class Register(Message, frozen=True, tag="register"):
     account: Account
 
 
-class Unregister(_Message, frozen=True, tag="unregister"):
+class Unregister(Message, frozen=True, tag="unregister"):
     account: str
 
 
-class Dial(_Message, frozen=True, tag="dial"):
+class Dial(Message, frozen=True, tag="dial"):
     call: str
     """Key the seat chooses for the new call."""
     account: str
     to: str
     """Number or SIP URI."""
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     beside: str = ""
     """Key of a call for whose sake this one is made: it is recorded in that call's file."""
     emergency: bool = False
     """At once, whatever else is up; never masked."""
 
 
-class AnswerCall(_Message, frozen=True, tag="answer_call"):
+class AnswerCall(Message, frozen=True, tag="answer_call"):
     """Take an incoming call. One leg speaks at a time: as with `Dial` and `Unhold` others are held."""
 
     call: str
 
 
-class HangUp(_Message, frozen=True, tag="hang_up"):
+class HangUp(Message, frozen=True, tag="hang_up"):
     call: str
     code: int = 0
 
 
-class Hold(_Message, frozen=True, tag="hold"):
+class Hold(Message, frozen=True, tag="hold"):
     """Put the call on hold; "on" in `CallInfo.hold` when the other side has agreed."""
 
     call: str
 
 
-class Unhold(_Message, frozen=True, tag="unhold"):
+class Unhold(Message, frozen=True, tag="unhold"):
     call: str
 
 
-class SetMicrophone(_Message, frozen=True, tag="set_microphone"):
+class SetMicrophone(Message, frozen=True, tag="set_microphone"):
     """Whether the other side hears the agent. Done at once, in this process."""
 
     call: str
     muted: bool
 
 
-class SendDtmf(_Message, frozen=True, tag="send_dtmf"):
+class SendDtmf(Message, frozen=True, tag="send_dtmf"):
     """Keypad tones: digits, `*`, `#` and A to D."""
 
     call: str
     digits: str
-    method: DtmfMethod = "rfc4733"
+    method: DtmfMethod | Literal[""] = ""
+    """Empty: as the call's account wants it."""
 
 
-class Transfer(_Message, frozen=True, tag="transfer"):
+class Transfer(Message, frozen=True, tag="transfer"):
     """Hand the far end of `call` over to `to`, with the call on hold meanwhile.
 
     With `leg`, a key for a new call, the phone rings `to` itself and hands over once it has
@@ -162,37 +191,37 @@ class Transfer(_Message, frozen=True, tag="transfer"):
     call: str
     to: str
     leg: str = ""
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     """Of the new INVITE: ours, or the one the PBX is asked to send."""
     ring_s: int = 30
 
 
-class CompleteTransfer(_Message, frozen=True, tag="complete_transfer"):
+class CompleteTransfer(Message, frozen=True, tag="complete_transfer"):
     """Join the far ends of two calls and leave (REFER with Replaces, RFC 3891)."""
 
     call: str
     leg: str
 
 
-class CancelTransfer(_Message, frozen=True, tag="cancel_transfer"):
+class CancelTransfer(Message, frozen=True, tag="cancel_transfer"):
     """Give a transfer up, or a leg made for it: the far end of `call` is taken back."""
 
     call: str
 
 
-class Merge(_Message, frozen=True, tag="merge"):
+class Merge(Message, frozen=True, tag="merge"):
     """A conference of three: the far ends of both calls hear each other and the agent."""
 
     calls: tuple[str, str]
 
 
-class Split(_Message, frozen=True, tag="split"):
+class Split(Message, frozen=True, tag="split"):
     """Take the conference apart: the agent goes on with `keep`, the other is put on hold."""
 
     keep: str
 
 
-class Rescue(_Message, frozen=True, tag="rescue"):
+class Rescue(Message, frozen=True, tag="rescue"):
     """Take over a call of a phone that has died: INVITE with Replaces (RFC 3891).
 
     `call` is the last that was heard of it; the call goes on under its key, with a new Call-ID
@@ -202,21 +231,21 @@ class Rescue(_Message, frozen=True, tag="rescue"):
     call: CallInfo
 
 
-class Mask(_Message, frozen=True, tag="mask"):
+class Mask(Message, frozen=True, tag="mask"):
     """Silence every recorder of ours from this very frame on; answered by `MaskState`."""
 
     lease: str
 
 
-class Unmask(_Message, frozen=True, tag="unmask"):
+class Unmask(Message, frozen=True, tag="unmask"):
     lease: str
 
 
-class ReadMask(_Message, frozen=True, tag="read_mask"):
+class ReadMask(Message, frozen=True, tag="read_mask"):
     pass
 
 
-class ChooseDevice(_Message, frozen=True, tag="choose_device"):
+class ChooseDevice(Message, frozen=True, tag="choose_device"):
     """Speak or hear through this device, now and whenever it is there; answered by `SoundChanged`."""
 
     side: SoundSide
@@ -224,67 +253,90 @@ class ChooseDevice(_Message, frozen=True, tag="choose_device"):
     """Id; empty: follow the system's own choice."""
 
 
-class ReadSound(_Message, frozen=True, tag="read_sound"):
+class ReadSound(Message, frozen=True, tag="read_sound"):
     """Answered by `SoundChanged`."""
 
 
-class ReadSoundFigures(_Message, frozen=True, tag="read_sound_figures"):
+class ReadSoundFigures(Message, frozen=True, tag="read_sound_figures"):
     """Answered by `SoundFigures`."""
 
     reset: bool = False
     """Count anew from here on."""
 
 
-class Ping(_Message, frozen=True, tag="ping"):
+class ReadMeters(Message, frozen=True, tag="read_meters"):
+    """Answered by `Meters`."""
+
+
+class TestSound(Message, frozen=True, tag="test_sound"):
+    """Hear oneself, without a call: `hear`, `record` or `off`; answered by `SoundChanged`."""
+
+    test: SoundTest
+
+
+class SetRinging(Message, frozen=True, tag="set_ringing"):
+    """How incoming calls ring, from now on and at each start; answered by `SoundChanged`."""
+
+    volume: int
+    headset_too: bool = False
+
+
+class CancelEcho(Message, frozen=True, tag="cancel_echo"):
+    """Take the loudspeaker out of the microphone, now and at each start; answered by `SoundChanged`."""
+
+    on: bool
+
+
+class Ping(Message, frozen=True, tag="ping"):
     pass
 
 
-class Quit(_Message, frozen=True, tag="quit"):
+class Quit(Message, frozen=True, tag="quit"):
     """End all calls, close the files, leave."""
 
 
 # replies and notices, phone to seat
 
 
-class Attached(_Message, frozen=True, tag="attached"):
+class Attached(Message, frozen=True, tag="attached"):
     protocol: int
     pid: int
     capabilities: Capabilities
     snapshot: Snapshot
 
 
-class Done(_Message, frozen=True, tag="done"):
+class Done(Message, frozen=True, tag="done"):
     pass
 
 
-class Refusal(_Message, frozen=True, tag="refusal"):
+class Refusal(Message, frozen=True, tag="refusal"):
     code: str
     message: str
     todo: str = ""
 
 
-class MaskState(_Message, frozen=True, tag="mask_state"):
+class MaskState(Message, frozen=True, tag="mask_state"):
     masked: bool
     leases: tuple[str, ...]
-    positions: dict[str, int] = {}
+    positions: dict[str, int] = msgspec.field(default_factory=dict)
     """Call key to the sample of its file at which this state took hold."""
 
 
-class RegistrationChanged(_Message, frozen=True, tag="registration_changed"):
+class RegistrationChanged(Message, frozen=True, tag="registration_changed"):
     registration: Registration
 
 
-class CallChanged(_Message, frozen=True, tag="call_changed"):
+class CallChanged(Message, frozen=True, tag="call_changed"):
     call: CallInfo
 
 
-class SoundChanged(_Message, frozen=True, tag="sound_changed"):
+class SoundChanged(Message, frozen=True, tag="sound_changed"):
     """How the sound stands; also the reply to `ChooseDevice` and `ReadSound`."""
 
     sound: SoundState
 
 
-class SoundFigures(_Message, frozen=True, tag="sound_figures"):
+class SoundFigures(Message, frozen=True, tag="sound_figures"):
     """Since the phone started, or since they were last reset."""
 
     microphone: StreamFigures
@@ -296,13 +348,26 @@ class SoundFigures(_Message, frozen=True, tag="sound_figures"):
     """Time between one frame of a call and the next: 20 ms when nothing is in the way."""
 
 
-class NetworkNews(_Message, frozen=True, tag="network_news"):
+class Meters(Message, frozen=True, tag="meters"):
+    """How loud it was since this was last asked: dB below full scale, `SILENT_DB` for nothing."""
+
+    microphone_db: float = SILENT_DB
+    speaker_db: float = SILENT_DB
+
+
+class QualityChanged(Message, frozen=True, tag="quality_changed"):
+    """How a call sounds; every two seconds while it does."""
+
+    quality: CallQuality
+
+
+class NetworkNews(Message, frozen=True, tag="network_news"):
     """This computer woke, or its network is another now: whoever keeps a connection tries it again."""
 
     kind: NewsKind
 
 
-class Fault(_Message, frozen=True, tag="fault"):
+class Fault(Message, frozen=True, tag="fault"):
     """Something went wrong that no request asked for (a recording disk that is full, say)."""
 
     code: str
@@ -333,11 +398,30 @@ Request = (
     | ChooseDevice
     | ReadSound
     | ReadSoundFigures
+    | ReadMeters
+    | TestSound
+    | SetRinging
+    | CancelEcho
+    | LendVoice
+    | ReturnVoice
+    | Speak
+    | StopSpeech
     | Ping
     | Quit
 )
-Reply = Attached | Done | Refusal | MaskState | SoundChanged | SoundFigures
-Notice = RegistrationChanged | CallChanged | MaskState | SoundChanged | NetworkNews | Fault
+Reply = Attached | Done | Refusal | MaskState | SoundChanged | SoundFigures | Meters
+Notice = (
+    RegistrationChanged
+    | CallChanged
+    | MaskState
+    | SoundChanged
+    | QualityChanged
+    | NetworkNews
+    | FarSound
+    | SpeechStarted
+    | SpeechEnded
+    | Fault
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

@@ -6,11 +6,15 @@ from typing import Literal
 
 import msgspec
 
+from halodesk.protocol.phone_sound import Ringing, SoundTest
+
 CallState = Literal["incoming", "outgoing", "early", "connecting", "active", "ended"]
 HoldState = Literal["off", "pending", "on"]
 """`pending`: asked for, and not answered by the other side yet."""
-DtmfMethod = Literal["rfc4733", "info"]
-"""As events in the media stream (RFC 4733), or in SIP INFO requests."""
+DtmfMethod = Literal["auto", "rfc4733", "info", "inband"]
+"""As events in the media stream (RFC 4733), in SIP INFO requests, or as tones in the sound itself.
+`auto`: as events where the other side has agreed to them, else in the sound."""
+HeardBy = Literal["", "rfc4733", "info", "inband"]
 Transport = Literal["udp", "tcp", "tls"]
 Srtp = Literal["off", "offered", "required"]
 """Encryption of the sound: never, where the other side agrees, or no call without it."""
@@ -18,7 +22,8 @@ TransferState = Literal["", "asked", "failed", "done"]
 """`failed`: the other side is back with the agent, or was never let go."""
 RegistrationState = Literal["unregistered", "registering", "registered", "failed"]
 NewsKind = Literal["woke", "changed"]
-SoundSide = Literal["microphone", "speaker"]
+SoundSide = Literal["microphone", "speaker", "ringer"]
+"""`ringer`: where incoming calls ring; any device of the side `speaker`."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +60,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     turn_password: str = ""
     allowed_peers: tuple[str, ...] = ()
     """Hosts besides the registrar whose INVITEs are taken; all others get no line."""
+    dtmf: DtmfMethod = "auto"
+    """How keypad tones travel."""
+    auto_answer: bool = False
+    """The PBX and allowed peers may ask by header that a call be answered by itself."""
 
 
 class MaskWindow(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +132,15 @@ class CallInfo(msgspec.Struct, frozen=True, kw_only=True):
     transfer_to: str = ""
     transfer_reason: str = ""
     """Why a transfer failed, in words a person understands."""
+    held_by_other: bool = False
+    """The other side keeps us on hold."""
+    sent_on_to: str = ""
+    """SIP address the PBX sent our call on to (3xx), the last where it did so more than once."""
+    keys_heard: str = ""
+    """The keys the other side pressed last; none that it pressed while the recording was masked."""
+    keys_by: HeardBy = ""
+    answer_after_s: float | None = None
+    """The INVITE asks to be answered by itself after so long, and its account allows it."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +154,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     todo: str = ""
     next_try_s: float | None = None
+    next_try_at: float | None = None
+    """Unix seconds."""
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +206,13 @@ class SoundState(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[SoundDevice, ...] = ()
     microphone: SoundUse = SoundUse()
     speaker: SoundUse = SoundUse()
+    ringer: SoundUse = SoundUse()
+    ringing: Ringing = Ringing()
+    test: SoundTest = "off"
+    cancel_echo: bool = False
+    """What the loudspeaker plays is taken out of what the microphone hears."""
+    echo_trouble: str = ""
+    """Why it is not, although it is wanted."""
 
 
 class StreamFigures(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,8 @@ LARGEST_BODY = 16 * 1024 * 1024
 TOKEN_SECONDS = 600
 PUSH_PATH = "/v1/push"
 
-Role = Literal["seat", "publisher"]
+Role = Literal["seat", "publisher", "asker", "holder"]
+"""The last two take part in opening sealed values (`protocol.unseal`)."""
 
 
 class SyncError(HaloDeskError):
@@ -73,8 +74,31 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     chunk_bytes: int = 512 * 1024
     recheck_days: float = 7.0
     """How long acknowledged sessions are offered again when the server's history has changed."""
+    sign_in: bool = False
+    """Everybody signs in at the seats, with a name and a password the server knows."""
+    sign_in_days: float = 7.0
+    """For so long a seat lets in by itself who has signed in with the server."""
     seat_recorders: bool = True
     """Whether a seat may hold a platform's credentials itself; false: it must ask the server to mask."""
+
+
+# people
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A person at a seat; said over the seat's own signed-in connection."""
+
+    name: str
+    password: str
+
+
+class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """Let in; for `lease_s` seconds the seat may do so without the server."""
+
+    name: str
+    role: str
+    lease_s: float
+    server_time: float
 
 
 # enrolment
@@ -113,7 +137,8 @@ class EnrolAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChallengeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`subject`: the seat's id, or the id of the publisher's key."""
+    """`subject`: the seat's id, or the id of the key of anyone else; a holder's is that values are
+    sealed to."""
 
     tenant: str
     role: Role
@@ -206,8 +231,9 @@ class CatalogueEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     cursor: int
     kind: str
-    """trust or flow; a seat passes over others."""
+    """trust, holders or flow; a seat passes over others."""
     trust: bytes = b""
+    """The signed list: of publishers, or of key holders."""
     manifest: bytes = b""
     pointer: bytes = b""
 

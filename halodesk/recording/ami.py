@@ -202,8 +202,11 @@ class AmiClient:
         tls: ssl.SSLContext | None = None,
         backoff: Backoff | None = None,
         chance: Callable[[], float] = random.random,
+        events: str = "call",
     ) -> None:
+        """`events`: classes of events that are wanted, as `manager.conf` names them."""
         self._access = access
+        self._events = events
         self._listener = listener
         self._tls = tls
         self._backoff = backoff or Backoff()
@@ -322,7 +325,7 @@ class AmiClient:
                 "The PBX offers no challenge login and the connection is not encrypted.",
                 "Turn on TLS for the manager interface (tlsenable in manager.conf).",
             )
-        answer = await connection.ask("Login", [*headers, ("Events", "call")], CONNECT_SECONDS)
+        answer = await connection.ask("Login", [*headers, ("Events", self._events)], CONNECT_SECONDS)
         if not answer.success:
             raise _LoginRefusedError(
                 f"The PBX refuses the manager user {access.username!r}.",

@@ -65,6 +65,15 @@ class CallsPort(Protocol):
 
     def dial(self, number: str) -> None: ...
 
+    @property
+    def line(self) -> str:
+        """Key of the account calls go out by."""
+        ...
+
+    def choose_line(self, account: str) -> None:
+        """Calls go out by this account from now on; transfers stay on the line of their call."""
+        ...
+
     def hold(self) -> None:
         """Keep the other side waiting; `call.hold` says when it does."""
         ...

@@ -21,6 +21,7 @@ import structlog
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
+from halodesk.engine.evolve import fold
 from halodesk.engine.flow import Flow
 from halodesk.engine.pan import has_card_number
 from halodesk.engine.session import scope
@@ -29,6 +30,7 @@ from halodesk.runtime.campaigns import Campaigns
 from halodesk.runtime.desk_calls import DeskCalls
 from halodesk.runtime.desk_phone import LinePolicy
 from halodesk.runtime.effects import Effects
+from halodesk.runtime.late_money import LateMoney
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.masking import Masking
 from halodesk.runtime.ports import Clock, DeskNotice, PhonePort, SecretView
@@ -46,6 +48,10 @@ class DeskStore(EventStore, Protocol):
         """Done when the document is on disk."""
         ...
 
+    def next_number(self) -> int:
+        """Which session of this seat the next one is."""
+        ...
+
 
 class Resumable(Protocol):
     """A session found open at start-up."""
@@ -54,6 +60,8 @@ class Resumable(Protocol):
     log: SessionLog
     events: Sequence[e.AnyEvent]
     drafts: dict[tuple[str, str], Any]
+    asked: dict[str, float]
+    """When each effect was asked for, by its id (Unix seconds)."""
 
 
 class Desk(DeskCalls):
@@ -74,7 +82,6 @@ class Desk(DeskCalls):
         io: IoThread,
         post: Post,
         clock: Clock,
-        dtmf: link.DtmfMethod = "rfc4733",
         on_durable: Callable[[], None] = lambda: None,
         roles: Sequence[str] = (),
         lines: LinePolicy | None = None,
@@ -88,7 +95,6 @@ class Desk(DeskCalls):
             io=io,
             post=post,
             clock=clock,
-            dtmf=dtmf,
             lines=lines or LinePolicy(),
         )
         self._seat, self._on_durable = seat, on_durable
@@ -96,6 +102,10 @@ class Desk(DeskCalls):
         self._campaigns, self._store = Campaigns(flows), store
         self._secret_entry, self._effects = secret_entry, effects
         self._waiting: deque[Resumable] = deque()
+        self._requested_at: dict[tuple[str, str], float] = {}
+        self._late = LateMoney(self._run_again, self.notice)
+        self.closing: Callable[[], c.Refused | None] = lambda: None
+        """Asked before an ended session is put away: why it may not be, yet."""
 
     # sessions
 
@@ -105,7 +115,16 @@ class Desk(DeskCalls):
             message = f"No flow is set for calls to {call.called or 'this number'}."
             self.notice(DeskNotice(level="warning", message=message, todo="Tell your supervisor."))
             return
-        log = SessionLog(session=secrets.token_hex(12), seat=self._seat, clock=self._clock)
+        if (found := self._found_open(call)) is not None:
+            self._waiting.remove(found)
+            self._take_up(found)
+            return
+        log = SessionLog(
+            session=secrets.token_hex(12),
+            seat=self._seat,
+            clock=self._clock,
+            number=self._store.next_number,
+        )
         self._store.keep_flow(flow)
         session = LiveSession(flow, log, self._store, self._kept, self._roles)
         self._session = self._owners[call.key] = session
@@ -124,6 +143,15 @@ class Desk(DeskCalls):
             self.notice(DeskNotice(level="error", message=refused.message, todo=refused.todo))
         self._tell("session")
 
+    def sign_in(self, agent: str, roles: Sequence[str]) -> None:
+        """This person works here from now on; a session that is open goes on in their hands."""
+        before, self._agent, self._roles = self._agent, agent, tuple(roles)
+        if self._session is not None:
+            self._session.work_as(self._roles, agent if agent != before else "")
+        _log.info("signed_in")
+        for topic in ("registration", "session"):
+            self._tell(topic)
+
     def offer(self, flow: Flow) -> None:
         """New sessions begin on this version of the flow; the one that runs keeps its own."""
         _log.info("flow_offered", kind=flow.key, version=flow.version)
@@ -138,10 +166,23 @@ class Desk(DeskCalls):
     def _resume_next(self) -> None:
         if not self._waiting:
             return
-        found = self._waiting.popleft()
+        self._take_up(self._waiting.popleft())
+
+    def _found_open(self, call: link.CallInfo) -> Resumable | None:
+        """The session of this call among those a crash left open."""
+        for found in self._waiting:
+            known = fold(found.events).call.sip_call_id
+            if known and known in (call.sip_call_id, call.rescued_from):
+                return found
+        return None
+
+    def _take_up(self, found: Resumable) -> None:
         session = LiveSession(found.flow, found.log, self._store, self._kept, self._roles)
         session.restore(found.events, found.drafts)
         self._session = session
+        for leg in self.legs:
+            if self._same_call(leg):
+                self._owners[leg.key] = session
         _log.info("session_resumed", session=session.id, step=session.state.step)
         session.do(c.Restart())
         mask = session.state.mask
@@ -152,9 +193,27 @@ class Desk(DeskCalls):
         elif mask.phase == "releasing":
             call = session.state.call.sip_call_id
             self._masking.take_back(mask.lease, call, self._reporter(session, mask.lease))
+        self._remember(found)
         for ask in session.state.effects.values():
-            self._io.submit(self._effects.run(session.id, ask, scope(session.state), again=True))
+            self._run_again(session, ask)
         self._tell("session")
+
+    def settle_late(self, found: Sequence[Resumable]) -> None:
+        """Ended sessions of a life before, in which a gateway still owes an answer."""
+        for one in found:
+            session = LiveSession(one.flow, one.log, self._store, self._kept, self._roles)
+            session.restore(one.events, {})
+            self._remember(one)
+            self._late.take_up(session)
+
+    def _remember(self, found: Resumable) -> None:
+        self._requested_at |= {(found.log.session, effect): wall for effect, wall in found.asked.items()}
+
+    def _run_again(self, session: LiveSession, ask: e.EffectRequested) -> None:
+        asked_at = self._requested_at.get((session.id, ask.id), 0.0)
+        self._io.submit(
+            self._effects.run(session.id, ask, scope(session.state), again=True, asked_at=asked_at)
+        )
 
     def do(self, command: c.Command) -> c.Refused | None:
         """A wish to the session."""
@@ -177,11 +236,20 @@ class Desk(DeskCalls):
         """Put the ended session away."""
         if self._session is None or self._session.state.status != "ended":
             return
+        if (refused := self.closing()) is not None:
+            self.notice(DeskNotice(level="warning", message=refused.message, todo=refused.todo))
+            return
+        self._late.keep(self._session)
+        self._put_away.add(self._session.id)
         self._session = None
         if self._call is not None and self._call.state == "ended":
             self._call = None
             self._tell("call")
-        self._resume_next()
+        self._unpark()
+        if self._session is None:
+            self._resume_next()
+            if self._phone_problem is None:
+                self._lose_missing_call({leg.key: leg for leg in self.legs})
         self._begin_waiting()
         self._tell("session")
 
@@ -233,11 +301,12 @@ class Desk(DeskCalls):
         """What came of an effect; posted by the composition root."""
         session = self._find(session_id)
         if session is not None:
-            session.do(answer)
+            self._late.settled(session, answer)
 
     def _find(self, session_id: str) -> LiveSession | None:
         candidates = [*self._owners.values(), *([self._session] if self._session else [])]
-        return next((session for session in candidates if session.id == session_id), None)
+        found = next((session for session in candidates if session.id == session_id), None)
+        return found or self._late.find(session_id)
 
     # secrets
 

@@ -30,13 +30,14 @@ class DeskCalls(DeskPhone, ABC):
     """Base of `Desk`."""
 
     _handing: HandOver | None = None
+    _line = ACCOUNT
 
     # calls
 
     def answer_call(self) -> None:
         """Take the ringing call; one that waits is taken while the call in hand is held."""
         ringing = [leg for leg in self.legs if leg.direction == "in" and leg.answered_at is None]
-        if ringing:
+        if ringing and not self._refuses_another(ringing[0]):
             self._ask(link.AnswerCall(call=ringing[0].key))
 
     def refuse_waiting(self) -> None:
@@ -67,14 +68,31 @@ class DeskCalls(DeskPhone, ABC):
     def _hang_up(self, call: link.CallInfo) -> None:
         self._ask(link.HangUp(call=call.key, code=486 if call.state == "incoming" else 0))
 
-    def dial(self, number: str, *, account: str = ACCOUNT) -> None:
-        """Place a call by an account, the first one unless told otherwise."""
+    @property
+    def line(self) -> str:
+        """Key of the account calls go out by."""
+        return self._line
+
+    def choose_line(self, account: str) -> None:
+        """Calls go out by this account from now on."""
+        if account in self._registrations and account != self._line:
+            self._line = account
+            self._tell("registration")
+
+    def _line_that_works(self) -> str:
+        """The chosen one, or another where that is down: nobody who needs help asks by which line."""
+        up = [line.account for line in self._registrations.values() if line.state == "registered"]
+        return self._line if self._line in up or not up else up[0]
+
+    def dial(self, number: str, *, account: str = "") -> None:
+        """Place a call by an account, the chosen one unless told otherwise."""
         number = number.strip()
         if not number:
             return
         if self.is_emergency(number):
             plain = _NOISE.sub("", number)
-            self._ask(link.Dial(call=secrets.token_hex(8), account=ACCOUNT, to=plain, emergency=True))
+            line = self._line_that_works()
+            self._ask(link.Dial(call=secrets.token_hex(8), account=line, to=plain, emergency=True))
             return
         if self._call is not None and self._call.state != "ended":
             self.notice(
@@ -84,7 +102,7 @@ class DeskCalls(DeskPhone, ABC):
         if self._session is not None:
             self.notice(DeskNotice(level="warning", message="Finish the open session first."))
             return
-        self._ask(link.Dial(call=secrets.token_hex(8), account=account, to=number))
+        self._ask(link.Dial(call=secrets.token_hex(8), account=account or self._line, to=number))
 
     def is_emergency(self, number: str) -> bool:
         """Whether this number is dialled whatever else is going on."""
@@ -112,7 +130,7 @@ class DeskCalls(DeskPhone, ABC):
     def take_leg(self, key: str) -> None:
         """Speak with this one of the calls; the others are held."""
         leg = self._leg(key)
-        if leg is not None and leg.state == "active" and leg.hold == "on":
+        if leg is not None and leg.state == "active" and leg.hold == "on" and not self._refuses_another(leg):
             self._ask(link.Unhold(call=key))
 
     def set_microphone(self, *, muted: bool) -> None:
@@ -127,7 +145,7 @@ class DeskCalls(DeskPhone, ABC):
     def send_dtmf(self, digits: str) -> None:
         """Press keys of the telephone's keypad."""
         if (call := self._connected()) is not None:
-            self._ask(link.SendDtmf(call=call.key, digits=digits, method=self._dtmf))
+            self._ask(link.SendDtmf(call=call.key, digits=digits))
 
     def merge(self) -> None:
         """A conference of the call in hand and the one beside it."""
@@ -168,6 +186,8 @@ class DeskCalls(DeskPhone, ABC):
     def hand_over(self, wish: TransferCall, session: str, told: Told) -> None:
         """Begins; `told` hears once how it went, on the main thread."""
         call, refused = self._call, self._no_transfer()
+        if any(parked.id == session for parked in self.parked):
+            refused = refused or "Another customer is on the line."
         if refused or call is None:
             told(TransferAnswer(done=False, reason=refused))
             return

@@ -1,9 +1,10 @@
 """The desk and its phone: what the phone tells of calls, and what that means for session and mask.
 
 Rules:
-- One call is in hand: the customer's, whose session runs. Legs beside it wait, are held, or were made
-  for its sake; when it ends one of them takes its place.
-- A second customer waits until he is answered, where the seat allows it; else he is told "busy".
+- One call is in hand: the customer's, whose session is on the Desk. Legs beside it wait, are held, or
+  were made for its sake; when it ends one of them takes its place.
+- A second customer waits until he is answered, where the seat allows it; else he is told "busy". Then he
+  is in hand, and the first one's session is parked (`desk_customers`).
 - The phone may die in mid-call: its successor fetches the call in hand back (`rescue`), the session
   goes on. Legs beside it are lost with their phone, and the agent is told.
 - A mask is proved again after hold, conference and transfer: a PBX may have begun to record anew.
@@ -12,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -25,7 +26,8 @@ from halodesk.engine import commands as c
 from halodesk.engine.errors import HaloDeskError
 from halodesk.protocol import phone_link as link
 from halodesk.runtime import recordings
-from halodesk.runtime.desk_face import DeskFace
+from halodesk.runtime.auto_answer import AutoAnswer
+from halodesk.runtime.desk_customers import DeskCustomers, has_session
 from halodesk.runtime.masking import Masking, Report
 from halodesk.runtime.ports import Clock, DeskNotice, PhonePort
 from halodesk.runtime.rescue import BACK, FETCHING, CallRescue
@@ -45,12 +47,7 @@ class LinePolicy(msgspec.Struct, frozen=True, kw_only=True):
     emergency: tuple[str, ...] = ("112", "911", "999")
 
 
-def has_session(call: link.CallInfo) -> bool:
-    """Whether a flow runs for such a call: not for a consultation, nor for a call for help."""
-    return not call.beside and not call.emergency
-
-
-class DeskPhone(DeskFace, ABC):
+class DeskPhone(DeskCustomers, ABC):
     """Base of `DeskCalls`."""
 
     def __init__(
@@ -63,16 +60,19 @@ class DeskPhone(DeskFace, ABC):
         io: IoThread,
         post: Post,
         clock: Clock,
-        dtmf: link.DtmfMethod,
         lines: LinePolicy,
     ) -> None:
         super().__init__(agent, account)
-        self._phone, self._masking, self._dtmf, self._lines = phone, masking, dtmf, lines
+        self._phone, self._masking, self._lines = phone, masking, lines
         self._io, self._post, self._clock = io, post, clock
-        self._owners: dict[str, LiveSession] = {}
+        self.answers_itself: Callable[[], bool] = lambda: True
+        """Asked when a call is about to be answered by itself: whether the agent takes calls now."""
         self._hung_up: set[str] = set()
         self._phones_own: set[str] = set()
         """Legs after which the phone itself takes the caller back."""
+        self._auto_answer = AutoAnswer(
+            self._may_answer_itself, lambda key: self._ask(link.AnswerCall(call=key)), io=io, post=post
+        )
         self._rescue = CallRescue(self._phone.send, io, post, self._not_rescued)
 
     @abstractmethod
@@ -196,6 +196,7 @@ class DeskPhone(DeskFace, ABC):
             if call.state == "ended":
                 return
         self._call = call
+        self._auto_answer.heard(call)
         if call.state == "active":
             if lost is not None and lost.key == call.key:
                 self._rescued(lost)
@@ -208,6 +209,7 @@ class DeskPhone(DeskFace, ABC):
         self._leg_told(call, current if current is not None and current.key == call.key else None)
         if call.state == "ended":
             self._promote()
+        self._follow_hand()
         self._tell("call")
 
     def _take_leg(self, call: link.CallInfo) -> None:
@@ -216,6 +218,7 @@ class DeskPhone(DeskFace, ABC):
         if call.state == "ended":
             if before is None and not call.beside:
                 return  # it was told to be busy
+            self._lose_parked(call)
             self._keep_recording(call)
         elif call.state == "incoming" and before is None and not self._lines.call_waiting:
             self._ask(link.HangUp(call=call.key, code=486))
@@ -225,7 +228,24 @@ class DeskPhone(DeskFace, ABC):
             if before is not None and before.state != call.state == "active":
                 self._prove_mask_again()
         self._leg_told(call, before)
+        self._follow_hand()
         self._tell("call")
+
+    def _lose_parked(self, call: link.CallInfo) -> None:
+        """The call of a parked session has ended."""
+        owner = self._open_session_of(call)
+        if owner is not None:
+            self._masking.call_ended(call.sip_call_id)
+            ours = call.key in self._hung_up
+            owner.do(
+                c.LoseCall(reason=call.reason or "The call has ended.", by="agent" if ours else "caller")
+            )
+
+    def _may_answer_itself(self, key: str) -> bool:
+        """The call still rings, alone, and no session is open."""
+        call = self._call
+        rings = call is not None and call.key == key and call.state == "incoming"
+        return rings and not self._others and self._session is None and self.answers_itself()
 
     def _promote(self) -> None:
         """The call in hand is over: one beside it takes its place, the one that is spoken with first."""

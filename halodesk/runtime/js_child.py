@@ -28,6 +28,8 @@ from typing import Any, BinaryIO, Literal
 import msgspec
 import quickjs  # type: ignore[import-untyped]  # ships no types; wrapped here alone
 
+from halodesk.runtime.process_memory import disable_core_dumps
+
 MEMORY_BYTES = 32 << 20
 STACK_BYTES = 256 << 10
 RESULT_BYTES = 64 << 10
@@ -347,7 +349,6 @@ def lock_down() -> None:
             used = int(file.read().split()[0]) * resource.getpagesize()
         limit = used + _PROCESS_MEMORY_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     # Standard input, output and error are open; no descriptor beyond them can be.
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
@@ -372,6 +373,7 @@ def main() -> int:
     # Once through everything, so that nothing is left to import when no file can be opened.
     answer(Request(expression="1 +"))
     ready = msgspec.json.encode(answer(Request(expression="age('2000-01-01')")))
+    disable_core_dumps()
     lock_down()
     write_frame(sink, ready)
     while (frame := read_frame(source)) is not None:

@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -28,13 +28,23 @@ class SessionLog:
     """Stamps the events of one session."""
 
     def __init__(
-        self, *, session: str, seat: str, clock: Clock, seq: int = 0, head: bytes | None = None
+        self,
+        *,
+        session: str,
+        seat: str,
+        clock: Clock,
+        seq: int = 0,
+        head: bytes | None = None,
+        number: Callable[[], int] = lambda: 0,
     ) -> None:
+        """`number` gives which session of the seat a new one is (`Envelope.number`); asked with its first
+        event, so that one that never began leaves no gap."""
         self.session = session
         self.seq = seq
         self.head = head if head is not None else chain.genesis(session)
         self._seat = seat
         self._clock = clock
+        self._number = number
 
     def now(self) -> float:
         """Unix seconds of the clock that stamps the events."""
@@ -57,6 +67,7 @@ class SessionLog:
                     flow=flow,
                     version=version,
                     event=str(type(event).__struct_config__.tag),
+                    number=self._number() if seq == 1 else 0,
                 )
             )
             payload, salt = codec.encode(event), chain.new_salt()

@@ -26,6 +26,12 @@ def _whitelist(logger: Any, method: str, event: MutableMapping[str, Any]) -> Mut
     return {key: value for key, value in event.items() if key in _KEYS}
 
 
+def mended(names: list[str]) -> None:
+    """Tells of files that others could read until now."""
+    for name in names:
+        structlog.get_logger("files").warning("closed_to_others", path=name)
+
+
 def set_up(folder: Path, name: str, *, level: int = logging.INFO) -> None:
     """Send this process's log to `folder/name.log` (5 files of 2 MB)."""
     logging.raiseExceptions = False  # on a full disk each lost line would be a traceback on the terminal

@@ -43,7 +43,9 @@ class Masking:
         recorders: Callable[[], Sequence[RecorderControl]],
         vault: Vault,
         io: IoThread,
+        open_recording: recordings.OpenRecording = recordings.open_plain,
     ) -> None:
+        self._open_recording = open_recording
         self._leases, self._recorders, self._vault, self._io = leases, recorders, vault, io
         self._digests: set[Future[None]] = set()
         self._guard = threading.Lock()
@@ -122,5 +124,5 @@ class Masking:
 
     async def _digest(self, recording: Recording, done: OnDigest, torn: bool) -> None:
         if torn:
-            recording = await asyncio.to_thread(recordings.measured, recording)
+            recording = await asyncio.to_thread(recordings.measured, recording, self._open_recording)
         done(recording, await asyncio.to_thread(recordings.digest_of, recording.path))

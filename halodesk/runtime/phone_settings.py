@@ -31,6 +31,8 @@ def network_options(settings: Settings) -> list[str]:
     """Options of `halodesk phone`."""
     network = settings.network
     options = ["--dscp-sound", str(network.dscp_sound), "--dscp-signalling", str(network.dscp_signalling)]
+    if network.codecs:
+        options += ["--codecs", ",".join(network.codecs)]
     if network.rtp_port:
         options += ["--rtp-port", str(network.rtp_port), "--rtp-ports", str(network.rtp_ports)]
     return [*options, "--trace"] if network.trace else options

@@ -4,7 +4,7 @@ Rules:
 - A port takes and gives plain values. Nothing of Qt, pjsua2 or a driver crosses it.
 - Coroutines run on the io thread's loop; nothing here may block it.
 - A fake for tests stands at the same seam and speaks the same protocol.
-- What a flow's effects need beside gateway and functions is in `runtime.effect_ports`.
+- What effects need beside functions is in `effect_ports`, payment gateways are in `payment_ports`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import msgspec
 
 from halodesk.engine.commands import Command, Refused
 from halodesk.engine.page import Page
-from halodesk.protocol.phone_link import CallInfo, Registration, Reply, Request, SoundSide, SoundState
+from halodesk.protocol.phone_link import CallInfo, Meters, Registration, Reply, Request, SoundSide, SoundState
+from halodesk.protocol.phone_sound import CallQuality, SoundTest
 from halodesk.runtime.call_ports import CallsPort
 
 if TYPE_CHECKING:
@@ -62,65 +63,6 @@ class RecorderControl(Protocol):
         ...
 
 
-ChargeVerdict = Literal["approved", "declined", "unknown", "failed"]
-
-
-class CardDigits(msgspec.Struct, frozen=True, kw_only=True):
-    """Card data on its way from the vault to a gateway. Views of memory that is wiped after use."""
-
-    number: memoryview
-    expiry: memoryview
-    """MMYY."""
-    cvv: memoryview
-
-
-class TokenAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """`approved`: a single-use token; `declined`: the card data is wrong; `failed`: not reached."""
-
-    verdict: ChargeVerdict
-    token: str = ""
-    last4: str = ""
-    brand: str = ""
-    reason: str = ""
-    field: Literal["", "number", "expiry", "cvv"] = ""
-    """Which part of the card a `declined` answer complains about."""
-
-
-class ChargeAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """`unknown`: sent, but no answer that can be trusted: query by key, never repeat.
-
-    `failed`: surely not charged (not reached, or the gateway has never seen the key).
-    """
-
-    verdict: ChargeVerdict
-    charge_id: str = ""
-    auth_code: str = ""
-    code: str = ""
-    """The gateway's own decline code, for the log."""
-    reason: str = ""
-    """In the agent's words."""
-
-
-class PaymentGateway(Protocol):
-    """One payment gateway. Amounts are integers in the currency's minor unit (ISO 4217)."""
-
-    name: str
-
-    async def tokenise(self, card: CardDigits, *, key: str) -> TokenAnswer:
-        """Trade card data for a single-use token; the CVV is consumed here (PCI DSS 4.0.1, 3.3.1)."""
-        ...
-
-    async def charge(
-        self, token: str, amount_minor: int, currency: str, *, reference: str, key: str
-    ) -> ChargeAnswer:
-        """Charge once. `key` is the idempotency key on the wire."""
-        ...
-
-    async def query(self, key: str) -> ChargeAnswer:
-        """What became of the charge that was sent under `key`."""
-        ...
-
-
 class FunctionRunner(Protocol):
     """Evaluates flow authors' JavaScript in a process that can be killed."""
 
@@ -157,7 +99,8 @@ class Clock(Protocol):
 # what the window needs of the seat
 
 
-Topic = Literal["registration", "call", "session", "storage", "sync", "notice"]
+Topic = Literal["registration", "call", "session", "parking", "storage", "sync", "notice"]
+"""`parking`: another session is about to come onto the Desk; what is half typed belongs to the old one."""
 
 
 class StorageState(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +109,8 @@ class StorageState(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["saved", "saving", "failed"] = "saved"
     message: str = ""
     todo: str = ""
+    weak: bool = False
+    """The key of the records lies beside them: a copy of the whole folder can be opened."""
 
 
 SyncPhase = Literal["sent", "sending", "waiting", "trouble"]
@@ -312,8 +257,37 @@ class SoundPort(Protocol):
         """`listener` is called after `state` has changed, and after a refused choice."""
         ...
 
+    @property
+    def echo_number(self) -> str:
+        """The number of the test call; empty: there is none."""
+        ...
+
     def choose(self, side: SoundSide, device: str) -> None:
         """Use this device by its id, now and whenever it is there; empty: follow the system."""
+        ...
+
+    def quality(self, call: str) -> CallQuality | None:
+        """How the call with this key sounds; None while that is not known."""
+        ...
+
+    def read_meters(self, done: Callable[[Meters], None]) -> None:
+        """How loud it was since this was last asked; `done` is not called while the phone is away."""
+        ...
+
+    def test(self, test: SoundTest) -> None:
+        """Hear oneself without a call, or end that."""
+        ...
+
+    def set_ringing(self, volume: int, headset_too: bool) -> None:
+        """How loud calls ring, 0 to 100, and whether in the headset as well."""
+        ...
+
+    def cancel_echo(self, on: bool) -> None:
+        """Whether what the loudspeaker plays is taken out of the microphone."""
+        ...
+
+    def call_echo(self) -> None:
+        """Dial the test call."""
         ...
 
 

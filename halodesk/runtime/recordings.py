@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import soundfile
 import structlog
 
 from halodesk.engine import commands as c
+from halodesk.engine.errors import SessionFileError
 from halodesk.protocol.phone_link import MaskWindow, Recording
 from halodesk.runtime.session import LiveSession
 
 _log = structlog.get_logger("recordings")
+
+OpenRecording = Callable[[Path], BinaryIO]
+"""The sound file of a recording, decrypted where it is encrypted. Raises `OSError`, `SessionFileError`."""
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """For files that are sound files themselves."""
+    return path.open("rb")
 
 
 def keep(owner: LiveSession, recording: Recording, digest: str) -> None:
@@ -32,14 +43,15 @@ def keep(owner: LiveSession, recording: Recording, digest: str) -> None:
     )
 
 
-def measured(recording: Recording) -> Recording:
+def measured(recording: Recording, open_recording: OpenRecording = open_plain) -> Recording:
     """The recording as a phone that died left it: its file ends where it ends, and so do its windows.
 
     Reads the file. One that cannot be read has no samples.
     """
     try:
-        samples = soundfile.info(recording.path).frames
-    except (OSError, soundfile.SoundFileError) as error:
+        with open_recording(Path(recording.path)) as file, soundfile.SoundFile(file) as sound:
+            samples = sound.frames
+    except (OSError, soundfile.SoundFileError, SessionFileError) as error:
         _log.error("recording_torn", error=type(error).__name__)
         samples = 0
     windows = tuple(

@@ -12,7 +12,9 @@ import msgspec
 from halodesk.engine.events import CallFacts
 from halodesk.engine.page import Page
 
-ExportFormat = Literal["jsonl", "csv", "html"]
+RecordFormat = Literal["jsonl", "csv", "html"]
+ExportFormat = RecordFormat | Literal["flac"]
+"""`flac`: the sound, in clear."""
 MomentKind = Literal["", "step", "incident", "erased", "mask"]
 
 
@@ -23,6 +25,8 @@ class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):
     since: float | None = None
     until: float | None = None
     incidents_only: bool = False
+    agent: str | None = None
+    """Only sessions of this agent."""
 
 
 class SessionLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,11 +33,18 @@ def vault_handle(session: str, name: str) -> v.SecretHandle:
     return v.SecretHandle(session, step, field)
 
 
+_NOT_TAKEN = "This kind of card is not taken here. Ask for another card."
+
+
 class SecretEntry:
     """Main thread only; the vault itself may be locked from any thread."""
 
-    def __init__(self, vault: v.Vault, today: Callable[[], date]) -> None:
+    def __init__(
+        self, vault: v.Vault, today: Callable[[], date], why_not_sealed: Callable[[], str] = lambda: ""
+    ) -> None:
+        """`why_not_sealed`: why this seat cannot keep a sealed value, in words; empty: it can."""
         self._vault = vault
+        self._why_not_sealed = why_not_sealed
         self._today = today
         self._opened: set[v.SecretHandle] = set()
 
@@ -55,13 +62,16 @@ class SecretEntry:
         found = self._field(session, field)
         if session is None or found is None:
             return SecretView()
-        return self._judge(session, found)
+        return self._refused(found) or self._judge(session, found)
 
     def type(self, session: LiveSession | None, field: str, digit: str) -> SecretView:
         """One character; ignored when the vault is locked or the field is full."""
         found = self._field(session, field)
         if session is None or found is None or session.state.stage != "page":
             return self.view(session, field)
+        refused = self._refused(found)
+        if refused is not None:
+            return refused
         handle = self._handle(session, field)
         if handle not in self._opened:
             self._vault.open(handle, kind=self._kind(found), max_digits=self._most(found))
@@ -85,6 +95,11 @@ class SecretEntry:
         """Digits lay in the vault for too long and are gone."""
         if session is not None and session.id == handle.session:
             session.do(c.ClearSecret(field=handle.field))
+
+    def _refused(self, field: FieldView) -> SecretView | None:
+        """A field whose digits could not be kept takes none: said before the caller reads them out."""
+        problem = self._why_not_sealed() if field.retention == "sealed" else ""
+        return SecretView(problem=problem) if problem else None
 
     def _told(self, session: LiveSession, field: FieldView) -> SecretView:
         view = self._tell(session, field)
@@ -126,7 +141,7 @@ class SecretEntry:
             if not length:
                 return SecretView()
             if field.kind == "card_number":
-                return self._judge_number(digits)
+                return self._judge_number(digits, field.config.get("brands"))
             if field.kind == "cvv":
                 wanted = self._cvv_length(session)
                 problem = "" if length <= wanted else f"This card's code has {wanted} digits."
@@ -137,8 +152,10 @@ class SecretEntry:
             least = given if isinstance(given, int) else self._most(field)
             return SecretView(length=length, complete=length >= least)
 
-    def _judge_number(self, digits: memoryview) -> SecretView:
+    def _judge_number(self, digits: memoryview, taken: object) -> SecretView:
         brand = v.brand(digits)
+        if brand and isinstance(taken, list | tuple) and brand not in taken:
+            return SecretView(length=len(digits), brand=brand, problem=_NOT_TAKEN)
         full = len(digits) >= (15 if brand == "amex" else 16)
         good = v.number_ok(digits)
         problem = (

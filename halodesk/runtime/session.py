@@ -68,6 +68,12 @@ class LiveSession:
         """Id of the session."""
         return self._log.session
 
+    def work_as(self, roles: tuple[str, ...], agent: str = "") -> None:
+        """With other roles from now on, and in the hands of another `agent`: that is a fact of it."""
+        self._roles, self._page = roles, None
+        if agent and self.state.status == "running":
+            self.do(c.TakeOver(agent=agent))
+
     def restore(self, events: Iterable[e.AnyEvent], drafts: dict[tuple[str, str], Any]) -> None:
         """Take up a session where its log ends."""
         self.state = fold(events)
@@ -77,7 +83,7 @@ class LiveSession:
     def page(self) -> Page:
         """What the agent sees now."""
         if self._page is None:
-            self._page = page(self.flow, self.state)
+            self._page = page(self.flow, self.state, self._roles)
         return self._page
 
     def do(self, command: c.Command) -> c.Refused | None:
@@ -94,7 +100,8 @@ class LiveSession:
 
     def tick(self) -> None:
         """Tell the session what time it is; a page with an end in time takes note of it."""
-        decided = decide(self.flow, self.state, c.Tick(now=self._log.now()))
+        now = self._log.now()
+        decided = decide(self.flow, self.state, c.Tick(now=now), Moment(now=now, roles=self._roles))
         if not isinstance(decided, c.Refused):
             self._keep(decided)
 

@@ -10,7 +10,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from halodesk.engine.errors import SettingsError
-from halodesk.protocol.phone_link import Srtp, Transport
+from halodesk.protocol.phone_link import DtmfMethod, Srtp, Transport
+from halodesk.runtime.agent_settings import (
+    AgentRules,
+    Directory,
+    Queues,
+    Voicemail,
+    check_lamps,
+    check_queues,
+)
 from halodesk.runtime.desktop_settings import Desktop
 
 MOST_ACCOUNTS = 7
@@ -43,8 +51,11 @@ class SipAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     turn_username: str = ""
     turn_password: str = ""
     allowed_peers: tuple[str, ...] = ()
-    dtmf: Literal["rfc4733", "info"] = "rfc4733"
-    """How keypad tones travel: in the sound (RFC 4733) or as SIP INFO, as the PBX wants them."""
+    dtmf: DtmfMethod = "auto"
+    """How keypad tones travel: as events (RFC 4733), as SIP INFO, or as tones in the sound (`inband`).
+    `auto`: as events where the other side has agreed to them, else in the sound."""
+    auto_answer: bool = False
+    """A call whose header asks for it (`Call-Info: …;answer-after=0`, say) is answered by itself."""
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,6 +67,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How many ports from `rtp_port` on."""
     dscp_sound: Annotated[int, msgspec.Meta(ge=0, le=63)] = 46
     dscp_signalling: Annotated[int, msgspec.Meta(ge=0, le=63)] = 24
+    codecs: tuple[Literal["pcma", "pcmu", "g722"], ...] = ("pcma", "pcmu")
+    """Codecs of the sound, the preferred first; `g722` is wideband."""
     trace: bool = False
     """Write every SIP message, redacted, to `logs/sip-trace.log`. For finding faults only."""
 
@@ -72,12 +85,24 @@ class Ami(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One payment gateway. `provider` names a module of `connectors.payments`."""
+    """One payment gateway. `provider` names a module of `connectors.payments`.
+
+    `api_key` and `client_key`: the key itself, `env:VARIABLE`, or `keyring:ENTRY`.
+    """
 
     name: str = "default"
     provider: str
-    url: str
+    url: str = ""
+    """Empty: where the provider's live gateway is."""
     api_key: str = ""
+    login: str = ""
+    """Public part of the log-in: API login ID (Authorize.Net), public key (Braintree)."""
+    client_key: str = ""
+    """Authorize.Net: the public client key, which only makes tokens."""
+    merchant_account: str = ""
+    """Braintree: which of the merchant's accounts is charged."""
+    currency: str = "USD"
+    """Braintree: the currency of that account."""
     timeout_s: float = 15.0
 
 
@@ -88,6 +113,12 @@ class Sound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """`none`: the phone is silent and says so; for machines that only test."""
     microphone: str = ""
     speaker: str = ""
+    ringer: str = ""
+    """Where incoming calls ring; empty: as the system chooses."""
+    cancel_echo: bool = False
+    """Take out of the microphone what the loudspeaker plays. For loudspeakers; headsets do without."""
+    echo_number: str = ""
+    """A number of the PBX that sends back what it hears: the test call. Empty: there is none."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,6 +127,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     agent: str = "Agent"
     roles: tuple[str, ...] = ()
     """What the agent may do beyond an agent's work: a cart override names the role it needs."""
+    lock_after_s: float = 900.0
+    """Where people sign in, a window nobody works in is locked after so long; 0: never by itself."""
     account: SipAccount | None = None
     """Short for `accounts` with this one."""
     accounts: tuple[SipAccount, ...] = ()
@@ -108,6 +141,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Accounts that mails are sent from (`connectors.email.provider.MailAccount`)."""
     data: tuple[dict[str, Any], ...] = ()
     """Files and databases that flows read lists from (`connectors.data_sources.DataConnection`)."""
+    llm: tuple[dict[str, Any], ...] = ()
+    """Models of flow agents, the fallback chain in its order (`connectors.llm.provider.LlmAccount`)."""
+    tool_hosts: tuple[dict[str, Any], ...] = ()
+    """Where webhook tools of flow agents may call (`connectors.webhook_tools.ToolHost`)."""
     ami: Ami | None = None
     recorders: tuple[dict[str, Any], ...] = ()
     """Every recorder besides our own: `control` names a module of `recording`, the rest is that module's."""
@@ -125,10 +162,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A second call rings while the agent speaks; else its caller hears that the line is busy."""
     blind_transfer: Literal["watched", "pbx"] = "watched"
     """`watched`: rung from here, and the caller comes back when nobody answers. `pbx`: left to the PBX."""
-    emergency_numbers: tuple[str, ...] = ("112", "911", "999")
-    """Dialled at once, whatever the agent is doing, and never masked."""
+    emergency_numbers: tuple[str, ...] | None = None
+    """Dialled at once, whatever the agent is doing, and never masked; unset: those of `country`."""
+    country: Annotated[str, msgspec.Meta(pattern="^([A-Za-z]{2})?$")] = ""
+    """Where this seat is (ISO 3166, `US` say); empty: as this computer is set."""
     sound: Sound = Sound()
     network: Network = Network()
+    agent_state: AgentRules = AgentRules()
+    queues: Queues | None = None
+    directory: Directory = Directory()
+    voicemail: Voicemail | None = None
     desktop: Desktop = Desktop()
 
     @property
@@ -158,6 +201,9 @@ def load(path: Path) -> Settings:
             f"{path.name} is not JSON: {error}.", "Check brackets, commas and quotes."
         ) from None
     _check_accounts(path.name, found)
+    check_lamps(found.directory)
+    if found.queues is not None:
+        check_queues(found.queues)
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077 and _has_secret(found):
         raise SettingsError(
             f"{path.name} holds passwords and can be read by others.", f"Run: chmod 600 {path.name}"
@@ -202,10 +248,13 @@ def _has_secret(settings: Settings) -> bool:
     return bool(
         any(line.password or line.turn_password for line in settings.lines)
         or (ami and ami.secret)
+        or (settings.queues and settings.queues.ami and settings.queues.ami.secret)
         or "@" in settings.browser_proxy
         or any(gateway.api_key for gateway in settings.gateways)
         or settings.recorders
         or settings.connections
         or settings.mail
         or settings.data
+        or settings.llm
+        or settings.tool_hosts
     )

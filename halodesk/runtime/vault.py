@@ -18,9 +18,7 @@ number. An expiry date is `other`.
 
 from __future__ import annotations
 
-import ctypes
 import string
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -320,28 +318,3 @@ def last4(number: memoryview) -> str:
     if len(number) < min(_LENGTHS["visa"]) or not _only_digits(number):
         return ""
     return bytes(number[-4:]).decode("ascii")
-
-
-# --- the process ----------------------------------------------------------------------------------
-
-_PR_SET_DUMPABLE = 4
-
-
-def disable_core_dumps() -> tuple[str, ...]:
-    """Keep this process's memory out of crash files and other processes' debuggers.
-
-    Returns what is in force now, for the doctor's page: `rlimit_core` (POSIX: no core file),
-    `not_dumpable` (Linux: neither a core handler nor a debugger of the same user reads the
-    memory). Empty on Windows, where crash dumps are a matter of policy.
-    """
-    done: list[str] = []
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        done.append("rlimit_core")
-    if sys.platform == "linux":
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
-        if prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0:
-            done.append("not_dumpable")
-    return tuple(done)

@@ -15,7 +15,7 @@ from pathlib import Path
 from halodesk.engine.errors import HaloDeskError
 from halodesk.runtime.ports import Clock
 from halodesk.runtime.threads import SystemClock
-from halodesk.selftest import central, children, desktop, seat, telephone
+from halodesk.selftest import central, children, desktop, holders, seat, telephone
 from halodesk.selftest.checks import Check, not_checked, problem
 
 
@@ -30,8 +30,10 @@ def examine(folder: Path, clock: Clock | None = None) -> list[Check]:
         disk=partial(seat.disk, folder),
         store=partial(seat.store, folder),
         keyring=partial(seat.keyring, folder),
+        crashes=partial(seat.crashes, folder),
         functions=seat.functions,
         flows=partial(seat.flows, settings),
+        holders=partial(holders.holders, folder, settings),
     )
     probe = children.probe(folder, settings)
     lines += _lines(

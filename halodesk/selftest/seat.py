@@ -8,11 +8,13 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from importlib import metadata
 from pathlib import Path
 
 from halodesk.crypto import keystore
 from halodesk.engine.errors import HaloDeskError
+from halodesk.runtime import crash
 from halodesk.runtime import settings as s
 from halodesk.runtime.flow_files import load_all
 from halodesk.runtime.sandbox import JsSandbox
@@ -113,12 +115,14 @@ def store(folder: Path) -> Check:
                 "Start HaloDesk: it brings the database up to date.",
             )
         begun, there = opened.sessions.count()
+        gaps = opened.sessions.missing() if begun != there else []
     finally:
         opened.close()
     if begun != there:
+        shown = ", ".join(map(str, gaps[:10])) + (" …" if len(gaps) > 10 else "")
         return problem(
             "store",
-            f"{begun - there} of {begun} sessions are missing.",
+            f"{begun - there} of {begun} sessions are missing: number {shown}.",
             "Somebody took them out of the database. Keep the folder as it is and tell IT.",
         )
     return ok("store", f"{there} sessions, encrypted and whole, version {health.schema} of the database.")
@@ -145,6 +149,18 @@ def keyring(folder: Path) -> Check:
         ("" if found.safe else words) + "The key lies in a file: a copy of the whole folder can be opened.",
         "Set up the desktop's keyring before the first start, or set HALODESK_PASSPHRASE for this seat.",
     )
+
+
+def crashes(folder: Path) -> Check:
+    """Whether the program met errors it did not expect in the last week."""
+    found = crash.reports(folder / "crashes", time.time() - 7 * 86_400)
+    if found:
+        return warning(
+            "crashes",
+            f"{len(found)} reports of crashes in the last week, in {folder / 'crashes'}.",
+            "Send them to whoever maintains HaloDesk: they hold no data of callers.",
+        )
+    return ok("crashes", "No crash in the last week.")
 
 
 def functions() -> Check:

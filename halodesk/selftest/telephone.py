@@ -186,7 +186,7 @@ def gateways(given: s.Settings) -> Check:
         if found.provider not in providers():
             names = ", ".join(sorted(providers()))
             return problem("gateway", f"No gateway is called {found.provider}.", f"Use one of: {names}.")
-        parts = urlsplit(found.url)
+        parts = urlsplit(found.url or providers()[found.provider].live_url)
         check = reach("gateway", parts.hostname or "", parts.port or 443, f"The gateway {found.name}")
         if check.state != "ok":
             return check

@@ -1,8 +1,12 @@
 """The server as an ASGI application: addresses and who may ask for them.
 
     anyone      /healthz /readyz /v1/identity /v1/enroll /v1/auth/challenge /v1/auth/token
-    a seat      /v1/ingest /v1/have /v1/sync /v1/blobs/SHA256 /v1/push and /v1/mask (websockets)
+    a seat      /v1/ingest /v1/have /v1/sync /v1/blobs/SHA256 /v1/push and /v1/mask (websockets),
+                /v1/sign-in /v1/erasures
     a publisher GET /v1/flows/KEY, POST /v1/flows/KEY/versions
+    an asker    /v1/sealed/SESSION, POST /v1/unseal/requests, /v1/unseal/requests/ID/answer, …/opened
+    a holder    GET /v1/unseal/requests, POST /v1/unseal/requests/ID/shares
+    both        /api/agents (`flow_agent_routes`)
 
 A token says who asks; nothing a request says of itself gives a right.
 """
@@ -26,16 +30,19 @@ from sqlalchemy import Connection
 from halodesk.crypto.signing import SEEN_TAG, SELF_TAG
 from halodesk.engine.errors import HaloDeskError
 from halodesk.protocol import sync as wire
-from halodesk.server import catalogue, tenants
+from halodesk.server import catalogue, counters, tenants, unseal
 from halodesk.server.access import Access, Holder, refused
 from halodesk.server.chunks import check
 from halodesk.server.database import Database
 from halodesk.server.flood import Flood
+from halodesk.server.flow_agent_routes import flow_agent_routes
 from halodesk.server.ingest import accept, behind, quarantine
 from halodesk.server.keys import ServerKeys
 from halodesk.server.mask_line import mask_route
 from halodesk.server.masks import Masks
+from halodesk.server.people_routes import people_routes, watch_gaps
 from halodesk.server.push import Hub, Line
+from halodesk.server.unseal_routes import unseal_routes
 from halodesk.server.web import WebRequest, answer, body, decode, failed
 
 UPLOADS = 8
@@ -60,7 +67,7 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        watching = asyncio.create_task(server.hub.watch())
+        watching = asyncio.gather(server.hub.watch(), watch_gaps(database))
         server.masks.start()
         try:
             yield
@@ -92,7 +99,11 @@ class _Server:
 
     def routes(self) -> list[ControllerRouterHandler]:
         mask = mask_route(self.masks, partial(self.access.holder, role="seat"), self.may_mask)
-        return [*_open_routes(self), *_seat_routes(self), *_publisher_routes(self), _push_route(self), mask]
+        people = people_routes(self.database, self.policy, partial(self.holder, role="seat"))
+        seats = [*_seat_routes(self), *people]
+        own = [*_open_routes(self), *seats, *_publisher_routes(self), _push_route(self), mask]
+        agents = flow_agent_routes(self.database, self.holder)
+        return [*own, *agents, *unseal_routes(self.database, self.holder)]
 
     def holder(self, authorization: str, role: wire.Role) -> Holder:
         holder = self.access.holder(authorization, role)
@@ -119,6 +130,9 @@ class _Server:
             return await self.database.read(
                 partial(tenants.seat_key, tenant=asked.tenant, seat=asked.subject)
             )
+        if asked.role in ("asker", "holder"):
+            job = partial(unseal.public_key, tenant=asked.tenant, role=asked.role, subject=asked.subject)
+            return await self.database.read(job), ""
         trust = await self.database.read(partial(tenants.trust, tenant=asked.tenant))
         publisher = trust.publisher(asked.subject)
         if publisher is None:
@@ -192,6 +206,16 @@ def _seat_routes(server: _Server) -> list[ControllerRouterHandler]:
             try:
                 piece = await asyncio.to_thread(check, chunk, holder, public)
                 dup = await accept(database, holder, piece)
+                if piece.number:
+                    await database.write(
+                        partial(
+                            counters.count,
+                            tenant=holder.tenant,
+                            seat=holder.subject,
+                            number=piece.number,
+                            now=time.time(),
+                        )
+                    )
             except wire.RefusedError as refusal:
                 if refusal.status in (403, 422):
                     _log.warning("refused", seat=holder.subject, code=refusal.problem.code)

@@ -43,6 +43,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float
     ended_at: float | None
     disposition: str
+    number: int = 0
+    """Which session of its seat it is; known where the piece has the first event."""
 
     @property
     def head(self) -> bytes:
@@ -108,6 +110,8 @@ def _with_facts(
         if row.payload is not None:
             facts = _facts.decode(row.payload)
             agent, disposition = facts.agent or agent, facts.disposition or disposition
+    if not 0 <= first.number < _LAST_SEQ:
+        raise _broken("the session's number is malformed")
     if not 0 <= first.version < _LAST_SEQ:
         raise _broken("the number of the flow's version is malformed")
     return Checked(
@@ -124,6 +128,7 @@ def _with_facts(
         started_at=first.wall,
         ended_at=ended_at,
         disposition=_clean(disposition),
+        number=first.number if chunk.first == 1 else 0,
     )
 
 

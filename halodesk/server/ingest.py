@@ -7,6 +7,7 @@ Rules:
 - Where nothing changed, the piece is compared with what is kept: the same head at the last
   event in common means that it is here already, another one that the session has two histories
   (a cloned or tampered seat), and none in common that something before it is missing.
+- A seat numbers its sessions: a second one of the same number shows a copied seat just so.
 - A session belongs to the seat that began it.
 """
 
@@ -33,9 +34,9 @@ _BATCH = 500
 
 _BEGIN = """
 INSERT INTO session (tenant, id, seat, team, last_seq, head, flow, version, agent, started_at,
-                     ended_at, disposition, status)
+                     ended_at, disposition, status, number)
 SELECT :tenant, :sid, :seat, :team, :last, :head, :flow, :version, :agent, :started_at,
-       CAST(:ended_at AS double precision), :disposition, :status
+       CAST(:ended_at AS double precision), :disposition, :status, CAST(:number AS bigint)
 WHERE :first = 1
 ON CONFLICT DO NOTHING
 RETURNING 1
@@ -138,6 +139,7 @@ def _values(holder: Holder, piece: Checked) -> dict[str, Any]:
         "ended_at": piece.ended_at,
         "disposition": piece.disposition,
         "status": "open" if piece.ended_at is None else "ended",
+        "number": piece.number or None,
         "received_at": int(time.time()),
     }
 
@@ -162,6 +164,7 @@ def _compare(connection: Connection, holder: Holder, piece: Checked) -> bool | N
     ).first()
     if row is None:
         if piece.first == 1:
+            _number_free(connection, holder, piece)
             return None
         raise _expects(1, chain.genesis(piece.sid))
     if row.seat != holder.subject:
@@ -178,6 +181,19 @@ def _compare(connection: Connection, holder: Holder, piece: Checked) -> bool | N
     if piece.last <= row.last_seq:
         return True
     raise _expects(row.last_seq + 1, bytes(row.head))
+
+
+def _number_free(connection: Connection, holder: Holder, piece: Checked) -> None:
+    """Raises `RefusedError` (422) where another session of the seat has that number."""
+    s = t.session.c
+    same = select(s.id).where(s.tenant == holder.tenant, s.seat == holder.subject, s.number == piece.number)
+    if piece.number and connection.execute(same).first() is not None:
+        raise refused(
+            422,
+            "fork",
+            f"The server has another session {piece.number} of this seat.",
+            "The seat was copied, restored or tampered with: keep it as it is and tell IT.",
+        )
 
 
 def _head_at(connection: Connection, tenant: str, session: str, seq: int) -> bytes:

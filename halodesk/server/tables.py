@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    UniqueConstraint,
     text,
 )
 
@@ -130,8 +131,9 @@ session = Table(
     Column("ended_at", Float),
     Column("disposition", String, nullable=False),
     Column("status", String, nullable=False),
+    Column("number", BigInteger),
 )
-"""One line a session, as its chunks tell it; `status` is open or ended."""
+"""One line a session, as its chunks tell it; `status` is open or ended, `number` which one of its seat."""
 
 session_chunk = Table(
     "session_chunk",
@@ -147,6 +149,29 @@ session_chunk = Table(
 )
 """The seat's exact lines with its signature over the head they end at."""
 
+flow_agent = Table(
+    "flow_agent",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "name"),
+)
+"""A flow agent and its newest version."""
+
+flow_agent_version = Table(
+    "flow_agent_version",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+"""Its documents; none is ever changed."""
+
 audit = Table(
     "audit",
     metadata,
@@ -160,6 +185,40 @@ audit = Table(
     Column("head", LargeBinary, nullable=False),
 )
 """What was done to the server and what it refused for good; rows are chained and never changed."""
+
+holder_list = Table(
+    "holder_list",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+"""The newest list of key holders of a tenant, as its root signed it."""
+
+unseal_request = Table(
+    "unseal_request",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("asker", String, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("opened_at", Float),
+    Column("opened", LargeBinary),
+)
+"""Requests to open a sealed value; `data` and `opened` are the asker's signed words. Times are ours."""
+
+unseal_share = Table(
+    "unseal_share",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("request", String, primary_key=True),
+    Column("kid", String, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("received_at", Float, nullable=False),
+)
+"""A holder's signed approval: a share that only the asker's machine can read."""
 
 server = Table(
     "server",

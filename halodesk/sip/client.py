@@ -36,7 +36,6 @@ from halodesk.protocol.phone_link import (
     CallChanged,
     CallInfo,
     Capabilities,
-    Fault,
     MaskState,
     Notice,
     Quit,
@@ -274,8 +273,8 @@ class PhoneClient:
                 self._leases = leases
             case SoundChanged(sound=sound):
                 self._sound = sound
-            case Fault():
-                pass  # told, not kept
+            case _:
+                pass  # a fault, the sound of a program's call: told, not kept
 
     def _lost(self) -> None:
         self._away = PhoneAwayError("The phone has ended.", _TODO)

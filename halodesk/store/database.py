@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool
 
 from halodesk.engine.errors import StoreError, StoreKeyError
 
-SCHEMA = "0003"
+SCHEMA = "0006"
 """The newest migration."""
 
 _PRAGMAS = (

@@ -5,6 +5,7 @@ Rules:
   sessions is cut into small jobs that stand in line with the others, so that a search never
   waits for it.
 - A failure is an answer in words; none ends the thread.
+- Where people sign in, an agent sees the own sessions and exports none; a team lead sees all.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import structlog
+from msgspec.structs import replace
 
-from halodesk.engine import codec
 from halodesk.engine.errors import HaloDeskError, SessionFileError
-from halodesk.engine.events import RecordingKept
 from halodesk.runtime.ports import AudioPlayer
 from halodesk.runtime.review import (
     ChainBadge,
@@ -32,7 +32,7 @@ from halodesk.runtime.review import (
 )
 from halodesk.runtime.threads import Post
 from halodesk.store import record, replay
-from halodesk.store.export import write
+from halodesk.store.export import last_recording, write, write_sound_of
 from halodesk.store.seat_store import SeatStore
 from halodesk.store.waveform import outline
 
@@ -48,7 +48,15 @@ _log = structlog.get_logger("review")
 class SessionReview:
     """Main thread only, but for what runs on `review`. Close it before the store."""
 
-    def __init__(self, store: SeatStore, post: Post, player: AudioPlayer) -> None:
+    def __init__(
+        self,
+        store: SeatStore,
+        post: Post,
+        player: AudioPlayer,
+        sees_only: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`sees_only`: the agent whose sessions alone may be seen now, None for everybody's."""
+        self._sees_only = sees_only
         self._store = store
         self._post = post
         self._player = player
@@ -65,25 +73,30 @@ class SessionReview:
         if not self._indexing:
             self._indexing = True
             self._pool.submit(self._index)  # first: what was recorded just now is in the very first answer
+        query = replace(query, agent=self._sees_only())
         self._run(lambda: self._store.search.find(query), done)
 
     def verify(self, session: str, done: Callable[[ChainBadge | ReviewProblem], None]) -> None:
         """Checks the chain of one session."""
-        self._run(lambda: self._verify(session), done)
+        only = self._sees_only()
+        self._run(lambda: self._verify(self._allowed(session, only)), done)
 
     def open(self, session: str, done: Callable[[Review | ReviewProblem], None]) -> None:
         """One session, ready to be stepped through."""
-        self._run(lambda: replay.review(record.read(self._store.sessions, session)), done)
+        only = self._sees_only()
+        self._run(lambda: self._open(self._allowed(session, only)), done)
 
     def waveform(self, session: str, done: Callable[[Waveform | ReviewProblem], None]) -> None:
         """The outline of the last recording of a session."""
-        self._run(lambda: self._outline(session), done)
+        only = self._sees_only()
+        self._run(lambda: self._outline(self._allowed(session, only)), done)
 
     def export(
         self, session: str, kind: ExportFormat, path: Path, done: Callable[[Path | ReviewProblem], None]
     ) -> None:
-        """Writes the record to a file."""
-        self._run(lambda: write(self._store.sessions, session, kind, path), done)
+        """Writes the record, or the sound in clear, to a file."""
+        only = self._sees_only()
+        self._run(lambda: self._export(session, kind, path, only), done)
 
     def close(self) -> None:
         """Finishes the job under way and drops the others."""
@@ -106,20 +119,31 @@ class SessionReview:
 
         self._pool.submit(job)
 
-    def _verify(self, session: str) -> ChainBadge:
+    def _allowed(self, session: str, only: str | None) -> str:
+        """The id of a session that may be seen. Raises `SessionFileError`."""
         row = self._store.sessions.find(session)
-        return replay.badge(row.id, self._store.sessions.events(row.id), row.status)
+        if only is not None and row.agent != only:
+            raise SessionFileError(f"This is a session of {row.agent}.", "A team lead may look at it.")
+        return row.id
+
+    def _export(self, session: str, kind: ExportFormat, path: Path, only: str | None) -> Path:
+        if only is not None:
+            raise SessionFileError("Agents export no sessions.", "Ask a team lead.")
+        if kind == "flac":
+            return write_sound_of(self._store, session, path)
+        return write(self._store.sessions, session, kind, path)
+
+    def _verify(self, session: str) -> ChainBadge:
+        proof = self._store.proofs.prove(session)
+        return ChainBadge(ok=proof.ok, events=proof.events, erased=proof.erased, message=proof.message)
+
+    def _open(self, session: str) -> Review:
+        shown = replay.review(record.read(self._store.sessions, session))
+        return replace(shown, chain=self._verify(session))
 
     def _outline(self, session: str) -> Waveform:
-        events = [
-            codec.decode(row.payload)
-            for row in self._store.sessions.events(session)
-            if row.payload is not None
-        ]
-        kept = [event for event in events if isinstance(event, RecordingKept)]
-        if not kept or not kept[-1].path:
-            raise SessionFileError("There is no recording of this session.")
-        return outline(Path(kept[-1].path), kept[-1].sha256)
+        path, digest = last_recording(self._store, session)
+        return outline(path, digest, self._store.open_recording)
 
     def _index(self) -> None:
         try:

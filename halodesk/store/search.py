@@ -84,11 +84,14 @@ class Search:
             tests.append(s.started_at >= query.since)
         if query.until is not None:
             tests.append(s.started_at < query.until)
+        if query.agent is not None:
+            tests.append(s.agent == query.agent)
         if query.incidents_only:
             tests.append(x.incidents > 0)
         with self._engine.connect() as connection:
             rows = connection.execute(wanted.where(*tests).order_by(s.number.desc())).all()
-            total = connection.execute(select(func.count()).select_from(t.session)).scalar_one()
+            mine = [s.agent == query.agent] if query.agent is not None else []
+            total = connection.execute(select(func.count()).select_from(t.session).where(*mine)).scalar_one()
             waiting = connection.execute(
                 select(func.count()).select_from(_unindexed().subquery())
             ).scalar_one()

@@ -7,18 +7,27 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, BinaryIO, Self
 
 import msgspec
 from sqlalchemy.exc import DatabaseError
 
 from halodesk.crypto.keystore import Status, load_key
+from halodesk.crypto.recording_file import open_recording
+from halodesk.crypto.recording_key import RecordingKey
 from halodesk.engine.errors import StoreError
 from halodesk.engine.flow import Flow, content_hash, dump
 from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.ports import StorageState
 from halodesk.store import search, sessions
+from halodesk.store.agent_store import AgentDayStore
 from halodesk.store.database import SCHEMA, damage, open_database, schema_version
+from halodesk.store.erasing import Eraser
+from halodesk.store.holder_store import HolderStore
+from halodesk.store.people import People
+from halodesk.store.proofs import Proofs
+from halodesk.store.restoring import restore
 from halodesk.store.sync_store import SyncStore
 from halodesk.store.writer import Writer
 
@@ -50,16 +59,38 @@ class SeatStore:
         self.path = folder / FILE
         self.key_status: Status
         key, self.key_status = load_key(folder)
+        self.recording_key = RecordingKey(key)
         self._engine = open_database(self.path, key, as_it_is=as_it_is)
         self._writer = Writer(self._engine, on_state)
         self.sessions = sessions.Sessions(self._engine)
         self.search = search.Search(self._engine)
         self.sync = SyncStore(self._engine, self._writer)
+        self.holders = HolderStore(self._engine, self._writer)
+        self.proofs = Proofs(self._engine)
+        self.eraser = Eraser(self._engine, self._writer, folder)
+        self.people = People(self._engine, self._writer)
+        self._counting, self._numbered = Lock(), 0
+        self.agent_day = AgentDayStore(self._engine, self._writer)
+
+    def open_recording(self, path: Path) -> BinaryIO:
+        """The sound of a recording of this seat, decrypted as it is read; plain files as they are.
+
+        Raises `OSError`, and `SessionFileError` where it does not open.
+        """
+        return open_recording(path, self.recording_key)
 
     def seat(self) -> str:
         """The id of this seat, made on first use."""
         job = partial(sessions.ensure_seat, new_id=f"seat-{secrets.token_hex(8)}")
         return str(self._writer.submit(job).result(10))
+
+    def next_number(self) -> int:
+        """Which session of this seat the next one is; counted here: the last may not be on disk yet."""
+        with self._counting:
+            if not self._numbered:
+                self._numbered = self.sessions.count()[0]
+            self._numbered += 1
+            return self._numbered
 
     def append(self, rows: Sequence[StoredEvent], *, urgent: bool = True) -> Future[Any]:
         """Append stamped events; done when they are on disk."""
@@ -69,6 +100,10 @@ class SeatStore:
         """Keep half-typed input; done when it is on disk."""
         job = partial(sessions.keep_draft, session=session, step=step, field=field, raw=raw)
         return self._writer.submit(job, urgent=True)
+
+    def restore(self, data: bytes) -> str:
+        """Put a session back from its exported record; its id. Raises `SessionFileError`."""
+        return restore(self._engine, self._writer, data)
 
     def keep_flow(self, flow: Flow) -> Future[Any]:
         """Keep the document a session will run on."""
@@ -95,6 +130,12 @@ class SeatStore:
             raise StoreError(
                 f"{self.path.name} cannot be read: {error.orig}.", "Check the disk, and tell IT."
             ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
 
     def close(self) -> bool:
         """Write what is queued, close the file. False: something could not be written in time."""

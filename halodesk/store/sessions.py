@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,8 +13,10 @@ from halodesk.engine import codec
 from halodesk.engine import events as e
 from halodesk.engine.errors import SessionFileError
 from halodesk.protocol import envelope as envelopes
-from halodesk.protocol.envelope import StoredEvent
+from halodesk.protocol.envelope import Envelope, StoredEvent
+from halodesk.store import seals
 from halodesk.store import tables as t
+from halodesk.store.unsettled import unsettled
 
 
 class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,10 +57,10 @@ def keep_flow(connection: Connection, *, content_hash: str, key: str, version: i
 def append(connection: Connection, rows: Sequence[StoredEvent]) -> None:
     """Append stamped events and bring the session's line up to date."""
     for row in rows:
-        payload = row.payload or b""
-        event, stamped = codec.decode(payload), envelopes.decode(row.envelope)
+        stamped = envelopes.decode(row.envelope)
+        event = codec.decode(row.payload) if row.payload is not None else None
         if isinstance(event, e.SessionStarted):
-            _begin(connection, row.session, event, stamped.wall)
+            _begin(connection, row.session, event, stamped)
         connection.execute(
             insert(t.event).values(
                 session=row.session,
@@ -88,11 +90,14 @@ def append(connection: Connection, rows: Sequence[StoredEvent]) -> None:
             )
         if values:
             connection.execute(update(t.session).where(t.session.c.id == row.session).values(**values))
+    for session in {row.session for row in rows}:
+        seals.seal_if_closed(connection, session)
 
 
-def _begin(connection: Connection, session: str, event: e.SessionStarted, wall: float) -> None:
-    connection.execute(update(t.seat).values(sessions=t.seat.c.sessions + 1))
-    number = connection.execute(select(t.seat.c.sessions)).scalar_one()
+def _begin(connection: Connection, session: str, event: e.SessionStarted, stamped: Envelope) -> None:
+    begun = connection.execute(select(t.seat.c.sessions)).scalar_one()
+    number = stamped.number or begun + 1
+    connection.execute(update(t.seat).values(sessions=max(begun, number)))
     connection.execute(
         insert(t.session).values(
             id=session,
@@ -102,7 +107,7 @@ def _begin(connection: Connection, session: str, event: e.SessionStarted, wall: 
             flow_hash=event.flow_hash,
             agent=event.agent,
             caller=event.call.number,
-            started_at=wall,
+            started_at=stamped.wall,
             status="open",
         )
     )
@@ -172,6 +177,10 @@ class Sessions:
         with self._engine.connect() as connection:
             return {(row.step, row.field): msgspec.json.decode(row.raw) for row in connection.execute(query)}
 
+    def unsettled(self, kinds: Collection[str], since: float) -> list[str]:
+        """Ended sessions with a request of these kinds that has no last answer (`store.unsettled`)."""
+        return unsettled(self._engine, kinds, since)
+
     def seat(self) -> str:
         """The id of this seat; empty before its first start."""
         with self._engine.connect() as connection:
@@ -183,6 +192,13 @@ class Sessions:
             begun = connection.execute(select(t.seat.c.sessions)).scalar() or 0
             there = connection.execute(select(func.count()).select_from(t.session)).scalar() or 0
         return int(begun), int(there)
+
+    def missing(self) -> list[int]:
+        """Numbers of sessions that were begun here and are not there any more."""
+        begun, _ = self.count()
+        with self._engine.connect() as connection:
+            there = set(connection.execute(select(t.session.c.number)).scalars())
+        return [number for number in range(1, begun + 1) if number not in there]
 
 
 def _exact(row: Mapping[Any, Any]) -> dict[str, Any]:

@@ -19,8 +19,11 @@ from sqlalchemy import Connection, Engine, and_, delete, func, insert, select, u
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from halodesk.engine.flow import Flow, content_hash, dump
+from halodesk.protocol import erasure as orders
 from halodesk.protocol.envelope import StoredEvent
-from halodesk.store import sessions
+from halodesk.protocol.erasure import SignedErasure
+from halodesk.store import audit_tables as a
+from halodesk.store import seals, sessions
 from halodesk.store import sync_tables as s
 from halodesk.store import tables as t
 from halodesk.store.writer import Writer
@@ -89,6 +92,10 @@ class SyncStore:
         """The id of this seat, made on first use. Blocks."""
         job = partial(sessions.ensure_seat, new_id=f"seat-{secrets.token_hex(8)}")
         return str(self._writer.submit(job).result(10))
+
+    def sign_seed(self) -> bytes:
+        """The seat's own signing key, made on first use. Blocks."""
+        return bytes(self._writer.submit(lambda connection: seals.ensure_key(connection).seed).result(10))
 
     def link(self) -> Link | None:
         """The server of this seat, enrolled or being asked."""
@@ -170,6 +177,20 @@ class SyncStore:
         )
         with self._engine.connect() as connection:
             return {row.session: (row.acked_seq, bytes(row.acked_head)) for row in connection.execute(query)}
+
+    # erasures up
+
+    def erasures(self) -> list[tuple[str, SignedErasure]]:
+        """Orders to erase that the server has not carried out, with their ids, oldest first."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(a.erasure).where(a.erasure.c.sent == 0)).all()
+        found = [(row.id, SignedErasure(order=row.signed, signature=row.signature)) for row in rows]
+        return sorted(found, key=lambda one: orders.decode(one[1].order).at)
+
+    def erasure_sent(self, order: str) -> Future[Any]:
+        """The server has carried it out."""
+        change = update(a.erasure).where(a.erasure.c.id == order).values(sent=1)
+        return self._writer.submit(lambda connection: connection.execute(change).rowcount)
 
     # flows down
 

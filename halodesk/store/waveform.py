@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
 from halodesk.engine.errors import SessionFileError
+from halodesk.runtime.recordings import OpenRecording, open_plain
 from halodesk.runtime.review import Waveform
 
 SLICES = 1200
 _CHUNK_S = 60
 
 
-def outline(path: Path, sha256: str) -> Waveform:
+def outline(path: Path, sha256: str, open_recording: OpenRecording = open_plain) -> Waveform:
     """Reads the file; raises `SessionFileError` when it is away, unreadable or another one."""
     try:
         with path.open("rb") as file:
@@ -25,7 +27,8 @@ def outline(path: Path, sha256: str) -> Waveform:
                 "The recording is not the one that was kept: its content was changed.",
                 "Do not use it as evidence.",
             )
-        return _peaks(path)
+        with open_recording(path) as sound:
+            return _peaks(sound)
     except OSError as error:
         raise SessionFileError(
             f"The recording cannot be read: {error.strerror or type(error).__name__}.",
@@ -35,9 +38,9 @@ def outline(path: Path, sha256: str) -> Waveform:
         raise SessionFileError("The recording cannot be decoded.", "The file is damaged.") from None
 
 
-def _peaks(path: Path) -> Waveform:
+def _peaks(file: BinaryIO) -> Waveform:
     peaks = np.zeros((SLICES, 2))
-    with soundfile.SoundFile(path) as sound:
+    with soundfile.SoundFile(file) as sound:
         at, frames = 0, max(sound.frames, 1)
         for block in sound.blocks(_CHUNK_S * sound.samplerate, dtype="float32", always_2d=True):
             slices = (np.arange(at, at + len(block)) * SLICES // frames).clip(0, SLICES - 1)

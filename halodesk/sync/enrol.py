@@ -54,7 +54,7 @@ async def enrol(store: SyncStore, url: str, token: str, *, name: str = "", autho
             server_key=server_key,
             root=metadata.claimed_root(trust),
             trust=trust,
-            sign_seed=before.sign_seed if before else SigningKey.new().seed,
+            sign_seed=before.sign_seed if before else await asyncio.to_thread(store.sign_seed),
             seal_seed=before.seal_seed if before else X25519PrivateKey.generate().private_bytes_raw(),
         )
         await asyncio.wrap_future(store.save_link(link))

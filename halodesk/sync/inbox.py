@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from halodesk.crypto import metadata
+from halodesk.crypto.holders import OlderListError
 from halodesk.crypto.metadata import Manifest, MetadataError, Pointer
 from halodesk.engine import flow as flows
 from halodesk.engine.errors import DocumentError, HaloDeskError
@@ -33,11 +34,13 @@ from halodesk.sync.ports import InboxStore, OnFlow, Server
 
 ENGINE = flows.SCHEMA
 """What this seat can run: the newest schema of a flow document."""
+KINDS = ("flow", "holders", "trust")
+"""What it takes of the catalogue; it passes over the rest, and asks again once it knows more."""
 
 
 def engine_print() -> int:
     """Changes with all that decides what this seat can run, so that refused versions are tried again."""
-    return zlib.crc32(repr((ENGINE, sorted(step_types()), sorted(field_types()))).encode())
+    return zlib.crc32(repr((ENGINE, KINDS, sorted(step_types()), sorted(field_types()))).encode())
 
 
 _log = structlog.get_logger("inbox")
@@ -46,8 +49,9 @@ _log = structlog.get_logger("inbox")
 class Inbox:
     """Run `run` as a task of the loop that `server` belongs to; `wake` on that loop.
 
-    `on_flow` hears of a version once it is on disk, `on_refused` of what was refused, in words,
-    `on_epoch` of the server's history, `on_back` that the server answers again.
+    `on_flow` hears of a version once it is on disk, `on_holders` of each list of key holders (off the
+    loop; it raises `MetadataError` for one that it does not take), `on_refused` of what was refused,
+    in words, `on_epoch` of the server's history, `on_back` that the server answers again.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Inbox:
         *,
         on_flow: OnFlow,
         on_refused: Callable[[HaloDeskError], None] = lambda error: None,
+        on_holders: Callable[[bytes], None] = lambda data: None,
         on_epoch: Callable[[str], None] = lambda epoch: None,
         on_back: Callable[[], None] = lambda: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -65,7 +70,7 @@ class Inbox:
     ) -> None:
         self._store, self._server = store, server
         self._on_flow, self._on_refused, self._on_epoch = on_flow, on_refused, on_epoch
-        self._on_back = on_back
+        self._on_back, self._on_holders = on_back, on_holders
         self._sleep, self._between = sleep, between
         self._patience = pace.Patience(sleep, between)
         self._root, self._trust_bytes = link.root, link.trust
@@ -129,7 +134,9 @@ class Inbox:
         newest: dict[str, tuple[Manifest, Pointer, CatalogueEvent]] = {}
         for event in events:
             try:
-                if event.kind == "trust":
+                if event.kind == "holders":
+                    await self._holders_anew(event.trust, again=again)
+                elif event.kind == "trust":
                     await self._trust_anew(event.trust)
                 elif event.kind == "flow":
                     manifest, pointer = self._proven(event)
@@ -157,6 +164,13 @@ class Inbox:
             return
         await asyncio.wrap_future(self._store.change_link(trust=data))
         self._trust, self._trust_bytes = new, data
+
+    async def _holders_anew(self, data: bytes, *, again: bool) -> None:
+        try:
+            await asyncio.to_thread(self._on_holders, data)
+        except OlderListError:
+            if not again:  # else it is the past, read once more
+                raise
 
     def _proven(self, event: CatalogueEvent) -> tuple[Manifest, Pointer]:
         manifest = metadata.open_manifest(event.manifest, self._trust)

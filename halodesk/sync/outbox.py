@@ -27,6 +27,7 @@ from halodesk.crypto.signing import HEAD_TAG, SEEN_TAG, SigningKey, holds
 from halodesk.engine.errors import SessionFileError
 from halodesk.protocol import log_lines
 from halodesk.protocol.envelope import StoredEvent
+from halodesk.protocol.erasure import Erased
 from halodesk.protocol.sync import (
     LOG_SCHEMA,
     Chunk,
@@ -123,7 +124,18 @@ class Outbox:
             for one in pending:
                 await self._push(one)
             await self._recheck()
+        await self._erase()
         await self._tell("sent")
+
+    async def _erase(self) -> None:
+        """Have the server erase what was erased here; after the sessions, which go up as they are now."""
+        for order, signed in await asyncio.to_thread(self._store.erasures):
+            try:
+                await self._server.post("/v1/erasures", signed, Erased)
+            except RefusedError as refusal:  # the others go on; it is tried again
+                _log.error("erasure_refused", code=refusal.problem.code)
+                continue
+            await asyncio.wrap_future(self._store.erasure_sent(order))
 
     async def _push(self, one: Waiting) -> None:
         most = self._most.get(one.session, self.policy.chunk_events)

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from halodesk.engine.flow import Flow
 from halodesk.protocol.envelope import StoredEvent
+from halodesk.protocol.erasure import SignedErasure
 from halodesk.runtime.ports import SyncState
 from halodesk.store.sync_store import Installed, Waiting
 
@@ -51,6 +52,10 @@ class OutboxStore(Protocol):
     def acknowledged(self, since: float) -> dict[str, tuple[int, bytes]]: ...
 
     def change_link(self, **values: Any) -> Future[Any]: ...
+
+    def erasures(self) -> list[tuple[str, SignedErasure]]: ...
+
+    def erasure_sent(self, order: str) -> Future[Any]: ...
 
 
 class InboxStore(Protocol):

@@ -32,7 +32,8 @@ class SyncService:
 
     Make it anywhere, run `run` on the io loop. All listeners are called on that loop: `on_flow`
     for a version that new sessions shall begin on, `on_refused` for one that was refused, in
-    words, `on_state` for the status bar. Raises `SettingsError` when the pinned authority cannot
+    words, `on_state` for the status bar; `on_holders`, which keeps a new list of key holders or raises
+    `MetadataError`, is called off it. Raises `SettingsError` when the pinned authority cannot
     be read, `MetadataError` when the pinned list of publishers is damaged.
     """
 
@@ -45,6 +46,7 @@ class SyncService:
         on_flow: OnFlow,
         on_state: OnState = lambda state: None,
         on_refused: Callable[[HaloDeskError], None] = lambda error: None,
+        on_holders: Callable[[bytes], None] = lambda data: None,
     ) -> None:
         self._store, self._link, self._on_state = store, link, on_state
         tls = address.trusting(link.authority)
@@ -56,6 +58,7 @@ class SyncService:
             link,
             on_flow=on_flow,
             on_refused=on_refused,
+            on_holders=on_holders,
             on_epoch=self.outbox.epoch_seen,
             on_back=self.retry,
         )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from PySide6.QtWidgets import QWidget
 
+from halodesk.runtime.ports import Unsubscribe
+
 
 class RailPage(QWidget):
     """A page the rail leads to. The window tells it when it comes in sight and when it leaves."""
@@ -31,3 +33,5 @@ class PageEntry:
     icon: str
     words: str
     make: Callable[[], RailPage]
+    watch: Callable[[Callable[[int], None]], Unsubscribe] | None = None
+    """Tells how much news the page has: now, and whenever that changes."""

@@ -18,10 +18,12 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from halodesk.runtime.agent_ports import AgentPort, DayPort, DayTopic
 from halodesk.runtime.ports import DeskPort, SoundPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
 from halodesk.ui.desk.call_area import CallArea
 from halodesk.ui.desk.context_panel import ContextPanel
+from halodesk.ui.desk.day_buttons import DayButtons
 from halodesk.ui.desk.ended_page import EndedPage
 from halodesk.ui.desk.progress import Progress
 from halodesk.ui.desk.rail import DESK, Rail
@@ -29,6 +31,7 @@ from halodesk.ui.desk.ready_page import ReadyPage
 from halodesk.ui.desk.shortcuts import Shortcuts
 from halodesk.ui.desk.status_bar import MaskBand, StatusBar
 from halodesk.ui.desk.step_page import StepPage
+from halodesk.ui.desk.wrap_up_band import WrapUpBand
 from halodesk.ui.pages import PageEntry, RailPage
 from halodesk.ui.parts.labels import pane
 from halodesk.ui.parts.mask_words import mask_words
@@ -57,9 +60,12 @@ class MainWindow(QMainWindow):
         pages: Sequence[PageEntry] = (),
         sound: SoundPort | None = None,
         tools: Tools | None = None,
+        agent: AgentPort | None = None,
+        day: DayPort | None = None,
     ) -> None:
         """`pages`: those beside the Desk. Without `sound` there is no choice of devices.
 
+        `agent`: whose state is shown and chosen; `day`: his calls and messages.
         `tools`: what step pages use beside the desk.
         """
         self._restyle_to(resolve(theme))
@@ -83,10 +89,17 @@ class MainWindow(QMainWindow):
         """Asked before the window closes; False keeps it open."""
         self.status = StatusBar()
         self.status.sound.attach(sound)
+        self._agent = agent
+        self.status.agent.attach(agent)
+        self.day = DayButtons(desk.dial)
+        self.day.attach(day)
+        self.wrap_up = WrapUpBand()
+        self.wrap_up.attach(agent)
         self.band = MaskBand()
         self.rail = Rail(pages)
         self.calls = CallArea(desk, lambda: self.show_page(DESK))
         self.ring_band, self.call_panel = self.calls.ring_band, self.calls.call_panel
+        self.call_panel.sound.attach(sound)
         self.banners = Banners()
         self.ready = ReadyPage()
         self.context = ContextPanel(desk)
@@ -101,6 +114,12 @@ class MainWindow(QMainWindow):
         self.step.warm_up()
         self._connect()
         self._leave: Unsubscribe | None = desk.subscribe(self._changed)
+        self._leave_too: list[Unsubscribe] = [agent.subscribe(self._agent_told)] if agent is not None else []
+        self._leave_too += [
+            entry.watch(partial(self.rail.show_news, place + 1))
+            for place, entry in enumerate(pages)
+            if entry.watch is not None
+        ]
         self._render_all()
 
     # building
@@ -108,10 +127,11 @@ class MainWindow(QMainWindow):
     def _build(self) -> None:
         for page in (self.ready, self.step, self.ended):
             self._stack.addWidget(page)
+        self.ready.shortcuts.addWidget(self.day)
         middle = QVBoxLayout(self._middle)
         middle.setContentsMargins(0, 0, 0, 0)
         middle.setSpacing(Space.M)
-        for widget in (self.calls, self.banners):
+        for widget in (self.calls, self.banners, self.wrap_up):
             middle.addWidget(widget)
         middle.addWidget(self._stack, 1)
         body = QHBoxLayout()
@@ -142,6 +162,7 @@ class MainWindow(QMainWindow):
         desk = self._desk
         self.rail.chosen.connect(self.show_page)
         self.ready.dial.connect(desk.dial)
+        self.ready.line.chosen.connect(desk.choose_line)
         self.step.dial.connect(desk.dial)
         self.ended.closed.connect(desk.close_session)
         self.status.theme_wanted.connect(self.toggle_theme)
@@ -150,6 +171,11 @@ class MainWindow(QMainWindow):
         keys: dict[str, Callable[[], object]] = {
             "F1": self.show_shortcuts,
             "F9": self.status.sound.open_panel,
+            "F12": self.status.agent.open_panel,
+            "Ctrl+R": self.day.redial,
+            "Ctrl+M": self.day.hear_messages,
+            "Shift+F12": self.wrap_up.more_time,
+            "Ctrl+O": self.wrap_up.focus_outcomes,
             "Alt+Left": self._go_back,
             "Ctrl+Return": self._go_on,
             "Ctrl+Enter": self._go_on,
@@ -178,7 +204,12 @@ class MainWindow(QMainWindow):
                 self._render_session()
             case "call":
                 self._render_call()
-            case "registration" | "storage" | "sync" | "notice":
+            case "parking":
+                self._park()
+            case "registration":
+                self._render_desk()
+                self.ready.render_desk(self._desk)
+            case "storage" | "sync" | "notice":
                 self._render_desk()
 
     def _render_all(self) -> None:
@@ -195,11 +226,19 @@ class MainWindow(QMainWindow):
 
     def _render_call(self) -> None:
         ringing = self._show_call()
-        self.ready.render_desk(self._desk)
+        self._render_ready()
         self.status.render_desk(self._desk, self._desk.page)
         if ringing and not self._ringing:
             QApplication.alert(self)
         self._ringing = ringing
+
+    def _park(self) -> None:
+        """What is half typed stays with the session that leaves the Desk."""
+        self.step.flush_drafts()
+        self.context.notes.keep()
+        self.step.leave()
+        self.context.notes.clear()
+        self._entered = None
 
     def _render_session(self) -> None:
         begun = time.perf_counter()
@@ -233,10 +272,17 @@ class MainWindow(QMainWindow):
             self._awaiting_paint = (begun, page.step, page.visit)
             self.update()
 
+    def _render_ready(self) -> None:
+        self.ready.render_desk(self._desk, self._agent.view if self._agent is not None else None)
+
+    def _agent_told(self, topic: DayTopic) -> None:
+        if topic == "state":
+            self._render_ready()
+
     def _show_ready(self) -> None:
         self.band.render_as("")
         self.progress.render_page(None, "", entering=False)
-        self.ready.render_desk(self._desk)
+        self._render_ready()
         if self._entered is not None or self._desk_page is not self.ready:
             self._entered = None
             self.step.leave()
@@ -281,6 +327,13 @@ class MainWindow(QMainWindow):
         self._desk_page = page
         if self.page_beside is None:
             self._stack.setCurrentWidget(page)
+
+    def focus_page(self) -> None:
+        """To where work goes on: the page in sight."""
+        if self.page_beside is not None:
+            self.page_beside.enter()
+        else:
+            self._focus_desk()
 
     def _focus_desk(self) -> None:
         for page in (self.ready, self.step, self.ended):
@@ -411,6 +464,12 @@ class MainWindow(QMainWindow):
             self._leave()
             self._leave = None
             self.status.sound.detach()
+            self.status.agent.detach()
+            self.wrap_up.detach()
+            self.day.detach()
+            for leave in self._leave_too:
+                leave()
+            self.call_panel.sound.detach()
             if self._unfollow is not None:
                 self._unfollow()
             self.closed.emit()

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
 
+from halodesk.crypto.keystore import load_key
+from halodesk.crypto.recording_file import open_recording
+from halodesk.crypto.recording_key import RecordingKey
 from halodesk.demo.caller import MARKER_HZ
 from halodesk.demo.measure import (
     FRAME_S,
@@ -88,9 +92,16 @@ def ours(record: Record) -> list[Window]:
     return measured(kept(record))
 
 
+def sound(recording: e.RecordingKept) -> BinaryIO:
+    """The sound of one file of ours, decrypted with the key of the seat it lies in."""
+    path = Path(recording.path)
+    assert path.read_bytes()[:6] == b"HDREC1", "the seat's recordings are encrypted"
+    return open_recording(path, RecordingKey(load_key(path.parent.parent)[0]))
+
+
 def measured(recording: e.RecordingKept) -> list[Window]:
     """Each masked window of one file of ours."""
-    levels = marker_levels(Path(recording.path), 1, MARKER_HZ)
+    levels = marker_levels(sound(recording), 1, MARKER_HZ)
     return [
         window(levels, begin / recording.sample_rate, end / recording.sample_rate)
         for begin, end in recording.windows
@@ -100,7 +111,7 @@ def measured(recording: e.RecordingKept) -> list[Window]:
 def theirs(record: Record, pbx_file: Path) -> list[Window]:
     """The same stretches in the PBX's file, from the proof until the page was left."""
     recording = kept(record)
-    mine = marker_levels(Path(recording.path), 1, MARKER_HZ)
+    mine = marker_levels(sound(recording), 1, MARKER_HZ)
     other = marker_levels(pbx_file, 0, MARKER_HZ)
     assert mine.onset_s >= 0, "our recording has no marker: nothing is proven"
     assert other.onset_s >= 0, "the PBX's recording has no marker: nothing is proven"
@@ -108,7 +119,7 @@ def theirs(record: Record, pbx_file: Path) -> list[Window]:
         (begin / recording.sample_rate, end / recording.sample_rate) for begin, end in recording.windows
     ]
     shifts = laid_beside(
-        words(Path(recording.path), 1), words(pbx_file, 0), windows, other.onset_s - mine.onset_s
+        words(sound(recording), 1), words(pbx_file, 0), windows, other.onset_s - mine.onset_s
     )
     found = []
     for span, (begin, end), (before, after) in zip(spans(record), windows, shifts, strict=True):

@@ -198,9 +198,9 @@ def test_a_caller_who_hangs_up_at_the_card_leaves_no_mask_behind(
         finish(desk)
         recording = proof.kept(desk.records.record())
     assert recording.windows == ()
-    for file, channel in ((Path(recording.path), 1), (proof.newest(pbx, before), 0)):
+    for file, channel in ((proof.sound(recording), 1), (proof.newest(pbx, before), 0)):
         levels = marker_levels(file, channel, MARKER_HZ)
-        assert levels.onset_s >= 0, f"{file.name} is silent: the next call is still masked"
+        assert levels.onset_s >= 0, f"channel {channel} is silent: the next call is still masked"
         assert proof.gaps(levels) == []
     assert charges(tmp_path / LEDGER) == []
 

@@ -13,13 +13,14 @@ import pytest
 from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.engine.flow import Flow
+from halodesk.protocol import envelope as envelopes
 from halodesk.protocol import phone_link as link
 from halodesk.runtime.desk import Desk
 from halodesk.runtime.effects import Effects
 from halodesk.runtime.lease import MaskLeases
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.masking import Masking
-from halodesk.runtime.ports import ChargeVerdict
+from halodesk.runtime.payment_ports import ChargeVerdict
 from halodesk.runtime.secret_entry import SecretEntry
 from halodesk.runtime.threads import IoThread, SystemClock
 from halodesk.runtime.vault import Vault
@@ -158,14 +159,22 @@ async def _nothing() -> None:
 class Found:
     """What the composition root finds of an open session."""
 
-    def __init__(self, store: FakeStore) -> None:
-        rows = store.rows
+    def __init__(self, store: FakeStore, session: str = "") -> None:
+        """`session`: one of several; empty: the only one."""
+        rows = [row for row in store.rows if session in ("", row.session)]
         self.flow: Flow = sample()
         self.log = SessionLog(
             session=rows[0].session, seat="seat-1", clock=SystemClock(), seq=rows[-1].seq, head=rows[-1].head
         )
         self.events: Sequence[e.AnyEvent] = store.events(rows[0].session)
-        self.drafts = {(step, field): raw for (_, step, field), raw in store.drafts.items()}
+        self.drafts = {
+            (step, field): raw for (owner, step, field), raw in store.drafts.items() if session in ("", owner)
+        }
+        self.asked = {
+            event.id: envelopes.decode(row.envelope).wall
+            for row, event in zip(rows, self.events, strict=True)
+            if isinstance(event, e.EffectRequested)
+        }
 
 
 @contextmanager

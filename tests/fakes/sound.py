@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from halodesk.protocol.phone_link import SoundDevice, SoundSide, SoundState, SoundUse
+from halodesk.protocol.phone_link import Meters, SoundDevice, SoundSide, SoundState, SoundUse
+from halodesk.protocol.phone_sound import CallQuality, SoundTest
 from halodesk.runtime.ports import Unsubscribe
 
 DEVICES = (
@@ -20,6 +21,7 @@ ALL_WELL = SoundState(
     devices=DEVICES,
     microphone=SoundUse(device="headset_mic", name="Jabra Evolve2 65"),
     speaker=SoundUse(device="headset", name="Jabra Evolve2 65"),
+    ringer=SoundUse(device="builtin", name="Built-in speakers"),
 )
 NO_MICROPHONE = replace(
     ALL_WELL,
@@ -40,6 +42,10 @@ class FakeSound:
     def __init__(self) -> None:
         self.state = ALL_WELL
         self.chosen: list[tuple[SoundSide, str]] = []
+        self.asked: list[tuple[object, ...]] = []
+        self.echo_number = ""
+        self.qualities: dict[str, CallQuality] = {}
+        self.meters = Meters()
         self.listeners: list[Callable[[], None]] = []
 
     def subscribe(self, listener: Callable[[], None]) -> Unsubscribe:
@@ -50,6 +56,30 @@ class FakeSound:
     def choose(self, side: SoundSide, device: str) -> None:
         """Notes the wish."""
         self.chosen.append((side, device))
+
+    def quality(self, call: str) -> CallQuality | None:
+        """What a test has said of it."""
+        return self.qualities.get(call)
+
+    def read_meters(self, done: Callable[[Meters], None]) -> None:
+        """At once."""
+        done(self.meters)
+
+    def test(self, test: SoundTest) -> None:
+        """Notes the wish."""
+        self.asked.append(("test", test))
+
+    def set_ringing(self, volume: int, headset_too: bool) -> None:
+        """Notes the wish."""
+        self.asked.append(("ringing", volume, headset_too))
+
+    def cancel_echo(self, on: bool) -> None:
+        """Notes the wish."""
+        self.asked.append(("echo", on))
+
+    def call_echo(self) -> None:
+        """Notes the wish."""
+        self.asked.append(("call",))
 
     def show(self, state: SoundState) -> None:
         """The phone says something new."""

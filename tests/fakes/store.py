@@ -22,6 +22,7 @@ class FakeStore:
         self.drafts: dict[tuple[str, str, str], Any] = {}
         self.flows: dict[str, Flow] = {}
         self.hold = False
+        self.numbers = 0
         self._waiting: list[tuple[list[StoredEvent], Future[Any]]] = []
 
     def append(self, rows: Sequence[StoredEvent], *, urgent: bool = True) -> Future[Any]:
@@ -45,6 +46,11 @@ class FakeStore:
         """Kept at once."""
         self.flows[content_hash(flow)] = flow
         return _done()
+
+    def next_number(self) -> int:
+        """One more."""
+        self.numbers += 1
+        return self.numbers
 
     def release(self) -> None:
         """All that waits is on disk now."""

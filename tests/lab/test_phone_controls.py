@@ -7,16 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import (
     CallChanged,
     CallInfo,
     DtmfMethod,
+    HeardBy,
     Hold,
     HoldState,
     Mask,
     Notice,
+    Register,
     Rescue,
     SendDtmf,
     SetMicrophone,
@@ -123,19 +126,56 @@ def test_a_microphone_that_is_shut_stays_so_through_a_hold(pair: tuple[Seat, Sea
     assert not heard(far)[-25:].any()
 
 
-@pytest.mark.parametrize("method", ["rfc4733", "info"])
-def test_keypad_tones_reach_the_pbx(pbx: Pbx, seats: OpenSeat, method: DtmfMethod) -> None:
+@pytest.mark.parametrize(
+    ("user", "method"),
+    [("1003", "rfc4733"), ("1003", "info"), ("1003", "auto"), ("1401", "inband"), ("1401", "auto")],
+)
+def test_keypad_tones_reach_the_pbx(pbx: Pbx, seats: OpenSeat, user: str, method: DtmfMethod) -> None:
+    """1401 is an endpoint that takes tones in the sound only, and agrees to no events."""
     agent = seats("agent")
-    agent.register(pbx, "1003")
-    agent.dial("620", key="keys", account="1003")
+    agent.ask(Register(account=replace(pbx.account(user), dtmf=method)))
+    agent.registration(user, "registered")
+    agent.dial("620", key="keys", account=user)
     agent.call("active", "keys")
     talk(0.3)
     before = (pbx.folder / "var/log/full").stat().st_size
-    agent.ask(SendDtmf(call="keys", digits="12*90#", method=method))
+    agent.ask(SendDtmf(call="keys", digits="12*90#"))
     agent.call("ended", "keys")  # the PBX reads up to #
     log = (pbx.folder / "var/log/full").read_bytes()[before:].decode(errors="replace")
     assert "DTMF-GOT 12*90" in log
     assert "12*90" not in (agent.data_dir / "logs" / "phone.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("user", "by", "masked"),
+    [
+        ("1003", "rfc4733", False),
+        ("1501", "info", False),
+        ("1401", "inband", False),
+        ("1401", "inband", True),
+        ("1003", "rfc4733", True),
+    ],
+)
+def test_keys_of_the_other_side_are_told_unless_masked(
+    pbx: Pbx, seats: OpenSeat, user: str, by: HeardBy, masked: bool
+) -> None:
+    agent = seats("agent")
+    agent.register(pbx, user)
+    if masked:
+        agent.ask(Mask(lease="card"))
+    agent.dial("621", key="keys", account=user)
+    agent.call("active", "keys")
+    if masked:
+        talk(2.5)
+    else:
+        agent.wait("three keys", lambda notice: _keys(notice) == ("42#", by) or None)
+    ended = agent.hang_up("keys")
+    assert ended.keys_heard == ("" if masked else "42#")
+    assert "42#" not in (agent.data_dir / "logs" / "phone.log").read_text(encoding="utf-8")
+
+
+def _keys(notice: Notice) -> tuple[str, str]:
+    return (notice.call.keys_heard, notice.call.keys_by) if isinstance(notice, CallChanged) else ("", "")
 
 
 def test_keypad_refusals(pair: tuple[Seat, Seat, str]) -> None:

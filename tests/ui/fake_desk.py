@@ -14,6 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from halodesk.engine import commands as c
+from halodesk.engine import sealed
 from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.core import decide
 from halodesk.engine.events import AnyEvent, CallFacts, EffectRequested, SecretsWiped
@@ -76,7 +77,7 @@ class FakeDesk:
 
     @property
     def page(self) -> Page | None:
-        return page(self.flow, self.state) if self.state is not None else None
+        return page(self.flow, self.state, self.moment.roles) if self.state is not None else None
 
     @property
     def legs(self) -> tuple[CallInfo, ...]:
@@ -192,6 +193,12 @@ class FakeDesk:
         self.tell("call")
         if self.state is not None and self.state.status == "running":
             self.do(c.LoseCall(reason="Ended by the agent", by="agent"))
+
+    line = "main"
+
+    def choose_line(self, account: str) -> None:
+        self.line = account
+        self.tell("registration")
 
     def dial(self, number: str) -> None:
         self.dialled.append(number)
@@ -354,6 +361,9 @@ class FakeDesk:
             return c.ReportMask(lease=mask.lease, phase="held", confirmed_by=("HaloDesk recorder", "PBX"))
         if mask.phase == "releasing" and not self.hold_mask:
             return c.ReportMask(lease=mask.lease, phase="none")
+        sealing = next((ask for ask in self.state.effects.values() if ask.kind == sealed.KIND), None)
+        if sealing is not None:
+            return c.Resolve(id=sealing.id, outcome="ok", result=sealed.simulated(sealing.args))
         if self.hold_effects or not self.state.effects:
             return None
         if self.answers is not None:

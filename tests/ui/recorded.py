@@ -8,9 +8,14 @@ from pathlib import Path
 
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
-from sqlalchemy import text
+from sqlalchemy import Connection, insert, select, text
 
+from halodesk.crypto.signing import ERASE_TAG
 from halodesk.engine import events as e
+from halodesk.protocol import erasure as orders
+from halodesk.store import audit_tables as a
+from halodesk.store import seals
+from halodesk.store import tables as t
 from halodesk.store.review import SessionReview
 from halodesk.store.seat_store import SeatStore
 from tests.fakes.order import Run
@@ -80,4 +85,30 @@ def erase_answers(store: SeatStore, session: str, *, everything: bool = False) -
         "UPDATE event SET salt = NULL, payload = NULL "
         "WHERE session = :session AND instr(CAST(envelope AS TEXT), :kind) > 0"
     )
-    store._writer.submit(lambda c: c.execute(job, {"session": session, "kind": kind})).result(10)
+
+    def erase(connection: Connection) -> None:
+        connection.execute(job, {"session": session, "kind": kind})
+        gone = connection.execute(
+            select(t.event.c.seq).where(t.event.c.session == session, t.event.c.payload.is_(None))
+        ).scalars()
+        order = orders.ErasureOrder(
+            id="1",
+            seat=store.sessions.seat(),
+            session=session,
+            seqs=tuple(gone),
+            reason="asked",
+            by="x",
+            at=1,
+        )
+        signed = orders.encode(order)
+        connection.execute(
+            insert(a.erasure).values(
+                id="1",
+                session=session,
+                signed=signed,
+                signature=seals.ensure_key(connection).sign(ERASE_TAG, signed),
+                files=b"[]",
+            )
+        )
+
+    store._writer.submit(erase).result(10)

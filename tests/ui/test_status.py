@@ -42,6 +42,29 @@ def test_the_worst_of_several_lines_is_shown_and_all_are_told(hands: Hands) -> N
     assert tip == f"<span>Sales: ready<br>Service: down ({words} Ask.)</span>"
 
 
+def test_the_time_until_the_next_try_runs_down(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("halodesk.ui.desk.line_pill.time.time", lambda: now[0])
+    hands.desk.registration = Registration(
+        account="main",
+        state="failed",
+        code=408,
+        message="server away, next try in 8 s",
+        todo="Check the network.",
+        next_try_s=8.0,
+        next_try_at=1008.0,
+    )
+    hands.desk.tell("registration")
+    assert hands.text("registration_state") == "Line down · 8 s"
+    now[0] += 5
+    hands.until(lambda: hands.text("registration_state") == "Line down · 3 s")  # by its own clock
+    tip = hands.find("registration_state", QWidget).toolTip()
+    assert "server away, next try in 3 s Check the network." in tip
+    now[0] += 4
+    hands.until(lambda: hands.text("registration_state") == "Line down · trying")
+    assert "server away, trying again now" in hands.find("registration_state", QWidget).toolTip()
+
+
 @pytest.mark.parametrize("secured", [True, False])
 def test_a_secured_call_says_so(hands: Hands, secured: bool) -> None:
     call = CallInfo(key="k", sip_call_id="c", account="main", direction="in", state="active", secured=secured)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +34,8 @@ class FakeBackend:
     def __init__(self, sound: Sound) -> None:
         self.sound = sound
         self.used = ("", "")
+        self.rung: tuple[str, ...] = ()
+        self.echo = False
         self.running = False
         self.broken: set[str] = set()
 
@@ -49,6 +52,14 @@ class FakeBackend:
         if speaker and speaker != before[1]:
             self.sound.opened("speaker", speaker)
 
+    def ring(self, devices: tuple[str, ...]) -> None:
+        self.rung = devices
+        for device in devices:
+            self.sound.opened("ringer", device)
+
+    def cancel_echo(self, on: bool) -> None:
+        self.echo = on
+
     def stop(self) -> None:
         self.running = False
 
@@ -56,7 +67,7 @@ class FakeBackend:
 class World:
     """A phone's sound with a headset and a built-in pair."""
 
-    def __init__(self, folder: Path, **more: str) -> None:
+    def __init__(self, folder: Path, **more: Any) -> None:
         self.clock = SetClock(0.0)
         self.told: list[SoundState] = []
         log = make_log(io.StringIO())

@@ -386,8 +386,15 @@ def test_the_end_of_the_session_gives_the_mask_up() -> None:
     assert run.state.secrets == {}
     assert run.state.mask.phase == "releasing"
     other = Run(flow).submit().mask().do(c.EnterSecret(field="ssn", handle="end:ssn")).submit()
+    other.resolve("ok", sealed={"ssn": "envelope"}, holders=["a", "b"])
     assert other.state.status == "ended"
-    assert [type(event) for event in other.last[1:4]] == [e.SecretsWiped, e.MaskChanged, e.SessionEnded]
+    assert [type(event) for event in other.last] == [
+        e.EffectResolved,
+        e.AnswerGiven,
+        e.SecretsWiped,
+        e.MaskChanged,
+        e.SessionEnded,
+    ]
 
 
 def test_without_any_end_a_hang_up_still_wipes_and_gives_the_mask_up() -> None:

@@ -95,6 +95,9 @@ class Outside:
             self.torn.append(recording.path)
         done(recording, "digest")
 
+    def next_number(self) -> int:
+        return 1
+
     def unlock(self, session: str) -> None:
         self.facts.append(("unlock",))
 
@@ -124,7 +127,6 @@ class Scene:
             io=io,
             post=lambda job: job(),
             clock=SystemClock(),
-            dtmf="info",
         )
         self.kept: list[e.AnyEvent] = []
         self.desk.phone_notice(link.CallChanged(call=CALL))
@@ -347,7 +349,7 @@ def test_what_the_phone_is_asked_for_a_connected_call(scene: Scene) -> None:
         link.Hold(call="k"),
         link.Unhold(call="k"),
         link.SetMicrophone(call="k", muted=True),
-        link.SendDtmf(call="k", digits="1", method="info"),
+        link.SendDtmf(call="k", digits="1"),
     ]
     desk.phone_notice(link.CallChanged(call=replace(CALL, state="ended")))
     scene.outside.sent.clear()
@@ -357,6 +359,8 @@ def test_what_the_phone_is_asked_for_a_connected_call(scene: Scene) -> None:
 
 
 def test_news_of_a_call_whose_session_was_put_away_begins_no_second_session(scene: Scene) -> None:
+    assert scene.desk.session is not None
+    scene.desk._put_away.add(scene.desk.session.id)
     scene.desk._session = None
     scene.desk.phone_notice(link.CallChanged(call=replace(CALL, microphone_muted=True)))
     assert scene.desk.session is None

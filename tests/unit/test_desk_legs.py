@@ -68,30 +68,13 @@ def test_a_second_call_waits_and_is_answered(seat: Seat) -> None:
     tell(seat, active(**SECOND))
     assert seat.desk.hand is not None
     assert seat.desk.hand.key == "k2"
-    assert [leg.key for leg in seat.desk.legs] == ["k1", "k2"]
-    assert len({row.session for row in seat.store.rows}) == 1, "its session begins when the first is put away"
+    assert [leg.key for leg in seat.desk.legs] == ["k2", "k1"], "who is spoken with comes first"
     seat.desk.hold()
     assert seat.phone.of(link.Hold)[-1].call == "k2", "wishes are for the leg in hand"
     seat.desk.swap()
     assert seat.phone.of(link.Unhold)[-1].call == "k1"
     seat.desk.complete_transfer()
     assert not seat.phone.of(link.CompleteTransfer), "two customers are never joined by mistake"
-
-
-def test_the_one_who_waited_gets_a_session_when_the_first_is_put_away(seat: Seat) -> None:
-    seat.take()
-    tell(seat, ringing(**SECOND))
-    tell(seat, active(hold="on"))
-    tell(seat, active(**SECOND))
-    tell(seat, ended())
-    assert seat.desk.call is not None
-    assert seat.desk.call.key == "k2", "the one that is up is in hand now"
-    seat.do(c.Answer(field="disposition", raw="call_lost"))
-    seat.do(c.Submit())
-    seat.desk.close_session()
-    started = seat.events[0]
-    assert isinstance(started, e.SessionStarted)
-    assert started.call.sip_call_id == "sip-2"
 
 
 def test_a_waiting_caller_is_refused_or_gives_up(seat: Seat) -> None:

@@ -22,9 +22,9 @@ from tests.sync.world import SAMPLE, recorder
 from tests.unit.test_keystore import PlainRing, SafeRing, use
 
 NAMES = [
-    "program", "settings", "files", "disk", "store", "keyring", "functions", "flows", "phone", "devices",
-    "sip_port", "rtp_ports", "pbx", "recorders", "gateway", "tray", "hotkeys", "desktop_bus", "links",
-    "server_port", "certificate", "server", "waiting", "clock",
+    "program", "settings", "files", "disk", "store", "keyring", "crashes", "functions", "flows", "holders",
+    "phone", "devices", "sip_port", "rtp_ports", "pbx", "recorders", "gateway", "tray", "hotkeys",
+    "desktop_bus", "links", "server_port", "certificate", "server", "waiting", "clock",
 ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from halodesk.engine.errors import FunctionError
 from halodesk.engine.events import EffectRequested
 from halodesk.runtime.effects import Effects
 from halodesk.runtime.effects import base as module
-from halodesk.runtime.ports import TokenAnswer
+from halodesk.runtime.payment_ports import Order, TokenAnswer
 from halodesk.runtime.vault import SecretHandle, Vault
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.order import CARD
@@ -163,10 +163,9 @@ def test_never_seen_counts_when_it_is_said_twice() -> None:
     bench = Bench("unknown")
     gateway = bench.gateway
 
-    async def query(key: str) -> Any:
-        gateway.queried.append(key)
+    async def query(order: Order) -> Any:
         gateway.charged.clear()
-        return await FakeGateway.query(gateway, key)
+        return await FakeGateway.query(gateway, order)
 
     gateway.query = query  # type: ignore[method-assign]
     answers = bench.run(CHARGE)
@@ -199,7 +198,7 @@ def test_a_driver_that_raises_settles_all_the_same(monkeypatch: pytest.MonkeyPat
         raise ZeroDivisionError
 
     monkeypatch.setattr(bench.gateway, "tokenise", fault)
-    monkeypatch.setattr(bench.gateway, "charge", fault)
+    monkeypatch.setattr(bench.gateway, "sale", fault)
     (card,) = bench.run(TOKENISE)
     assert card.outcome == "failed"
     answers = bench.run(CHARGE)

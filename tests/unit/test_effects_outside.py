@@ -105,7 +105,7 @@ def call(method: Any = "POST", **more: Any) -> HttpCall:
 
 
 def test_every_kind_has_a_runner() -> None:
-    assert {kind.kind for kind in KINDS} | {"function", "tokenise", "charge"} == set(runners())
+    assert {kind.kind for kind in KINDS} | {"function", "tokenise", "charge", "seal"} == set(runners())
 
 
 @pytest.mark.parametrize("wanted", [call(), ZIP, MAIL, VISIT, TRANSFER, DATA], ids=lambda one: one.kind)

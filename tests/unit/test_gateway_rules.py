@@ -149,7 +149,7 @@ def test_refusals_name_the_part(number: str, expiry: str, cvv: str, refusal: Ref
 
 def test_facts_keep_the_last_four_only() -> None:
     facts = examine("378282246310005", "1228", "1234", "94107", TODAY)
-    assert facts == CardFacts(brand="amex", last4="0005")
+    assert facts == CardFacts(brand="amex", last4="0005", avs="postal_code")
 
 
 @pytest.mark.parametrize(

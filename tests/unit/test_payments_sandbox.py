@@ -12,15 +12,25 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 
+import httpx
+import msgspec
 import pytest
 
-from halodesk.connectors.payments import reasons, sandbox
+from halodesk.connectors.payments import exchange, reasons
 from halodesk.connectors.payments.provider import GatewayAccount
 from halodesk.connectors.payments.sandbox import SandboxGateway
 from halodesk.demo.gateway.app import SANDBOX_API_KEY
 from halodesk.demo.gateway.child import GatewayChild, gateway_child
 from halodesk.engine.errors import SettingsError
-from halodesk.runtime.ports import CardDigits, ChargeAnswer, PaymentGateway, TokenAnswer
+from halodesk.runtime.payment_ports import (
+    CardAddress,
+    CardDigits,
+    ChargeAnswer,
+    Order,
+    OrderKind,
+    PaymentGateway,
+    TokenAnswer,
+)
 
 TODAY = date(2026, 6, 15)
 _keys = (f"session-1/pay/{number}" for number in count(1))
@@ -37,10 +47,16 @@ def connect(port: int, *, total: float = 10.0, api_key: str = SANDBOX_API_KEY) -
     )
 
 
+def sale(token: str = "tok_1", amount_minor: int = 1999, *, key: str = "k1", reference: str = "s1") -> Order:
+    return Order(
+        kind="sale", key=key, amount_minor=amount_minor, currency="USD", token=token, reference=reference
+    )
+
+
 async def buy(gateway: SandboxGateway, *, key: str, amount_minor: int = 1999) -> ChargeAnswer:
     token = await gateway.tokenise(card(), key=f"{key}/token")
     assert token.verdict == "approved", token
-    return await gateway.charge(token.token, amount_minor, "USD", reference="s1", key=key)
+    return await gateway.sale(sale(token.token, amount_minor, key=key))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +84,7 @@ def test_approved_and_found_again(server: GatewayChild) -> None:
         answer = await buy(gateway, key=key)
         assert (answer.verdict, answer.code, answer.reason) == ("approved", "approved", "")
         assert len(answer.auth_code) == 6
-        assert await gateway.query(key) == answer
+        assert await gateway.query(sale(key=key)) == answer
 
     asyncio.run(scene())
 
@@ -119,8 +135,8 @@ def test_uncertain_charges_are_settled_by_a_query() -> None:
         for _ in script:
             key = next(_keys)
             token = await connect(port).tokenise(card(), key=key)
-            sent = await connect(port, total=0.3).charge(token.token, 500, "USD", reference="", key=key)
-            verdicts.append((sent.verdict, (await connect(port).query(key)).verdict))
+            sent = await connect(port, total=0.3).sale(sale(token.token, 500, key=key))
+            verdicts.append((sent.verdict, (await connect(port).query(sale(key=key))).verdict))
         return verdicts
 
     with gateway_child(script=script, today=TODAY) as child:
@@ -140,19 +156,19 @@ def test_gateway_that_dies_after_charging(tmp_path: Path) -> None:
         child.wait_for_death()
         # Away: the question stays open, and a new charge surely did not happen.
         gateway = connect(child.port)
-        assert asyncio.run(gateway.query(key)).verdict == "unknown"
-        assert asyncio.run(gateway.charge("t", 1, "USD", reference="", key="k")).verdict == "failed"
+        assert asyncio.run(gateway.query(sale(key=key))).verdict == "unknown"
+        assert asyncio.run(gateway.sale(sale("t", 1, key="k"))).verdict == "failed"
     with gateway_child(state_file=state_file, port=child.port, today=TODAY):
-        assert asyncio.run(connect(child.port).query(key)).verdict == "approved"
+        assert asyncio.run(connect(child.port).query(sale(key=key))).verdict == "approved"
 
 
 def test_refused_connection_is_surely_not_charged(closed_port: int) -> None:
     gateway = connect(closed_port)
-    charge = asyncio.run(gateway.charge("tok", 100, "USD", reference="", key="k"))
+    charge = asyncio.run(gateway.sale(sale("tok", 100, key="k")))
     assert charge == ChargeAnswer(verdict="failed", code="not_reached", reason=reasons.NOT_REACHED)
     token = asyncio.run(gateway.tokenise(card(), key="k"))
     assert token == TokenAnswer(verdict="failed", reason=reasons.NOT_REACHED)
-    assert asyncio.run(gateway.query("k")).verdict == "unknown"
+    assert asyncio.run(gateway.query(sale(key="k"))).verdict == "unknown"
 
 
 def test_conflicting_key_is_unknown_not_failed(server: GatewayChild) -> None:
@@ -160,22 +176,22 @@ def test_conflicting_key_is_unknown_not_failed(server: GatewayChild) -> None:
         gateway, key = connect(server.port), next(_keys)
         await buy(gateway, key=key)
         assert (await buy(gateway, key=key, amount_minor=2000)).verdict == "unknown"
-        assert (await gateway.query(key)).verdict == "approved"
+        assert (await gateway.query(sale(key=key))).verdict == "approved"
 
     asyncio.run(scene())
 
 
 def test_refusals_that_charged_nothing(server: GatewayChild) -> None:
-    unknown = asyncio.run(connect(server.port).charge("tok_no", 1, "USD", reference="", key="k"))
+    unknown = asyncio.run(connect(server.port).sale(sale("tok_no", 1, key="k")))
     assert (unknown.verdict, unknown.code, unknown.reason) == (
         "failed",
         "token_unknown",
         reasons.ENTER_AGAIN,
     )
     locked_out = connect(server.port, api_key="wrong")
-    refused = asyncio.run(locked_out.charge("tok", 1, "USD", reference="", key="k"))
+    refused = asyncio.run(locked_out.sale(sale("tok", 1, key="k")))
     assert (refused.verdict, refused.code, refused.reason) == ("failed", "unauthorised", reasons.REFUSED)
-    assert asyncio.run(locked_out.query("k")).verdict == "unknown"
+    assert asyncio.run(locked_out.query(sale(key="k"))).verdict == "unknown"
     assert asyncio.run(locked_out.tokenise(card(), key="k")).verdict == "failed"
 
 
@@ -184,7 +200,7 @@ def test_refusals_that_charged_nothing(server: GatewayChild) -> None:
     [("t", 0, "k"), ("t", -1, "k"), ("t", 1, ""), ("t", 1, "k" * 129), ("", 1, "k")],
 )
 def test_charge_that_cannot_be_right_is_not_sent(closed_port: int, token: str, amount: int, key: str) -> None:
-    answer = asyncio.run(connect(closed_port).charge(token, amount, "USD", reference="", key=key))
+    answer = asyncio.run(connect(closed_port).sale(sale(token, amount, key=key)))
     assert (answer.verdict, answer.code) == ("failed", "not_sent")
 
 
@@ -237,12 +253,13 @@ def charge_document(**changes: object) -> bytes:
         "auth_code": "123456",
         "amount_minor": 1999,
         "currency": "USD",
+        "kind": "sale",
     }
     return json.dumps(document | changes).encode()
 
 
 def charge_of_1999(gateway: SandboxGateway) -> Awaitable[ChargeAnswer]:
-    return gateway.charge("tok_1", 1999, "USD", reference="s1", key="k1")
+    return gateway.sale(sale())
 
 
 UNTRUSTED = {
@@ -255,6 +272,7 @@ UNTRUSTED = {
     "other key": response("200 OK", charge_document(key="k2")),
     "other amount": response("200 OK", charge_document(amount_minor=1)),
     "other currency": response("200 OK", charge_document(currency="CAD")),
+    "other kind": response("200 OK", charge_document(kind="refund")),
     "neither approved nor declined": response("200 OK", charge_document(status="pending")),
     "approved with 402": response("402 Payment Required", charge_document()),
     "declined with 200": response("200 OK", charge_document(status="declined")),
@@ -264,7 +282,7 @@ UNTRUSTED = {
     "conflict": response("409 Conflict", b'{"error":{"code":"key_conflict","message":""}}'),
     "not found page": response("404 Not Found", b"<html>"),
     "redirect": response("307 Moved", charge_document(), "Location: /v1/elsewhere\r\n"),
-    "endless": response("200 OK", b" " * 70_000 + charge_document()),
+    "endless": response("200 OK", b" " * 1_100_000 + charge_document()),
 }
 
 
@@ -277,7 +295,7 @@ def test_charge_without_a_trusted_answer_is_unknown(raw: bytes) -> None:
 @pytest.mark.parametrize("raw", UNTRUSTED.values(), ids=UNTRUSTED.keys())
 def test_query_without_a_trusted_answer_is_unknown(raw: bytes) -> None:
     async def ask(gateway: SandboxGateway) -> ChargeAnswer:
-        return await gateway.query("k1")
+        return await gateway.query(sale())
 
     untrusted = asyncio.run(against(answering(raw), ask)).verdict
     # A query does not know the amount, and a declined charge is found with 200.
@@ -331,6 +349,7 @@ def test_what_is_on_the_wire() -> None:
         "amount_minor": 1999,
         "currency": "USD",
         "reference": "s1",
+        "capture": True,
     }
 
 
@@ -396,7 +415,7 @@ def test_no_log_shows_the_card_even_at_debug_level(every_log: _Everything, close
 @pytest.mark.parametrize("raw", [b"", response("201 Created", b'{"status":"approved","token":"t"}')])
 def test_body_is_zeroed_when_the_exchange_is_over(raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     bodies: list[bytearray] = []
-    send = sandbox._once
+    send = exchange._once
 
     def watched(body: bytearray) -> AsyncIterator[bytes]:
         bodies.append(body)
@@ -407,7 +426,7 @@ def test_body_is_zeroed_when_the_exchange_is_over(raw: bytes, monkeypatch: pytes
         await gateway.tokenise(card(), key="k")
         return ChargeAnswer(verdict="unknown")
 
-    monkeypatch.setattr(sandbox, "_once", watched)
+    monkeypatch.setattr(exchange, "_once", watched)
     asyncio.run(against(answering(raw), ask))
     (body,) = bodies
     assert len(body) > 40
@@ -443,3 +462,111 @@ def test_address_that_is_taken(address: str) -> None:
 def test_api_key_that_is_no_header_is_refused(api_key: str) -> None:
     with pytest.raises(SettingsError):
         connect(1, api_key=api_key)
+
+
+# --- money that was reserved, and money that goes back ---------------------------------------------
+
+
+def change(kind: OrderKind, charged: ChargeAnswer, amount_minor: int = 1999) -> Order:
+    return Order(
+        kind=kind, key=next(_keys), amount_minor=amount_minor, currency="USD", charge_id=charged.charge_id
+    )
+
+
+async def reserve(gateway: SandboxGateway) -> ChargeAnswer:
+    token = await gateway.tokenise(card(), key=next(_keys))
+    order = msgspec.structs.replace(sale(token.token, key=next(_keys)), kind="authorize")
+    return await gateway.authorize(order)
+
+
+def test_authorise_capture_refund(server: GatewayChild) -> None:
+    async def scene() -> None:
+        gateway = connect(server.port)
+        held = await reserve(gateway)
+        assert held.verdict == "approved"
+        assert (await gateway.refund(change("refund", held))).code == "refund_too_large", (
+            "nothing is taken yet"
+        )
+        assert (await gateway.capture(change("capture", held, 2000))).code == "not_capturable"
+        assert (await gateway.capture(change("capture", held))).verdict == "approved"
+        assert (await gateway.capture(change("capture", held))).code == "not_capturable"
+        half = change("refund", held, 1000)
+        assert (await gateway.refund(half)).verdict == "approved"
+        assert (await gateway.refund(half)).verdict == "approved", "the same key pays back once"
+        assert (await gateway.refund(change("refund", held, 1000))).code == "refund_too_large"
+        assert (await gateway.refund(change("refund", held, 999))).verdict == "approved"
+        assert (await gateway.query(half)).verdict == "approved"
+
+    asyncio.run(scene())
+
+
+def test_void_until_the_day_is_closed(server: GatewayChild) -> None:
+    async def scene() -> tuple[ChargeAnswer, ChargeAnswer]:
+        gateway = connect(server.port)
+        today, later = [await buy(gateway, key=next(_keys)) for _ in range(2)]
+        void = change("void", today)
+        assert (await gateway.query(void)).verdict == "failed"
+        assert (await gateway.void(void)).verdict == "approved"
+        assert (await gateway.query(void)).verdict == "approved"
+        again = await gateway.void(change("void", today))
+        assert (again.verdict, again.code) == ("declined", "already_voided")
+        async with httpx.AsyncClient(headers={"X-Api-Key": SANDBOX_API_KEY}) as client:
+            (await client.post(f"http://127.0.0.1:{server.port}/v1/settlements")).raise_for_status()
+        return await gateway.void(change("void", later)), await gateway.refund(change("refund", later))
+
+    late, refund = asyncio.run(scene())
+    assert (late.verdict, late.code) == ("declined", "already_settled")
+    assert refund.verdict == "approved"
+
+
+def test_a_void_without_an_answer_is_settled_by_a_query() -> None:
+    async def scene(port: int) -> list[str]:
+        charged = await buy(connect(port), key=next(_keys))
+        void = change("void", charged)
+        sent = await connect(port, total=0.3).void(void)
+        return [sent.verdict, (await connect(port).query(void)).verdict]
+
+    with gateway_child(script=["approve", "timeout_after_charge"], today=TODAY) as child:
+        assert asyncio.run(scene(child.port)) == ["unknown", "approved"]
+
+
+def test_changes_of_what_is_not_there(server: GatewayChild) -> None:
+    nothing = ChargeAnswer(verdict="approved", charge_id="ch_none")
+    answer = asyncio.run(connect(server.port).void(change("void", nothing)))
+    assert (answer.verdict, answer.code) == ("failed", "charge_unknown")
+    assert asyncio.run(connect(server.port).void(change("void", ChargeAnswer(verdict="approved")))).code == (
+        "not_sent"
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "avs"),
+    [
+        (None, "not_checked"),
+        (CardAddress(postal_code="95060"), "postal_code"),
+        (CardAddress(line1="12 Ocean View Road", postal_code="95060"), "match"),
+        (CardAddress(line1="0 Nowhere", postal_code="95060"), "postal_code"),
+        (CardAddress(line1='12 "Ocean" View', postal_code="K1A 0B1"), "match"),
+    ],
+)
+def test_the_issuer_s_word_on_address_and_code(
+    server: GatewayChild, address: CardAddress | None, avs: str
+) -> None:
+    async def scene() -> None:
+        gateway, key = connect(server.port), next(_keys)
+        token = await gateway.tokenise(card(), key=key, address=address)
+        assert (token.avs, token.cvv) == (avs, "match")
+        charged = await gateway.sale(sale(token.token, key=key))
+        assert (charged.verdict, charged.avs, charged.cvv) == ("approved", avs, "match")
+
+    asyncio.run(scene())
+
+
+def test_a_postal_code_that_does_not_match_is_declined(server: GatewayChild) -> None:
+    async def scene() -> ChargeAnswer:
+        gateway, key = connect(server.port), next(_keys)
+        token = await gateway.tokenise(card(), key=key, address=CardAddress(postal_code="99999"))
+        return await gateway.sale(sale(token.token, key=key))
+
+    answer = asyncio.run(scene())
+    assert (answer.verdict, answer.code, answer.avs) == ("declined", "postal_code_mismatch", "mismatch")

@@ -27,7 +27,7 @@ from halodesk.sip.phone.account import RETRY_MOST_S, retry_after_s
 from halodesk.sip.phone.audio import bridge
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.endpoint import EndpointSettings, Guard, SipThread
-from halodesk.sip.phone.invite import Party, clean, host_of, read_invite, read_party
+from halodesk.sip.phone.invite import Party, clean, host_of, read_invite, read_party, read_why
 from halodesk.sip.phone.log import make_log
 from halodesk.sip.phone.masks import Masks
 from halodesk.sip.phone.reasons import call_words, ended_words, registration_words
@@ -104,8 +104,31 @@ def test_the_host_of_an_address(address: str, host: str) -> None:
 
 def test_refusals_in_words() -> None:
     assert call_words(486, "Busy Here") == "The line is busy."
-    assert call_words(499, "Odd") == "The other side refused the call: Odd (499)."
-    assert call_words(499, "") == "The other side refused the call: no reason given (499)."
+    assert call_words(499, "Odd") == "The call was refused: Odd (499)."
+    assert call_words(499, "") == "The call was refused: no reason given (499)."
+    assert call_words(599, "Odd", "No trunk") == "The PBX could not make the call: No trunk (599)."
+    assert call_words(486, "Busy Here", "User busy") == "The line is busy: User busy."
+
+
+def test_every_status_of_the_standard_has_words_of_its_own() -> None:
+    """RFC 3261, 21 and those of later RFCs that answer an INVITE."""
+    codes = [*range(400, 409), 410, 413, 414, 415, 416, 420, 421, 423, *range(480, 489), 491, 493]
+    codes += [301, 302, 305, 380, 422, 428, 433, 436, 437, 438, 470, 489, 494, *range(500, 506), 513, 580]
+    codes += [600, 603, 604, 606, 607, 608]
+    words = [call_words(code, "phrase") for code in codes]
+    assert not [told for told in words if "phrase" in told or "(" in told]
+    assert all(told.endswith(".") for told in words)
+
+
+def test_what_a_refusal_says_of_itself() -> None:
+    message = (
+        'SIP/2.0 503 Service Unavailable\r\nReason: Q.850;cause=34;text="No circuit"\r\n'
+        'Warning: 399 pbx "Trunk \\"A\\" is full"\r\nreason: SIP;cause=1;text="No circuit"\r\n\r\n'
+        'Reason: SIP;text="body"'
+    )
+    assert read_why(message) == 'No circuit; Trunk "A" is full'
+    assert read_why("SIP/2.0 486 Busy\r\nReason: Q.850;cause=17\r\n\r\n") == ""
+    assert len(read_why('SIP/2.0 500 X\nWarning: 399 a "' + "y" * 3000 + '"\n\n')) <= 120
 
 
 def test_ends_in_words() -> None:

@@ -25,7 +25,7 @@ def load(folder: Path, **given: object) -> s.Settings:
 
 def test_every_field_of_an_account_reaches_the_phone() -> None:
     """A field added at one end only would be a setting that does nothing."""
-    assert set(Account.__struct_fields__) - {"key"} == set(s.SipAccount.__struct_fields__) - {"dtmf"}
+    assert set(Account.__struct_fields__) - {"key"} == set(s.SipAccount.__struct_fields__)
     first, second = accounts_of(s.Settings(accounts=(ONE, TWO)))
     assert (first.key, first.transport, first.srtp, first.stun) == ("main", "tls", "required", ("st",))
     assert (second.key, second.name, second.turn) == ("sip:2@y", "Service", "t:3478")

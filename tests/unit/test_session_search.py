@@ -219,6 +219,7 @@ def test_a_database_of_before_is_brought_up_to_date(store: SeatStore, tmp_path: 
         "DROP TRIGGER search_erased",
         "DROP TRIGGER search_deleted",
         "DROP TABLE session_search",
+        *(f"DROP TABLE {name}" for name in ("seat_key", "session_seal", "erasure", "person", "clock_mark")),
         "UPDATE alembic_version SET version_num = '0002'",
     ):
         run(store, statement)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
+import msgspec
+
 from halodesk.connectors.payments.provider import GatewayAccount, Provider
 from halodesk.engine.errors import SettingsError
 from halodesk.runtime.discovery import found_in
-from halodesk.runtime.ports import PaymentGateway
+from halodesk.runtime.payment_ports import PaymentGateway
 
 
 @functools.cache
@@ -28,4 +30,8 @@ def open_gateway(key: str, account: GatewayAccount) -> PaymentGateway:
         raise SettingsError(
             f"There is no payment gateway “{key}”.", f"Choose one of: {', '.join(sorted(providers()))}."
         )
+    if not account.base_url:
+        if not provider.live_url:
+            raise SettingsError(f"The gateway “{key}” needs an address.", "Set its `url`.")
+        account = msgspec.structs.replace(account, base_url=provider.live_url)
     return provider.build(account)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from halodesk.runtime.ports import PaymentGateway
+from halodesk.runtime.payment_ports import PaymentGateway
 
 CONNECT_SECONDS = 3.0
 TOTAL_SECONDS = 15.0
@@ -17,11 +17,19 @@ class GatewayAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     base_url: str
     api_key: str
+    login: str = ""
+    """Public part of the log-in: API login ID (Authorize.Net), public key (Braintree)."""
+    client_key: str = ""
+    """Key that only makes tokens: public client key (Authorize.Net)."""
+    merchant_account: str = ""
+    """Which of the merchant's accounts is charged (Braintree)."""
+    currency: str = "USD"
+    """Currency of that account, where the gateway has one an account."""
     connect_seconds: float = CONNECT_SECONDS
     total_seconds: float = TOTAL_SECONDS
 
     def __repr__(self) -> str:
-        """Without the API key, which is a secret."""
+        """Without the keys, which are secrets."""
         return f"<GatewayAccount {self.base_url}>"
 
 
@@ -32,3 +40,5 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """Name in flows and settings, for ever."""
     label: str
     build: Callable[[GatewayAccount], PaymentGateway]
+    live_url: str = ""
+    """Where it is unless the account says otherwise; empty: the account has to say."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from halodesk.runtime.payment_ports import AddressCheck, CodeCheck
+
 CardPart = Literal["", "number", "expiry", "cvv"]
 
 _REFUSED = "The bank declined the card. Ask for another card, or whether the caller can call the bank."
@@ -28,6 +30,13 @@ _WORDS = {
     "unsupported_brand": "This kind of card is not taken here. Ask for another card.",
     "invalid_expiry": "The expiry date is not right or has passed. Read it back and enter it again.",
     "postal_code_mismatch": "The billing postal code does not match the card. Check the address.",
+    "authentication_required": "The bank wants the owner to confirm it online. Ask for another card.",
+    "withdrawal_limit": "The card has reached its limit for now. Ask for another card.",
+    "already_settled": "This payment is settled already and cannot be voided. It can be refunded.",
+    "already_voided": "This payment is voided already.",
+    "not_capturable": "There is nothing reserved on the card that could be taken.",
+    "refund_too_large": "That is more than was taken.",
+    "duplicate": "The gateway takes this for a payment made twice. Tell your supervisor.",
     "processing_error": "The bank could not process the card. Try once more or ask for another card.",
 }
 
@@ -38,6 +47,20 @@ NEVER_SEEN = "The payment gateway has not seen this charge. Nothing was charged.
 REFUSED = "The payment gateway refused the request. Nothing was charged; tell your supervisor."
 ENTER_AGAIN = "The card has to be entered again. Nothing was charged."
 BAD_REQUEST = "The charge could not be sent. Nothing was charged; tell your supervisor."
+
+
+def address_check(street: bool | None, postal_code: bool | None) -> AddressCheck:
+    """The issuer's word on the two parts of an address; None where it did not look."""
+    if street is None and postal_code is None:
+        return "not_checked"
+    if street and postal_code:
+        return "match"
+    return "postal_code" if postal_code else "street" if street else "mismatch"
+
+
+def code_check(matches: bool | None) -> CodeCheck:
+    """The issuer's word on the security code."""
+    return {True: "match", False: "mismatch", None: "not_checked"}[matches]  # type: ignore[return-value]  # its words
 
 
 def agent_words(code: str) -> str:

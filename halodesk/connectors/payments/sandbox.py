@@ -1,52 +1,35 @@
 """The sandbox gateway's connector, and the pattern for the others.
 
 Rules:
-- One bit decides what a missing answer means: did the request begin to leave this machine? It
-  is set by httpcore's own trace at the first byte of the head. Not set: `failed`, nothing can
-  have been charged. Set: `unknown`, unless an answer came that can be trusted.
-- An answer is trusted when it parses, repeats key, amount and currency of what was sent, and its
-  status line agrees. An error document of the gateway (4xx) is a promise that nothing was charged;
-  409 is not: the key belongs to another charge, so ask what became of that.
-- A charge is sent once. Repeating and querying is the caller's decision.
-- Card data is copied once, from the vault's views into a `bytearray` of the exact length (one that
-  grows leaves its old copies behind), and that is zeroed when the exchange is over. h11, ssl and
-  the kernel make copies that Python cannot reach: wiping is best effort (PCI DSS 4.0.1, 3.3.1).
-- The body is a stream, so no repr of a request, no exception and no debug log can show it, and no
-  exception of httpx leaves this module.
+- What a missing answer means is decided in `exchange`.
+- An answer is trusted when it parses, repeats key, kind, amount and currency of what was sent, and
+  its status line agrees. An error document of the gateway (4xx) is a promise that nothing was
+  moved; 409 is not: the key belongs to another order, so ask what became of that.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
 
-import httpx
 import msgspec
 
-from halodesk.connectors.http import checked_base_url, open_client
+from halodesk.connectors.http import checked_base_url
+from halodesk.connectors.payments import exchange as x
 from halodesk.connectors.payments import reasons
 from halodesk.connectors.payments.provider import GatewayAccount, Provider
-from halodesk.engine.errors import SettingsError
-from halodesk.runtime.ports import CardDigits, ChargeAnswer, ChargeVerdict, TokenAnswer
-
-_LARGEST_ANSWER = 64 * 1024
-_LONGEST_KEY = 128
-_Document = TypeVar("_Document")
-
-
-class _Exchange(msgspec.Struct):
-    """What is known of one request: whether it left, and what came back whole."""
-
-    sent: bool = False
-    status: int = 0
-    body: bytes = b""
-
-    def read(self, kind: type[_Document]) -> _Document | None:
-        try:
-            return msgspec.json.decode(self.body, type=kind)
-        except msgspec.DecodeError:
-            return None
+from halodesk.runtime.payment_ports import (
+    AddressCheck,
+    CardAddress,
+    CardDigits,
+    ChargeAnswer,
+    ChargeVerdict,
+    CodeCheck,
+    Order,
+    OrderKind,
+    TokenAnswer,
+)
 
 
 class _TokenReply(msgspec.Struct):
@@ -56,6 +39,8 @@ class _TokenReply(msgspec.Struct):
     last4: str = ""
     code: str = ""
     field: reasons.CardPart = ""
+    avs: AddressCheck = ""
+    cvv: CodeCheck = ""
 
 
 class _ChargeReply(msgspec.Struct):
@@ -66,6 +51,9 @@ class _ChargeReply(msgspec.Struct):
     auth_code: str
     amount_minor: int
     currency: str
+    kind: OrderKind
+    avs: AddressCheck = ""
+    cvv: CodeCheck = ""
 
 
 class _ErrorBody(msgspec.Struct):
@@ -79,92 +67,114 @@ class _ErrorReply(msgspec.Struct):
 class SandboxGateway:
     """`PaymentGateway` over the sandbox gateway's HTTP interface.
 
-    Never raises for what a gateway or a network does: the answers' verdicts say it. Holds no
-    connection, so there is nothing to close. Raises `SettingsError` for an address without TLS
-    that is not loopback, and for an API key that cannot be a header.
+    Holds no connection, so there is nothing to close. Raises `SettingsError` for an address
+    without TLS that is not loopback, and for an API key that cannot be a header.
     """
 
     name = "sandbox"
 
     def __init__(self, account: GatewayAccount) -> None:
-        if not account.api_key or not account.api_key.isascii() or not account.api_key.isprintable():
-            raise SettingsError(
-                "The sandbox gateway's API key is empty or not plain text.", "Enter it again."
-            )
+        x.checked_secret("The sandbox gateway's API key", account.api_key)
         self._account = account
         self._base_url = checked_base_url(account.base_url)
 
-    async def tokenise(self, card: CardDigits, *, key: str) -> TokenAnswer:
+    async def tokenise(
+        self, card: CardDigits, *, key: str, address: CardAddress | None = None
+    ) -> TokenAnswer:
         """Trade card data for a single-use token; no answer is `failed`, as a lost token charges nothing."""
-        if not _key_ok(key):
+        if not x.key_ok(key):
             return TokenAnswer(verdict="failed", reason=reasons.BAD_REQUEST)
-        body = bytearray(_token_body_length(card))
-        try:
-            if (bad_part := _fill_token_body(body, card)) != "":
-                return _token_declined(f"invalid_{bad_part}", bad_part)
-            exchange = await self._exchange("POST", "/v1/tokens", key=key, body=body)
-        finally:
-            body[:] = bytes(len(body))
+        with x.card_body(_card(card, address)) as (body, wrong):
+            if wrong:
+                return x.token_declined(f"invalid_{wrong}", wrong)
+            exchange = await self._send("POST", "/v1/tokens", key=key, body=body)
         reply = exchange.read(_TokenReply)
         if reply is not None and exchange.status == 201 and reply.token:
-            return TokenAnswer(verdict="approved", token=reply.token, last4=reply.last4, brand=reply.brand)
-        if reply is not None and exchange.status == 402:
-            return _token_declined(reply.code, reply.field)
-        return TokenAnswer(
-            verdict="failed", reason=reasons.NO_TOKEN if exchange.sent else reasons.NOT_REACHED
-        )
-
-    async def charge(
-        self, token: str, amount_minor: int, currency: str, *, reference: str, key: str
-    ) -> ChargeAnswer:
-        """Charge once; `unknown` is for `query`, never for a repeat."""
-        if not _key_ok(key) or not token or amount_minor <= 0:
-            return ChargeAnswer(verdict="failed", code="not_sent", reason=reasons.BAD_REQUEST)
-        order = {
-            "token": token,
-            "amount_minor": amount_minor,
-            "currency": currency,
-            "reference": reference,
-        }
-        body = bytearray(msgspec.json.encode(order))
-        exchange = await self._exchange("POST", "/v1/charges", key=key, body=body)
-        if not exchange.sent:
-            return ChargeAnswer(verdict="failed", code="not_reached", reason=reasons.NOT_REACHED)
-        reply = exchange.read(_ChargeReply)
-        if (
-            reply is not None
-            and reply.key == key
-            and (reply.amount_minor, reply.currency) == (amount_minor, currency)
-            and (exchange.status, reply.status) in ((200, "approved"), (402, "declined"))
-        ):
-            return _charge_answer(reply)
-        refusal = exchange.read(_ErrorReply)
-        if refusal is not None and 400 <= exchange.status < 500 and exchange.status != 409:
-            about_token = exchange.status == 422
-            return ChargeAnswer(
-                verdict="failed",
-                code=refusal.error.code,
-                reason=reasons.ENTER_AGAIN if about_token else reasons.REFUSED,
+            return TokenAnswer(
+                verdict="approved",
+                token=reply.token,
+                last4=reply.last4,
+                brand=reply.brand,
+                avs=reply.avs,
+                cvv=reply.cvv,
             )
-        return ChargeAnswer(verdict="unknown", code="no_answer", reason=reasons.UNSURE)
+        if reply is not None and exchange.status == 402:
+            return x.token_declined(reply.code, reply.field)
+        return x.token_failed(exchange)
 
-    async def query(self, key: str) -> ChargeAnswer:
-        """What became of a charge; `failed` only where the gateway itself says that it never saw the key."""
-        exchange = await self._exchange("GET", "/v1/charges", params={"key": key})
+    async def authorize(self, order: Order) -> ChargeAnswer:
+        """Reserve; see `_charge`."""
+        return await self._charge(order)
+
+    async def sale(self, order: Order) -> ChargeAnswer:
+        """Reserve and take; see `_charge`."""
+        return await self._charge(order)
+
+    async def capture(self, order: Order) -> ChargeAnswer:
+        """Take what was reserved."""
+        return await self._change(order)
+
+    async def void(self, order: Order) -> ChargeAnswer:
+        """Undo a charge of today."""
+        return await self._change(order)
+
+    async def refund(self, order: Order) -> ChargeAnswer:
+        """Pay back."""
+        return await self._change(order)
+
+    async def query(self, order: Order) -> ChargeAnswer:
+        """What became of it; `failed` only where the gateway itself says that it never saw the key."""
+        exchange = await self._send("GET", "/v1/charges", params={"key": order.key})
         reply = exchange.read(_ChargeReply)
         if (
             reply is not None
             and exchange.status == 200
-            and reply.key == key
+            and (reply.key, reply.kind) == (order.key, order.kind)
             and reply.status in ("approved", "declined")
         ):
-            return _charge_answer(reply)
+            return _answer(reply)
         refusal = exchange.read(_ErrorReply)
         if exchange.status == 404 and refusal is not None and refusal.error.code == "charge_not_found":
-            return ChargeAnswer(verdict="failed", code="never_seen", reason=reasons.NEVER_SEEN)
-        return ChargeAnswer(verdict="unknown", code="no_answer", reason=reasons.UNSURE)
+            return x.never_seen()
+        return x.unsure()
 
-    async def _exchange(
+    async def _charge(self, order: Order) -> ChargeAnswer:
+        """Charge once; `unknown` is for `query`, never for a repeat."""
+        document = {
+            "token": order.token,
+            "amount_minor": order.amount_minor,
+            "currency": order.currency,
+            "reference": order.reference,
+            "capture": order.kind == "sale",
+        }
+        return await self._order(order, "/v1/charges", document)
+
+    async def _change(self, order: Order) -> ChargeAnswer:
+        path = f"/v1/charges/{quote(order.charge_id, safe='')}/{order.kind}"
+        return await self._order(
+            order, path, {"amount_minor": order.amount_minor, "currency": order.currency}
+        )
+
+    async def _order(self, order: Order, path: str, document: dict[str, Any]) -> ChargeAnswer:
+        if x.cannot_be_right(order):
+            return x.not_sent()
+        body = bytearray(msgspec.json.encode(document))
+        exchange = await self._send("POST", path, key=order.key, body=body)
+        reply = exchange.read(_ChargeReply)
+        if (
+            reply is not None
+            and (reply.key, reply.kind) == (order.key, order.kind)
+            and (reply.amount_minor, reply.currency) == (order.amount_minor, order.currency)
+            and (exchange.status, reply.status) in ((200, "approved"), (402, "declined"))
+        ):
+            return _answer(reply)
+        refusal = exchange.read(_ErrorReply)
+        if refusal is not None and 400 <= exchange.status < 500 and exchange.status != 409:
+            about_token = exchange.status == 422
+            return x.refused(refusal.error.code, reasons.ENTER_AGAIN if about_token else reasons.REFUSED)
+        return exchange.unanswered()
+
+    async def _send(
         self,
         method: str,
         path: str,
@@ -172,97 +182,32 @@ class SandboxGateway:
         key: str = "",
         body: bytearray | None = None,
         params: Mapping[str, str] | None = None,
-    ) -> _Exchange:
-        """Send one request and take what comes back within the time limit. Raises nothing of httpx."""
-        exchange = _Exchange()
-
-        async def note(event: str, _info: Mapping[str, Any]) -> None:
-            if event.endswith("send_request_headers.started"):
-                exchange.sent = True
-
+    ) -> x.Exchange:
         headers = {"X-Api-Key": self._account.api_key}
         if body is not None:
-            headers |= {
-                "Idempotency-Key": key,
-                "Content-Type": "application/json",
-                "Content-Length": str(len(body)),
-            }
-        total = self._account.total_seconds
-        try:
-            async with (
-                asyncio.timeout(total),
-                open_client(
-                    self._base_url,
-                    headers=headers,
-                    connect_seconds=self._account.connect_seconds,
-                    total_seconds=total,
-                ) as client,
-                client.stream(
-                    method,
-                    path,
-                    params=params,
-                    content=None if body is None else _once(body),
-                    extensions={"trace": note},
-                ) as response,
-            ):
-                received = bytearray()
-                async for chunk in response.aiter_bytes():
-                    received += chunk
-                    if len(received) > _LARGEST_ANSWER:
-                        return exchange
-                exchange.status, exchange.body = response.status_code, bytes(received)
-        except (httpx.HTTPError, TimeoutError):
-            # What `exchange.sent` says is all that is known.
-            return exchange
-        return exchange
+            headers |= {"Idempotency-Key": key, "Content-Type": "application/json"}
+        return await x.send(
+            self._account, self._base_url, method, path, headers=headers, body=body, params=params
+        )
 
 
-async def _once(body: bytearray) -> AsyncIterator[bytes]:
-    # h11 joins what it is given: a view saves one copy of the card data.
-    with memoryview(body) as view:
-        yield view  # type: ignore[misc]
+def _card(card: CardDigits, address: CardAddress | None) -> list[x.Piece]:
+    more = b'"}'
+    if address is not None:
+        told = msgspec.json.encode({"line1": address.line1, "postal_code": address.postal_code})
+        more = b'",' + told[1:]
+    return [
+        b'{"number":"',
+        ("number", card.number),
+        b'","expiry":"',
+        ("expiry", card.expiry),
+        b'","cvv":"',
+        ("cvv", card.cvv),
+        more,
+    ]
 
 
-def _key_ok(key: str) -> bool:
-    return 0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()
-
-
-_HEAD, _TO_EXPIRY, _TO_CVV, _TAIL = b'{"number":"', b'","expiry":"', b'","cvv":"', b'"}'
-
-
-def _token_body_length(card: CardDigits) -> int:
-    frame = len(_HEAD) + len(_TO_EXPIRY) + len(_TO_CVV) + len(_TAIL)
-    return frame + len(card.number) + len(card.expiry) + len(card.cvv)
-
-
-def _fill_token_body(body: bytearray, card: CardDigits) -> reasons.CardPart:
-    """Write the JSON in place; returns the part that is not digits, e.g. because it was just wiped."""
-    parts: tuple[tuple[bytes, reasons.CardPart, memoryview], ...] = (
-        (_HEAD, "number", card.number),
-        (_TO_EXPIRY, "expiry", card.expiry),
-        (_TO_CVV, "cvv", card.cvv),
-    )
-    at = 0
-    for frame, part, digits in parts:
-        body[at : at + len(frame)] = frame
-        at += len(frame)
-        body[at : at + len(digits)] = digits
-        # The copy is checked, not the view: the vault may wipe it at any moment.
-        copied = body[at : at + len(digits)]
-        only_digits = copied.isdigit()
-        copied[:] = bytes(len(copied))
-        if not only_digits:
-            return part
-        at += len(digits)
-    body[at:] = _TAIL
-    return ""
-
-
-def _token_declined(code: str, part: reasons.CardPart) -> TokenAnswer:
-    return TokenAnswer(verdict="declined", reason=reasons.agent_words(code), field=part)
-
-
-def _charge_answer(reply: _ChargeReply) -> ChargeAnswer:
+def _answer(reply: _ChargeReply) -> ChargeAnswer:
     verdict: ChargeVerdict = "approved" if reply.status == "approved" else "declined"
     return ChargeAnswer(
         verdict=verdict,
@@ -270,6 +215,8 @@ def _charge_answer(reply: _ChargeReply) -> ChargeAnswer:
         auth_code=reply.auth_code,
         code=reply.code,
         reason="" if verdict == "approved" else reasons.agent_words(reply.code),
+        avs=reply.avs,
+        cvv=reply.cvv,
     )
 
 

@@ -2,9 +2,11 @@
 
 | request | answer |
 | --- | --- |
-| `POST /v1/tokens` {number, expiry (MMYY), cvv, postal_code?} | 201 token, brand, last4 · 402 code, field |
-| `POST /v1/charges` {token, amount_minor, currency, reference?}, `Idempotency-Key` | 200 or 402 charge |
-| `GET /v1/charges?key=…` | 200 charge · 404 charge_not_found |
+| `POST /v1/tokens` {number, expiry (MMYY), cvv, line1?, postal_code?} | 201 token, … · 402 code, field |
+| `POST /v1/charges` {token, amount_minor, currency, reference?, capture?}, `Idempotency-Key` | 200 or 402 |
+| `POST /v1/charges/ID/capture` (`void`, `refund`) {amount_minor, currency}, the same header | 200 or 402 |
+| `GET /v1/charges?key=…` | 200 charge or movement · 404 charge_not_found |
+| `POST /v1/settlements` | 200 how many charges can no longer be voided |
 
 Rules:
 - Every request carries `X-Api-Key`; what is wrong with a request is told as
@@ -23,7 +25,7 @@ import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import msgspec
 from litestar import Litestar, MediaType, Request, Response, get, post
@@ -34,8 +36,8 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ControllerRouterHandler
 
 from halodesk.demo.gateway.journal import open_journal
-from halodesk.demo.gateway.ledger import Charge, ChargeOrder, Ledger
-from halodesk.demo.gateway.rules import CardFacts, Refusal, examine
+from halodesk.demo.gateway.ledger import ChangeOrder, Charge, ChargeOrder, Kind, Ledger, Problem
+from halodesk.demo.gateway.rules import Refusal, examine
 from halodesk.demo.gateway.script import Act, read_script
 
 SANDBOX_API_KEY = "sandbox-gateway"
@@ -50,6 +52,7 @@ _PROBLEMS = {
     "key_conflict": (409, "This idempotency key was used for another charge."),
     "token_unknown": (422, "There is no such token."),
     "token_used": (422, "This token has been used."),
+    "charge_unknown": (404, "There is no such charge to change."),
 }
 _Body = TypeVar("_Body")
 _Request = Request[Any, Any, State]
@@ -71,6 +74,7 @@ class CardOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     number: str
     expiry: str
     cvv: str
+    line1: str = ""
     postal_code: str = ""
 
     def __repr__(self) -> str:
@@ -88,15 +92,14 @@ def create_app(settings: GatewaySettings) -> Litestar:
     async def create_token(request: _Request) -> Response[bytes]:
         card = _decode(await request.body(), CardOrder)
         today = settings.today or date.today()
-        facts = examine(card.number, card.expiry, card.cvv, card.postal_code, today)
+        facts = examine(card.number, card.expiry, card.cvv, card.postal_code, today, card.line1)
         if isinstance(facts, Refusal):
             journal.info("token", status="declined", code=facts.code, field=facts.field)
             return _answer(402, {"status": "declined", "code": facts.code, "field": facts.field})
         journal.info("token", status="approved", brand=facts.brand)
         token = ledger.issue_token(facts)
-        return _answer(
-            201, {"status": "approved", "token": token, "brand": facts.brand, "last4": facts.last4}
-        )
+        told = {"brand": facts.brand, "last4": facts.last4, "avs": facts.avs, "cvv": facts.cvv}
+        return _answer(201, {"status": "approved", "token": token, **told})
 
     @post("/v1/charges")
     async def create_charge(request: _Request) -> Response[bytes]:
@@ -105,22 +108,44 @@ def create_app(settings: GatewaySettings) -> Litestar:
         _check_order(order)
         admitted = ledger.admit(key, order)
         if isinstance(admitted, str):
-            status, message = _PROBLEMS[admitted]
-            raise HTTPException(message, status_code=status, extra={"code": admitted})
+            raise _problem(admitted)
         if isinstance(admitted, Charge):
             _log_charge(admitted, repeat=True)
             return _charge_answer(admitted)
-        return await _play(next(acts, Act("answer")), request, key, order, admitted)
+        facts = admitted
+        return await _play(
+            request,
+            lambda act: ledger.record(
+                key, order, facts, decline=facts.decline if act.decline is None else act.decline
+            ),
+        )
 
-    async def _play(
-        act: Act, request: _Request, key: str, order: ChargeOrder, facts: CardFacts
-    ) -> Response[bytes]:
+    @post("/v1/charges/{charge_id:str}/{kind:str}")
+    async def change_charge(request: _Request) -> Response[bytes]:
+        charge_id, kind = (str(request.path_params[name]) for name in ("charge_id", "kind"))
+        key = _key(request.headers.get("Idempotency-Key"))
+        order = _decode(await request.body(), ChangeOrder)
+        _check_amount(order.amount_minor, order.currency)
+        if kind not in ("capture", "void", "refund"):
+            raise HTTPException("There is no such address.", status_code=404, extra={"code": "not_found"})
+        wanted = cast(Kind, kind)
+        admitted = ledger.admit_change(key, wanted, charge_id, order)
+        if isinstance(admitted, str):
+            raise _problem(admitted)
+        if isinstance(admitted, Charge):
+            _log_charge(admitted, repeat=True)
+            return _charge_answer(admitted)
+        return await _play(
+            request, lambda act: ledger.change(key, wanted, charge_id, order, decline=act.decline or "")
+        )
+
+    async def _play(request: _Request, make: Callable[[Act], Charge]) -> Response[bytes]:
+        act = next(acts, Act("answer"))
         if act.manner == "never_charge":
             await _until_gone(request)
         if act.manner in ("never_charge", "server_error"):
             return _error(500, "server_error", "The gateway failed.")
-        decline = facts.decline if act.decline is None else act.decline
-        charge = ledger.record(key, order, facts, decline=decline)
+        charge = make(act)
         _log_charge(charge, repeat=False)
         if act.manner == "die":
             _die()
@@ -129,6 +154,10 @@ def create_app(settings: GatewaySettings) -> Litestar:
         if act.manner == "nonsense":
             return Response(b"\x00<<<not a charge", media_type=MediaType.HTML, status_code=200)
         return _charge_answer(charge)
+
+    @post("/v1/settlements")
+    async def settle() -> Response[bytes]:
+        return _answer(200, {"settled": ledger.settle()})
 
     @get("/v1/charges")
     async def find_charge(request: _Request) -> Response[bytes]:
@@ -141,6 +170,7 @@ def create_app(settings: GatewaySettings) -> Litestar:
         journal.info(
             "charge",
             repeat=repeat,
+            kind=charge.kind,
             status=charge.status,
             code=charge.code,
             charge_id=charge.charge_id,
@@ -152,7 +182,13 @@ def create_app(settings: GatewaySettings) -> Litestar:
         journal.error("failed", code=type(_error_met).__name__)
         return _error(500, "server_error", "The gateway failed.")
 
-    handlers: list[ControllerRouterHandler] = [create_token, create_charge, find_charge]
+    handlers: list[ControllerRouterHandler] = [
+        create_token,
+        create_charge,
+        change_charge,
+        settle,
+        find_charge,
+    ]
     return Litestar(
         handlers,
         guards=[_api_key_guard(settings.api_key)],
@@ -204,9 +240,18 @@ def _key(given: str | None) -> str:
     return given
 
 
+def _problem(code: Problem) -> HTTPException:
+    status, message = _PROBLEMS[code]
+    return HTTPException(message, status_code=status, extra={"code": code})
+
+
 def _check_order(order: ChargeOrder) -> None:
-    currency_ok = len(order.currency) == 3 and order.currency.isascii() and order.currency.isupper()
-    if order.amount_minor <= 0 or not currency_ok or len(order.reference) > _LONGEST_KEY:
+    _check_amount(order.amount_minor, order.currency, order.reference)
+
+
+def _check_amount(amount_minor: int, currency: str, reference: str = "") -> None:
+    currency_ok = len(currency) == 3 and currency.isascii() and currency.isupper()
+    if amount_minor <= 0 or not currency_ok or len(reference) > _LONGEST_KEY:
         raise HTTPException(
             "The amount, the currency or the reference is out of bounds.",
             status_code=400,

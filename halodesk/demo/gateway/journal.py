@@ -17,6 +17,7 @@ LOGGED = frozenset(
         "event",
         "timestamp",
         "status",
+        "kind",
         "code",
         "field",
         "charge_id",

@@ -22,7 +22,9 @@ Test numbers (any expiry in the future, any CVV of the right length unless noted
 | 4000 0000 0000 0036 | visa | charge declined: postal_code_mismatch |
 | 4000 0000 0000 0127 | visa | token declined: incorrect_cvv |
 
-CVV 999 (Amex 9999) is wrong on every card. Postal code 00000 or 99999 does not match any card.
+CVV 999 (Amex 9999) is wrong on every card. Postal code 00000 or 99999 does not match any card,
+and a charge of it is declined. A street that begins with 0 does not match either; that declines
+nothing, as an issuer's address check leaves the decision to the shop.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from typing import Literal
 import msgspec
 
 PostalCheck = Literal["match", "mismatch", "not_checked"]
+AddressCheck = Literal["match", "postal_code", "street", "mismatch", "not_checked"]
 CardPart = Literal["number", "expiry", "cvv"]
 
 LONGEST_VALIDITY_YEARS = 20
@@ -76,6 +79,9 @@ class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
     last4: str
     decline: str = ""
     """The code with which a charge of this card is declined; empty: it is approved."""
+    avs: AddressCheck = "not_checked"
+    cvv: Literal["match"] = "match"
+    """A wrong one makes no token."""
 
 
 def luhn_ok(number: str) -> bool:
@@ -126,7 +132,22 @@ def postal_check(postal_code: str) -> PostalCheck:
     return "mismatch" if postal_code.strip()[:5] in ("00000", "99999") else "match"
 
 
-def examine(number: str, expiry: str, cvv: str, postal_code: str, today: date) -> CardFacts | Refusal:
+def address_check(line1: str, postal_code: str) -> AddressCheck:
+    """Address verification: the street and the postal code, each by itself."""
+    postal = postal_check(postal_code)
+    street = "not_checked" if not line1.strip() else "mismatch" if line1.strip().startswith("0") else "match"
+    if street == "not_checked":
+        return "postal_code" if postal == "match" else postal
+    if postal == "not_checked":
+        return "street" if street == "match" else "mismatch"
+    if postal == "match":
+        return "match" if street == "match" else "postal_code"
+    return "street" if street == "match" else "mismatch"
+
+
+def examine(
+    number: str, expiry: str, cvv: str, postal_code: str, today: date, line1: str = ""
+) -> CardFacts | Refusal:
     """Check a card as an issuer would and return the little that may be kept of it."""
     if not re.fullmatch(r"\d{12,19}", number, re.ASCII) or not luhn_ok(number):
         return Refusal("invalid_number", "number")
@@ -144,4 +165,4 @@ def examine(number: str, expiry: str, cvv: str, postal_code: str, today: date) -
     decline = _DECLINED_NUMBERS.get(number, "")
     if postal_check(postal_code) == "mismatch":
         decline = "postal_code_mismatch"
-    return CardFacts(brand=brand, last4=number[-4:], decline=decline)
+    return CardFacts(brand=brand, last4=number[-4:], decline=decline, avs=address_check(line1, postal_code))

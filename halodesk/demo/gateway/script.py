@@ -1,7 +1,8 @@
 """What the sandbox gateway does with its next charges, told beforehand.
 
-A script is a list of words, one used up by each new charge (not by a repeat under a known key,
-not by a refused order). When it has run out, the card number decides (`rules`).
+A script is a list of words, one used up by each new movement: charge, capture, void or refund (not
+by a repeat under a known key, not by a refused order). When it has run out, the card number decides
+(`rules`).
 A script begins anew with each start of the process.
 
 | word | what happens to the charge |

@@ -10,7 +10,9 @@ from typing import Any
 
 from halodesk.engine.fields.base import Plain, Problem
 from halodesk.engine.flow import Field
+from halodesk.engine.sealed import is_sealed
 
+SEALED = "sealed, two holders can open it"
 KINDS = ("card_number", "cvv", "ssn", "medicare_id", "bank_account", "other")
 
 
@@ -25,7 +27,7 @@ class Encrypted(Plain):
 
     def show(self, field: Field, value: Any) -> str:
         """Never anything of the value."""
-        return "••••"
+        return SEALED if is_sealed(value) else "••••"
 
 
 TYPE = Encrypted()

@@ -1,6 +1,7 @@
 """api_call: asks an outside system, as the step is entered or when it is submitted.
 
-Two operations: `charge` of a token at the payment gateway, and `http`, any other request.
+Three operations: `charge` of a token at the payment gateway, `capture` of what a charge has only
+reserved, and `http`, any other request.
 
 Rules:
 - Three outcomes, and each is kept apart. Success and failure go to the routes as a value
@@ -18,9 +19,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from halodesk.engine import json_path, url_template
+from halodesk.engine import json_path, payments, url_template
 from halodesk.engine.commands import Resolve
-from halodesk.engine.effects import HttpCall, HttpQuery
+from halodesk.engine.effects import CAPTURE, HttpCall, HttpQuery
 from halodesk.engine.events import EffectRequested
 from halodesk.engine.findings import Finding, error, warning
 from halodesk.engine.flow import Condition, Flow, Step
@@ -38,8 +39,19 @@ class ChargeConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="operati
     connection: Literal["gateway"]
     payment: str = "payment"
     target: str = "api"
+    capture: bool = True
+    """False: the amount is only reserved on the card, until a step with the operation `capture` takes it."""
     on_unknown: str = ""
     """Step the agent may go on to while the answer is unknown; empty: the step waits."""
+    body: str = ""
+
+
+class CaptureConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="operation", tag="capture"):
+    """Takes the money that the charge of this session has reserved; `target`: where the answer goes."""
+
+    connection: Literal["gateway"]
+    target: str = "capture"
+    on_unknown: str = ""
     body: str = ""
 
 
@@ -74,7 +86,7 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="operation
     body: str = ""
 
 
-Config = ChargeConfig | HttpConfig
+Config = ChargeConfig | CaptureConfig | HttpConfig
 
 
 class ApiCall(Plain):
@@ -92,30 +104,39 @@ class ApiCall(Plain):
         config = _config(step)
         if isinstance(config, HttpConfig):
             return Work(ask=Ask.of(_call(config, state)))
+        if isinstance(config, CaptureConfig):
+            return self._capture(config, state)
         return self._charge(config, state)
 
     def _charge(self, config: ChargeConfig, state: Session) -> Work:
         """Of exactly the frozen amount."""
         payment = state.values.get(config.payment)
-        problem = ""
-        if not isinstance(payment, dict) or not payment.get("token"):
-            problem = "There is no card to charge."
-        elif payment.get("amount") != state.cart.total or payment.get("currency") != state.cart.currency:
-            problem = "The amount has changed since the card was entered."
-        elif state.unsettled is not None:
-            problem = "An earlier charge is not settled yet."
-        elif any(charge.outcome == "ok" for charge in state.charges):
-            problem = "This order is paid already."
+        problem = payments.forbids(payment, state)
         if problem or not isinstance(payment, dict):
+            return Work(values={config.target: _answer(False, problem)})
+        return Work(ask=payments.charge(payment, capture=config.capture))
+
+    def _capture(self, config: CaptureConfig, state: Session) -> Work:
+        """Of the whole amount that was reserved."""
+        charge = state.paid
+        problem = ""
+        if charge is None:
+            problem = "Nothing is reserved on a card."
+        elif charge.captured:
+            problem = "This payment was taken already."
+        elif charge.changing:
+            problem = "The gateway is still busy with this payment."
+        if problem or charge is None:
             return Work(values={config.target: _answer(False, problem)})
         return Work(
             ask=Ask(
-                kind="charge",
+                kind=CAPTURE,
                 args={
-                    "gateway": payment.get("gateway", "default"),
-                    "token": payment["token"],
-                    "amount": payment["amount"],
-                    "currency": payment["currency"],
+                    "charge": charge.id,
+                    "gateway": charge.gateway,
+                    "charge_id": charge.charge_id,
+                    "amount": charge.amount,
+                    "currency": charge.currency,
                 },
             )
         )
@@ -131,12 +152,9 @@ class ApiCall(Plain):
         reason = str(result.get("reason", ""))
         if isinstance(config, HttpConfig):
             return self._answered(config, answer.outcome == "ok", reason, result)
-        if answer.outcome == "ok":
-            value = _answer(
-                True, "", charge_id=result.get("charge_id", ""), auth_code=result.get("auth_code", "")
-            )
-            return Settled(go=True, values={config.target: value}, freeze_cart=True)
-        return Settled(go=True, values={config.target: _answer(False, reason)})
+        value = payments.answered(answer.outcome == "ok", "" if answer.outcome == "ok" else reason, result)
+        freeze = answer.outcome == "ok" and isinstance(config, ChargeConfig)
+        return Settled(go=True, values={config.target: value}, freeze_cart=freeze)
 
     def _answered(self, config: HttpConfig, success: bool, reason: str, result: dict[str, Any]) -> Settled:
         picked = result.get("values")
@@ -195,8 +213,8 @@ class ApiCall(Plain):
         return findings
 
 
-def _config(step: Step) -> ChargeConfig | HttpConfig:
-    found: ChargeConfig | HttpConfig = read_config(Config, step)  # type: ignore[arg-type]  # a union, which msgspec reads
+def _config(step: Step) -> Config:
+    found: Config = read_config(Config, step)  # type: ignore[arg-type]  # a union, which msgspec reads
     return found
 
 

@@ -92,6 +92,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """With `go`: label of the route to take."""
     to: str = ""
     """With `go`: step to go to, whatever the routes say."""
+    ask: Ask | None = None
+    """Further outside work that this answer leads to; the step goes on waiting."""
 
 
 class StepType(Protocol):

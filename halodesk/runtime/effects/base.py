@@ -18,8 +18,17 @@ import msgspec
 
 from halodesk.engine.commands import Resolve
 from halodesk.engine.events import EffectRequested
-from halodesk.runtime.effect_ports import BrowserPort, DataPort, HttpPort, MailPort, TransferPort, ZipPort
-from halodesk.runtime.ports import Clock, FunctionRunner, PaymentGateway
+from halodesk.runtime.effect_ports import (
+    BrowserPort,
+    DataPort,
+    HttpPort,
+    MailPort,
+    SealPort,
+    TransferPort,
+    ZipPort,
+)
+from halodesk.runtime.payment_ports import PaymentGateway
+from halodesk.runtime.ports import Clock, FunctionRunner
 from halodesk.runtime.vault import Vault
 
 QUERY_FIRST_S = 1.0
@@ -38,6 +47,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ask: EffectRequested
     scope: Mapping[str, Any]
     again: bool = False
+    asked_at: float = 0.0
+    """When it was asked for (Unix seconds); 0: not known."""
 
     def answer(self, outcome: Outcome, **result: Any) -> Resolve:
         """The answer, without what is empty."""
@@ -58,6 +69,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     browser: BrowserPort | None = None
     transfers: TransferPort | None = None
     data: DataPort | None = None
+    sealer: SealPort | None = None
 
 
 class Runner(Protocol):

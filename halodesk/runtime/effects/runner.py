@@ -11,10 +11,19 @@ import structlog
 from halodesk.engine.commands import Resolve
 from halodesk.engine.effects import BACKGROUND, UNSURE
 from halodesk.engine.events import EffectRequested
-from halodesk.runtime.effect_ports import BrowserPort, DataPort, HttpPort, MailPort, TransferPort, ZipPort
+from halodesk.runtime.effect_ports import (
+    BrowserPort,
+    DataPort,
+    HttpPort,
+    MailPort,
+    SealPort,
+    TransferPort,
+    ZipPort,
+)
 from halodesk.runtime.effects.base import Job, Ports, Runner
 from halodesk.runtime.effects.registry import runners
-from halodesk.runtime.ports import Clock, FunctionRunner, PaymentGateway
+from halodesk.runtime.payment_ports import PaymentGateway
+from halodesk.runtime.ports import Clock, FunctionRunner
 from halodesk.runtime.threads import SystemClock
 from halodesk.runtime.vault import Vault
 
@@ -38,6 +47,7 @@ class Effects:
         browser: BrowserPort | None = None,
         transfers: TransferPort | None = None,
         data: DataPort | None = None,
+        sealer: SealPort | None = None,
     ) -> None:
         self._ports = Ports(
             functions=functions,
@@ -50,21 +60,33 @@ class Effects:
             browser=browser,
             transfers=transfers,
             data=data,
+            sealer=sealer,
         )
         self._settle = settle
         self._open: dict[str, tuple[str, asyncio.Task[Any] | None]] = {}
 
     async def run(
-        self, session: str, ask: EffectRequested, scope: Mapping[str, Any], *, again: bool = False
+        self,
+        session: str,
+        ask: EffectRequested,
+        scope: Mapping[str, Any],
+        *,
+        again: bool = False,
+        asked_at: float = 0.0,
     ) -> None:
-        """Do the work of one request; `again` after a restart, when it may have been done before."""
+        """Do the work of one request; `again` after a restart, when it may have been done before.
+
+        `asked_at`: when it was asked for (Unix seconds), where that is not now.
+        """
         key = f"{session}:{ask.id}"
         if key in self._open:
             return
         self._open[key] = ask.kind, asyncio.current_task()
         _log.info("effect_started", session=session, effect=ask.id, kind=ask.kind, again=again)
         try:
-            answer = await self._run(Job(session=session, key=key, ask=ask, scope=scope, again=again))
+            began = asked_at if again else self._ports.clock.wall()
+            job = Job(session=session, key=key, ask=ask, scope=scope, again=again, asked_at=began)
+            answer = await self._run(job)
         finally:
             del self._open[key]
         if answer is not None:

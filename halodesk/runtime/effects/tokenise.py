@@ -10,8 +10,8 @@ from contextlib import ExitStack
 
 from halodesk.engine.commands import Resolve
 from halodesk.runtime.effects.base import Job, Ports, Tell
-from halodesk.runtime.effects.charge import no_gateway
-from halodesk.runtime.ports import CardDigits
+from halodesk.runtime.effects.charge import address_of, no_gateway
+from halodesk.runtime.payment_ports import CardDigits
 from halodesk.runtime.secret_entry import vault_handle
 
 KINDS = ("tokenise",)
@@ -29,7 +29,9 @@ async def run(job: Job, ports: Ports, tell: Tell) -> Resolve | None:
             number, expiry, cvv = (views.enter_context(ports.vault.view(handle)) for handle in handles)
             if not (number and expiry and cvv):
                 return job.answer("failed", reason="The card data is no longer in memory.")
-            answer = await gateway.tokenise(CardDigits(number=number, expiry=expiry, cvv=cvv), key=job.key)
+            card = CardDigits(number=number, expiry=expiry, cvv=cvv)
+            address = address_of(args["address"]) if args.get("address") else None
+            answer = await gateway.tokenise(card, key=job.key, address=address)
     finally:
         ports.vault.wipe_all("used")
     outcome = {"approved": "ok", "declined": "declined"}.get(answer.verdict, "failed")
@@ -39,4 +41,6 @@ async def run(job: Job, ports: Ports, tell: Tell) -> Resolve | None:
         last4=answer.last4,
         brand=answer.brand,
         reason=answer.reason,
+        avs=answer.avs,
+        cvv=answer.cvv,
     )

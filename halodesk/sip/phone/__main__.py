@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from halodesk.sip.phone.codecs import DEFAULT_CODECS
 from halodesk.sip.phone.main import ORPHAN_AFTER_S, run
 from halodesk.sip.phone.recorder import GUARD_S
 
@@ -28,6 +29,8 @@ def main() -> int:
     parser.add_argument("--microphone-device", default="", metavar="ID", help="until one is chosen")
     parser.add_argument("--speaker-device", default="", metavar="ID", help="until one is chosen")
     parser.add_argument("--recordings", type=Path, help="folder (default: DATA_DIR/recordings)")
+    parser.add_argument("--recording-key", default="", metavar="HEX", help="public; none: plain files")
+    parser.add_argument("--codecs", default="", help="of the sound, the preferred first: pcma,pcmu,g722")
     parser.add_argument("--no-record", action="store_true")
     parser.add_argument("--guard", type=float, default=GUARD_S, metavar="S", help="silence kept after unmask")
     parser.add_argument("--log-level", type=int, default=2, choices=(1, 2, 3))
@@ -45,6 +48,8 @@ def main() -> int:
         trace=options.trace,
         microphone=options.microphone,
         recordings=options.recordings,
+        recording_lock=bytes.fromhex(options.recording_key) or None,
+        codecs=tuple(options.codecs.split(",")) if options.codecs else DEFAULT_CODECS,
         record=not options.no_record,
         guard_s=options.guard,
         log_level=options.log_level,

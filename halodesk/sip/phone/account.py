@@ -19,6 +19,7 @@ Rules:
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 
 import pjsua2 as pj
@@ -267,6 +268,7 @@ class PhoneAccount:
             message=message,
             todo=todo,
             next_try_s=next_try_s,
+            next_try_at=None if next_try_s is None else time.time() + next_try_s,
         )
         self._board.publish(RegistrationChanged(registration=registration))
 

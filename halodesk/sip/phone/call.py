@@ -22,18 +22,20 @@ from collections.abc import Callable
 import msgspec
 import pjsua2 as pj
 
+from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import (
     CallChanged,
     CallInfo,
-    DtmfMethod,
     HoldState,
     MaskWindow,
 )
 from halodesk.sip.phone.account import PhoneAccount
-from halodesk.sip.phone.audio.bridge import Bridge, Sink
+from halodesk.sip.phone.audio.bridge import Bridge, Line, Sink
+from halodesk.sip.phone.codecs import set_level
 from halodesk.sip.phone.ending import Ending, recording_path, trouble_teller
 from halodesk.sip.phone.endpoint import Guard
-from halodesk.sip.phone.invite import clean, read_tags
+from halodesk.sip.phone.far_side import FarSide
+from halodesk.sip.phone.invite import clean, read_tags, read_why
 from halodesk.sip.phone.kit import CallKit
 from halodesk.sip.phone.reasons import HOLD_REFUSED, ended_words
 from halodesk.sip.phone.recorder import Gate, Recorder
@@ -50,19 +52,15 @@ _NOT_THERE = frozenset({404, 484})
 """The other side knows no such address."""
 
 
-class PhoneCall(pj.Call):
+class PhoneCall(FarSide):
     """A call known to the seat. Made, used and dropped on the SIP thread."""
 
     def __init__(
         self, kit: CallKit, account: PhoneAccount, info: CallInfo, call_id: int | None = None
     ) -> None:
         """`call_id`: pjsua2's id of an incoming call; None for a call yet to be made."""
-        super().__init__(account.pj_account, pj.PJSUA_INVALID_ID if call_id is None else call_id)
-        self.kit = kit
-        self.info = info
+        super().__init__(kit, account, info, pj.PJSUA_INVALID_ID if call_id is None else call_id)
         self.recorder: Recorder | None = None
-        self.gone = False
-        """pjsua2 has reported the end: let go of it."""
         self.elsewhere: Callable[[], None] | None = None
         """Tries the next address when this one is unknown to the other side; done after letting go."""
         self.wants_hold: bool | None = None
@@ -82,6 +80,8 @@ class PhoneCall(pj.Call):
         self._told: tuple[MaskWindow, ...] = ()
         self._bridge: Bridge | None = None
         self._ended_by_us = False
+        self._cancelled = ""
+        """What the caller's CANCEL gives as its reason."""
         self._over_tls = account.account.transport == "tls"
         self._srtp = account.account.srtp
 
@@ -153,6 +153,11 @@ class PhoneCall(pj.Call):
         """Sound goes both ways at this moment."""
         return not self.gone and self.info.state == "active" and self.info.hold == "off" and self._settled
 
+    @property
+    def audio_index(self) -> int:
+        """Which of the call's media is its sound."""
+        return self._audio_index
+
     def far_end(self) -> pj.AudioMedia:
         """The other side's sound in the bridge; only while the call `speaks`."""
         return self.getAudioMedia(self._audio_index)
@@ -183,12 +188,11 @@ class PhoneCall(pj.Call):
         self._gate_microphone()
         self.publish()
 
-    def press(self, digits: str, method: DtmfMethod) -> None:
-        """Sends keypad tones; raises `pj.Error` when the other side takes none in this way."""
-        prm = pj.CallSendDtmfParam()
-        prm.method = pj.PJSUA_DTMF_METHOD_SIP_INFO if method == "info" else pj.PJSUA_DTMF_METHOD_RFC2833
-        prm.digits = digits
-        self.sendDtmf(prm)
+    def change_line(self, change: Callable[[Line], Line]) -> None:
+        """Another line speaks and hears from the next frame on; raises `PhoneRefusedError` without sound."""
+        if self._bridge is None:
+            raise PhoneRefusedError("The call has no sound yet.", "Wait until it is answered.")
+        self._bridge.line = change(self._bridge.line)
 
     def publish(self) -> None:
         """Tells the seat how the call stands."""
@@ -207,7 +211,7 @@ class PhoneCall(pj.Call):
             if not self.info.sip_call_id:
                 self.info = msgspec.structs.replace(self.info, sip_call_id=clean(state.callIdString))
             if state.state == pj.PJSIP_INV_STATE_DISCONNECTED:
-                self._finish(state.lastStatusCode, clean(state.lastReason))
+                self._finish(state.lastStatusCode, clean(state.lastReason), message_of(prm.e))
                 return
             new = table_of(self.info).get(state.state)
             if new is None or new == self.info.state:
@@ -227,6 +231,8 @@ class PhoneCall(pj.Call):
                 if media.type != pj.PJMEDIA_TYPE_AUDIO:
                     continue
                 if media.status in (pj.PJSUA_CALL_MEDIA_ACTIVE, pj.PJSUA_CALL_MEDIA_REMOTE_HOLD):
+                    held = media.status == pj.PJSUA_CALL_MEDIA_REMOTE_HOLD
+                    self.info = msgspec.structs.replace(self.info, held_by_other=held)
                     self._connect(index)
                     break
                 if media.status == pj.PJSUA_CALL_MEDIA_LOCAL_HOLD:
@@ -237,9 +243,12 @@ class PhoneCall(pj.Call):
     def onCallTsxState(self, prm: pj.OnCallTsxStateParam) -> None:
         """A re-INVITE of ours that is refused leaves the call as it was."""
         with Guard(self.kit.sip.log, "call_tsx_state"):
+            transaction = prm.e.body.tsxState.tsx
+            self._heard_of_options(transaction)
+            if transaction.method == "CANCEL" and not self._cancelled:
+                self._cancelled = read_why(message_of(prm.e))
             if self.info.hold != "pending" or self._hold_before is None:
                 return
-            transaction = prm.e.body.tsxState.tsx
             ours = transaction.method == "INVITE" and transaction.role == pj.PJSIP_ROLE_UAC
             over = transaction.state in (pj.PJSIP_TSX_STATE_COMPLETED, pj.PJSIP_TSX_STATE_TERMINATED)
             if ours and over and transaction.statusCode >= 300 and transaction.statusCode not in _CHALLENGES:
@@ -292,13 +301,14 @@ class PhoneCall(pj.Call):
             log = self.kit.sip.log
             key = self.info.key
             self._bridge = self.kit.bridges.lend(
-                self.kit.line(), lambda text: log.error("audio_failed", call=key, error=text)
+                self.line(), lambda text: log.error("audio_failed", call=key, error=text)
             )
             self.tapes.connect(self._feed)
         self._gate_microphone()
         audio.startTransmit(self._bridge)
         self._bridge.startTransmit(audio)
         stream = self.getStreamInfo(index)
+        set_level(audio, stream.codecName)
         self.info = msgspec.structs.replace(
             self.info,
             codec=f"{stream.codecName}/{stream.codecClockRate}",
@@ -308,6 +318,8 @@ class PhoneCall(pj.Call):
             self._note_hold("off")
         if self.info.state == "active":
             self._settle()
+            self.publish()
+        elif self.info.state == "early":
             self.publish()
 
     def _encrypted(self) -> bool:
@@ -322,7 +334,9 @@ class PhoneCall(pj.Call):
 
     def _gate_microphone(self) -> None:
         if self._bridge is not None:
-            self._bridge.muted = self.info.microphone_muted or self.info.hold != "off"
+            self._bridge.muted = self.info.hold != "off"
+        if self.tones is not None:
+            self.tones.muted = self.info.microphone_muted
 
     def _settle(self) -> None:
         """The call is answered and has sound: note the time, start the recorder (once)."""
@@ -347,9 +361,10 @@ class PhoneCall(pj.Call):
         if not self.info.emergency:  # nothing masks a call for help
             self.kit.masks.admit(key, gate)
         self.recorder = Recorder(
-            recording_path(self.kit.recordings),
+            recording_path(self.kit.recordings, sealed=self.kit.lock is not None),
             gate=gate,
             on_fault=trouble_teller(self.kit.board, log, key),
+            lock=self.kit.lock,
         )
         self.kit.tapes[key] = self.tapes.begin(self.recorder)
 
@@ -362,18 +377,19 @@ class PhoneCall(pj.Call):
         if not self.gone:
             self.ask_hold(True)
 
-    def _finish(self, code: int, phrase: str) -> None:
+    def _finish(self, code: int, phrase: str, message: str = "") -> None:
         if code not in _NOT_THERE or self._settled or self._ended_by_us:
             self.elsewhere = None
         if self.elsewhere is not None:
             self.gone = True
             return
-        reason = ended_words(
+        reason = self.why(code) or ended_words(
             by_us=self._ended_by_us,
             answered=self.info.answered_at is not None,
             incoming=self.info.direction == "in",
             code=code,
             phrase=phrase,
+            more=self._cancelled or read_why(message),
             encrypted_only=self._srtp == "required",
         )
         self.info = msgspec.structs.replace(

@@ -13,6 +13,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 import pjsua2 as pj
@@ -21,6 +22,8 @@ from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, DtmfMethod, Fault
 from halodesk.sip.phone.account import PhoneAccount
 from halodesk.sip.phone.accounts import Accounts
+from halodesk.sip.phone.audio.talker import Talker
+from halodesk.sip.phone.auto_answer import wanted_after
 from halodesk.sip.phone.call import PhoneCall
 from halodesk.sip.phone.conference import Conference
 from halodesk.sip.phone.dialling import NUMBER, URI, header_of, replaced, sip_header, uri_of
@@ -68,6 +71,10 @@ class Calls:
     def up(self) -> bool:
         """Whether any call is up or on its way."""
         return bool(self._by_key)
+
+    def known(self) -> tuple[PhoneCall, ...]:
+        """Every call there is."""
+        return tuple(self._by_key.values())
 
     def dial(self, request: Dial) -> None:
         """Starts a call; its progress comes as `CallChanged`.
@@ -227,15 +234,24 @@ class Calls:
         """Whether the other side hears the agent; raises `PhoneRefusedError` when the call is over."""
         self.get(key).set_microphone(muted)
 
-    def send_dtmf(self, key: str, digits: str, method: DtmfMethod) -> None:
-        """Sends keypad tones; raises `PhoneRefusedError` when the call or the other side cannot take them."""
+    def give_line_back(self, key: str, talker: Talker) -> None:
+        """The agent's own line speaks again, unless the call is over or has another one."""
+        call = self._by_key.get(key)
+        if call is not None and talker.here:
+            call.change_line(lambda line: talker.own if line is talker else line)
+
+    def send_dtmf(self, key: str, digits: str, method: DtmfMethod | Literal[""]) -> None:
+        """Sends keypad tones, as the account wants them unless told how.
+
+        Raises `PhoneRefusedError` when the call or the other side cannot take them.
+        """
         if not _DIGITS.match(digits):
             raise PhoneRefusedError("A keypad has digits, * and # only.", "Correct the input.")
         call = self.active(key)
         if call.info.hold != "off":
             raise PhoneRefusedError("The call is on hold.", "Take it back first.")
         try:
-            call.press(digits, method)
+            call.press(digits, method or self._accounts.get(call.info.account).account.dtmf)
         except pj.Error as error:
             self._kit.sip.log.warning("dtmf_failed", error=words(error))
             raise PhoneRefusedError(
@@ -251,6 +267,7 @@ class Calls:
         """Lets go of the calls that have ended, follows the wishes for hold and the conference."""
         for call in self._by_key.values():
             call.follow_hold()
+            call.look_around()
         self.conference.tidy()
         for key, call in [item for item in self._by_key.items() if item[1].gone]:
             self._forget(key, call)
@@ -301,6 +318,7 @@ class Calls:
             called=invite.called,
             headers=invite.headers,
             begun_at=time.time(),
+            answer_after_s=wanted_after(invite.headers) if account.account.auto_answer else None,
         )
         call = PhoneCall(self._kit, account, info, call_id)
         call.identify()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from halodesk.crypto.recording_file import SUFFIX
 from halodesk.protocol.phone_link import CallChanged, CallInfo, Fault, Recording
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.log import Log
@@ -64,6 +65,7 @@ def trouble_teller(board: Board, log: Log, call: str) -> Callable[[str], None]:
     return tell
 
 
-def recording_path(folder: Path) -> Path:
+def recording_path(folder: Path, *, sealed: bool) -> Path:
     """A new name that says when, and nothing about who."""
-    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:12]}.flac"
+    suffix = SUFFIX if sealed else ".flac"
+    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:12]}{suffix}"

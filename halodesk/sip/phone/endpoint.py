@@ -38,6 +38,7 @@ import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneError
 from halodesk.protocol.phone_link import Capabilities
+from halodesk.sip.phone.codecs import DEFAULT_CODECS, NAMES, level_g722
 from halodesk.sip.phone.doorman import open_door
 from halodesk.sip.phone.log import Log, PjLog, words
 from halodesk.sip.phone.tls import problem_of
@@ -72,12 +73,8 @@ class EndpointSettings(TransportSettings):
     """Size of the RTP range."""
     dscp_sound: int = 46
     """Mark of RTP packets (RFC 4594: EF for telephony); 0: none."""
-    codecs: tuple[str, ...] = ("PCMA/8000", "PCMU/8000")
-    """In order of preference; others are off.
-
-    G.722 is off: its level jumped by 6 dB after music on hold, and an answerer takes the
-    codec the PBX names first, so that placing it last would not avoid it.
-    """
+    codecs: tuple[str, ...] = DEFAULT_CODECS
+    """Keys of `codecs.NAMES` in order of preference; others are off."""
     log_level: int = 2
     """pjsua2's, 1 to 3."""
     trace: Path | None = None
@@ -319,8 +316,10 @@ class SipThread:
         self.door = self._door.getId()
         endpoint.audDevManager().setNullDev()
         codecs = tuple(codec.codecId for codec in endpoint.codecEnum2())
+        levelled = level_g722()
         for codec in codecs:
-            endpoint.codecSetPriority(codec, self._priority(codec))
+            usable = levelled or not codec.startswith(NAMES["g722"])
+            endpoint.codecSetPriority(codec, self._priority(codec) if usable else 0)
         self._capabilities = Capabilities(
             version=endpoint.libVersion().full,
             tls=self.transports.has_tls(endpoint),
@@ -354,7 +353,7 @@ class SipThread:
 
     def _priority(self, codec: str) -> int:
         for rank, wanted in enumerate(self.settings.codecs):
-            if codec.startswith(wanted):
+            if codec.startswith(NAMES[wanted]):
                 return 250 - rank
         return 0
 

@@ -13,6 +13,8 @@ file and keeps back in memory what the disk refuses.
    takes about 12 bytes a frame. It is retried with every frame, so the file goes on
    in step as soon as there is room. A disk still full at the end costs the frames kept
    back: the file is cut after the last whole frame and says so in its header.
+4. With a `RecordingLock` nothing but ciphertext reaches the disk (`crypto.recording_file`); all of
+   the above then holds for what is found in it.
 """
 
 from __future__ import annotations
@@ -21,8 +23,12 @@ import os
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import soundfile
+
+from halodesk.crypto.recording_file import SealedWriter
+from halodesk.crypto.recording_key import RecordingLock
 
 _BYTES_PER_SAMPLE = 4
 _TOTAL_AT = 18  # 8 bytes: rate 20 bits, channels 3, depth 5, total samples 36
@@ -34,10 +40,10 @@ _FRAME_SYNC = b"\xff\xf8"  # start of each frame of a stream of fixed block size
 class FlacFile:
     """A growing 16-bit stereo FLAC file. All methods belong to one thread."""
 
-    def __init__(self, path: Path, sample_rate: int) -> None:
+    def __init__(self, path: Path, sample_rate: int, lock: RecordingLock | None = None) -> None:
         """Creates `path` (mode 0600, its folder 0700); raises `OSError` when that fails."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._disk = _Disk(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600))
+        self._disk = _Disk(_medium(path, lock))
         self._path = path
         self._samples = 0
         self._since_sync = 0
@@ -79,11 +85,55 @@ class FlacFile:
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
-class _Disk:
-    """The file object the encoder writes to. It takes everything and never raises."""
+class _Medium(Protocol):
+    """A file as `_Disk` sees it. All but `close` raise `OSError`."""
+
+    def put(self, at: int, data: bytes | bytearray) -> int: ...
+
+    def cut(self, size: int) -> None: ...
+
+    def sync(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Plain:
+    """The file itself."""
 
     def __init__(self, descriptor: int) -> None:
         self._fd = descriptor
+
+    def put(self, at: int, data: bytes | bytearray) -> int:
+        os.lseek(self._fd, at, os.SEEK_SET)  # Windows has no pwrite
+        return os.write(self._fd, data)
+
+    def cut(self, size: int) -> None:
+        os.ftruncate(self._fd, size)
+
+    def sync(self) -> None:
+        os.fsync(self._fd)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _medium(path: Path, lock: RecordingLock | None) -> _Medium:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+    if lock is None:
+        return _Plain(descriptor)
+    try:
+        return SealedWriter(descriptor, lock)
+    except OSError:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+        raise
+
+
+class _Disk:
+    """The file object the encoder writes to. It takes everything and never raises."""
+
+    def __init__(self, medium: _Medium) -> None:
+        self._medium = medium
         self._at = 0
         self._stored = 0  # bytes on the disk
         self._kept = bytearray()  # what follows them
@@ -128,7 +178,7 @@ class _Disk:
 
     def sync(self) -> None:
         try:
-            os.fsync(self._fd)
+            self._medium.sync()
         except OSError as error:
             self.trouble = error.strerror or str(error)
 
@@ -137,17 +187,17 @@ class _Disk:
         self._drain()
         if self._kept:
             samples = self._frames_stored * self._block_size()
-            self._try(lambda: os.ftruncate(self._fd, self._last_end))
+            self._try(lambda: self._medium.cut(self._last_end))
             self._patch(_MD5_AT, bytes(16))  # RFC 9639, 8.2: zero says that it is unknown
         self._say_total(samples)  # the last frame is shorter than a block
         self.sync()
-        os.close(self._fd)
+        self._medium.close()
         return samples
 
     def _drain(self) -> None:
         while self._kept:
             try:
-                written = self._put(self._stored, self._kept)
+                written = self._medium.put(self._stored, self._kept)
             except OSError as error:
                 self.trouble = error.strerror or str(error)
                 return
@@ -175,14 +225,10 @@ class _Disk:
         self._header[at : at + len(data)] = data
         on_disk = max(0, min(len(data), self._stored - at))
         if on_disk:
-            self._try(lambda: self._put(at, data[:on_disk]))
+            self._try(lambda: self._medium.put(at, data[:on_disk]))
         if on_disk < len(data):
             start = at + on_disk - self._stored
             self._kept[start : start + len(data) - on_disk] = data[on_disk:]
-
-    def _put(self, at: int, data: bytes | bytearray) -> int:
-        os.lseek(self._fd, at, os.SEEK_SET)  # Windows has no pwrite
-        return os.write(self._fd, data)
 
     def _try(self, step: Callable[[], object]) -> None:
         try:

@@ -36,6 +36,9 @@ MAX_CLIENTS = 8
 QUEUE_FRAMES = 1000
 """Notices a client may be behind before it is cut off."""
 
+SOUND_FRAMES = 100
+"""Frames a client may be behind before sound passes it by: two seconds of it, long before `QUEUE_FRAMES`."""
+
 _FLUSH_S = 1.0
 
 
@@ -68,6 +71,11 @@ class Client:
         except Full:
             self._hub.log.warning("client_too_slow", client=self.number)
             sever(self._connection)
+
+    def offer(self, message: Notice) -> None:
+        """Puts sound into the queue; a client that is behind misses it, and nothing else."""
+        if self._queue.qsize() < SOUND_FRAMES:
+            self.send(message)
 
     def close(self) -> None:
         """Writes what is queued, as far as the client takes it, and ends the connection."""

@@ -10,13 +10,30 @@ import re
 from dataclasses import dataclass
 
 _COMPACT = {"f": "from", "t": "to", "i": "call-id", "m": "contact", "v": "via", "s": "subject"}
-_KEPT = frozenset({"diversion", "p-asserted-identity", "call-info", "alert-info"})
+_KEPT = frozenset(
+    {
+        "diversion",
+        "history-info",
+        "p-asserted-identity",
+        "remote-party-id",
+        "call-info",
+        "alert-info",
+        "answer-mode",
+        "priv-answer-mode",
+        "priority",
+    }
+)
 _MAX_VALUE = 1000
+_MAX_NAME = 64
+_MOST_KEPT = 64
+"""Headers beyond these are nobody's screen pop."""
 _USER = re.compile(r"^(?:sips?|tel):(?:([^@;>?]*)@)?([^;>?]*)", re.IGNORECASE)
 _NAME_ADDRESS = re.compile(r'^\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^>]*)>')
 _TAG = re.compile(r";\s*tag\s*=\s*([^\s;,]+)", re.IGNORECASE)
 _VIA = re.compile(r"^(?:Via|v)\s*:\s*SIP\s*/\s*2\.0\s*/\s*(\w+)", re.IGNORECASE | re.MULTILINE)
 _MAX_HEAD = 4000
+_MAX_WHY = 120
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
@@ -37,7 +54,7 @@ class Invite:
     called: str
     """User part of To, or of the request URI when To has none."""
     headers: dict[str, str]
-    """`X-*`, `Diversion`, `P-Asserted-Identity`, `Call-Info`, `Alert-Info`, as written."""
+    """`X-*` and those of `_KEPT`, as written: at most `_MOST_KEPT` of `_MAX_VALUE` characters."""
 
 
 def read_invite(message: str) -> Invite:
@@ -54,12 +71,30 @@ def read_invite(message: str) -> Invite:
             continue
         values.setdefault(key, value)
         if key in _KEPT or key.startswith("x-"):
-            label = next((known for known in kept if known.lower() == key), name.strip())
-            kept[label] = f"{kept[label]}, {value}" if label in kept else value
+            label = next((known for known in kept if known.lower() == key), name.strip()[:_MAX_NAME])
+            if label in kept:
+                kept[label] = f"{kept[label]}, {value}"[:_MAX_VALUE]
+            elif len(kept) < _MOST_KEPT:
+                kept[label] = value
     request = first.split(" ")
     to = read_party(values.get("to", ""))
     target = read_party(request[1]) if len(request) > 1 else Party()
     return Invite(remote=read_party(values.get("from", "")), called=to.user or target.user, headers=kept)
+
+
+def read_why(message: str) -> str:
+    """What a refusal says of itself: the texts of `Reason` (RFC 3326) and `Warning` (RFC 3261, 20.43)."""
+    head = clean(message[:_MAX_HEAD]).replace("\r\n", "\n").split("\n\n", 1)[0]
+    found: list[str] = []
+    for line in re.sub(r"\n[ \t]+", " ", head).split("\n")[1:]:
+        name, _, value = line.partition(":")
+        if name.strip().lower() not in ("reason", "warning"):
+            continue
+        if match := _TEXT.search(value):
+            text = " ".join(re.sub(r"\\(.)", r"\1", match[1]).split())[:_MAX_WHY]
+            if text and text not in found:
+                found.append(text)
+    return "; ".join(found)
 
 
 def read_tags(message: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from halodesk.crypto.recording_key import RecordingLock
 from halodesk.sip.phone.audio.bridge import Bridges, LineFactory
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.endpoint import SipThread
@@ -25,5 +26,7 @@ class CallKit(msgspec.Struct, frozen=True):
     recordings: Path | None
     """Folder of the recordings; None: nothing is recorded."""
     guard_s: float = GUARD_S
+    lock: RecordingLock | None = None
+    """Seals the recordings' keys; None: the files are plain."""
     tapes: dict[str, Tape] = msgspec.field(default_factory=dict)
     """The tapes of the calls that are recorded, by key."""

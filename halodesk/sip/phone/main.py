@@ -28,8 +28,10 @@ from typing import Literal, Protocol
 import psutil
 import soundfile
 
+from halodesk.crypto.recording_key import RecordingLock
 from halodesk.engine.errors import PhoneError
 from halodesk.protocol.phone_link import PROTOCOL_VERSION, NetworkNews, NewsKind, SoundChanged, SoundState
+from halodesk.runtime.process_memory import disable_core_dumps
 from halodesk.sip.link import (
     ALREADY_RUNS,
     READY_LINE,
@@ -55,12 +57,15 @@ from halodesk.sip.phone.audio.bridge import (
 from halodesk.sip.phone.audio.sound import Sound
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.calls import Calls
+from halodesk.sip.phone.codecs import DEFAULT_CODECS
 from halodesk.sip.phone.endpoint import EndpointSettings, SipThread
 from halodesk.sip.phone.hub import Hub
 from halodesk.sip.phone.kit import CallKit
 from halodesk.sip.phone.log import Log, make_log, open_log_file
 from halodesk.sip.phone.masks import Masks
+from halodesk.sip.phone.quality import QualityWatch
 from halodesk.sip.phone.recorder import GUARD_S
+from halodesk.sip.phone.ringing import RingWatch
 from halodesk.sip.phone.service import Service
 from halodesk.sip.phone.surroundings import Surroundings
 from halodesk.sip.phone.trace import TRACE_FILE
@@ -94,12 +99,16 @@ def run(
     microphone: Path | None = None,
     recordings: Path | None = None,
     record: bool = True,
+    recording_lock: bytes | None = None,
     guard_s: float = GUARD_S,
     log_level: int = 2,
     source: SourceFactory | None = None,
     sound: SoundMode = "auto",
     microphone_device: str = "",
     speaker_device: str = "",
+    ring_device: str = "",
+    cancel_echo: bool = False,
+    codecs: tuple[str, ...] = DEFAULT_CODECS,
 ) -> int:
     """Runs the phone of `data_dir` until it is asked to quit; returns the exit status.
 
@@ -107,14 +116,17 @@ def run(
     "restart" until the seat gives it back: a phone that replaces a dead one cannot know
     what was masked. `microphone` is a sound file played in a loop instead of a microphone;
     `source` makes each call a voice of its own instead; with either no device is used.
-    `microphone_device` and `speaker_device` are ids, until somebody chooses at this seat.
-    `recordings` defaults to `<data_dir>/recordings`. Ports 0: the system chooses.
+    `microphone_device`, `speaker_device` and `ring_device` are ids, until somebody chooses at this seat.
+    `cancel_echo` counts so long, too. `recordings` defaults to `<data_dir>/recordings`; they are
+    encrypted for whoever has the private half of `recording_lock` (32 bytes), or plain without it.
+    Ports 0: the system chooses.
 
     0: left in order. 1: could not start. 3 (`ALREADY_RUNS`): another phone runs here.
     """
     os.umask(0o077)
     say_ready = _take_standard_output()
-    _forbid_core_dumps()
+    # Not hidden: sound servers look at who speaks to them through /proc.
+    disable_core_dumps(hidden=False)
     _come_first()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = _lock(data_dir)
@@ -132,6 +144,7 @@ def run(
             dscp_sound=dscp_sound,
             dscp_signalling=dscp_signalling,
             log_level=log_level,
+            codecs=codecs,
             trace=data_dir / "logs" / TRACE_FILE if trace else None,
         )
         try:
@@ -142,13 +155,15 @@ def run(
                 make_log(log_file),
                 masks=Masks(start_masked=start_masked),
                 source=voice,
-                devices=(microphone_device, speaker_device),
+                devices=(microphone_device, speaker_device, ring_device),
+                cancel_echo=cancel_echo,
                 recordings=(recordings or data_dir / "recordings") if record else None,
                 guard_s=guard_s,
+                lock=RecordingLock(recording_lock) if recording_lock is not None else None,
             )
             phone.obey_signals()
             phone.open()
-        except (PhoneError, OSError, soundfile.SoundFileError) as error:
+        except (PhoneError, OSError, ValueError, soundfile.SoundFileError) as error:
             print(f"The phone cannot start: {error}", file=sys.stderr)
             return FAILED
         say_ready()
@@ -179,9 +194,11 @@ class _Phone:
         *,
         masks: Masks,
         source: SourceFactory | None,
-        devices: tuple[str, str],
+        devices: tuple[str, str, str],
+        cancel_echo: bool,
         recordings: Path | None,
         guard_s: float,
+        lock: RecordingLock | None,
     ) -> None:
         self._data_dir = data_dir
         self._log = log
@@ -191,12 +208,25 @@ class _Phone:
         self._source = source
         self._sound: Sound | None = None
         if source is None:
-            self._sound = Sound(data_dir, self._publish_sound, log, microphone=devices[0], speaker=devices[1])
+            microphone, speaker, ringer = devices
+            self._sound = Sound(
+                data_dir,
+                self._publish_sound,
+                log,
+                microphone=microphone,
+                speaker=speaker,
+                ringer=ringer,
+                cancel_echo=cancel_echo,
+            )
         else:
             self._publish_sound(SoundState(silent=True))
-        kit = CallKit(self._sip, Bridges(self._sip), self._board, masks, self._line, recordings, guard_s)
+        bridges = Bridges(self._sip)
+        kit = CallKit(self._sip, bridges, self._board, masks, self._line, recordings, guard_s, lock)
         self._accounts = Accounts(self._sip, self._board, lambda: self._calls.up())
         self._calls = Calls(kit, self._accounts)
+        self._sip.add_owner(QualityWatch(self._calls, self._board))
+        if self._sound is not None:
+            self._sip.add_owner(RingWatch(self._calls, self._sound))
         self._around = Surroundings(self._something_changed)
         self._transfers = Transfers(self._calls, masks)
         self._hub: Hub | None = None
@@ -264,7 +294,7 @@ class _Phone:
             )
             return
         gc.freeze()  # what has come lives to the end, too
-        self._sound.begin(QtBackend(self._sound.patch, self._sound))
+        self._sound.begin(QtBackend(self._sound.patch, self._sound, self._sound.ringer))
 
     def wait(self, orphan_after_s: float) -> None:
         """Blocks the main thread until the phone is to leave."""
@@ -326,14 +356,6 @@ def _source_factory(microphone: Path | None, *, silent: bool) -> SourceFactory |
         return Loop(sound)
 
     return loop
-
-
-def _forbid_core_dumps() -> None:
-    """A core dump would hold passwords and what was said while masked."""
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _come_first() -> None:

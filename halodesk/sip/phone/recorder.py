@@ -14,7 +14,8 @@ Rules of the gate (nothing here knows pjsua2):
    silence that is counted (`Recording.lost_frames`).
 
 One stereo file a call: left the agent, right the caller. The file is FLAC, written so that
-it is readable up to the last quarter of a second at any moment (`flac_file`).
+it is readable up to the last quarter of a second at any moment (`flac_file`), and encrypted for the
+seat where the phone was given a `RecordingLock`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from queue import SimpleQueue
 import numpy as np
 import numpy.typing as npt
 
+from halodesk.crypto.recording_key import RecordingLock
 from halodesk.protocol.phone_link import MaskWindow, Recording
 from halodesk.sip.phone.flac_file import FlacFile
 
@@ -148,12 +150,15 @@ class Recorder:
         gate: Gate,
         on_fault: Callable[[str], None],
         queue_frames: int = QUEUE_FRAMES,
+        lock: RecordingLock | None = None,
     ) -> None:
         """Starts the writer; the file is created there, so that a slow disk delays nobody.
 
-        `on_fault` is told in words, once an outage, on the writer thread.
+        `on_fault` is told in words, once an outage, on the writer thread. With a `lock` the file is
+        encrypted for whoever has its key.
         """
         self.path = path
+        self._lock_of_file = lock
         self.gate = gate
         self._on_fault = on_fault
         self._limit = queue_frames
@@ -217,7 +222,7 @@ class Recorder:
         file: FlacFile | None = None
         told = False
         try:
-            file = FlacFile(self.path, SAMPLE_RATE)
+            file = FlacFile(self.path, SAMPLE_RATE, self._lock_of_file)
         except OSError as error:
             told = True
             self._on_fault(f"The recording file cannot be created: {error.strerror}.")

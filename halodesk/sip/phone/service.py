@@ -20,36 +20,36 @@ from halodesk.protocol.phone_link import (
     Attached,
     CancelTransfer,
     Capabilities,
-    ChooseDevice,
     CompleteTransfer,
     Dial,
     Done,
     HangUp,
     Hold,
+    LendVoice,
     Mask,
     MaskState,
     Merge,
     Ping,
     Quit,
     ReadMask,
-    ReadSound,
-    ReadSoundFigures,
     Refusal,
     Register,
     Request,
     Rescue,
+    ReturnVoice,
     SendDtmf,
     SetMicrophone,
     Snapshot,
-    SoundChanged,
-    SoundState,
+    Speak,
     Split,
+    StopSpeech,
     Transfer,
     Unhold,
     Unmask,
     Unregister,
 )
 from halodesk.sip.phone.accounts import Accounts, resolve_peers
+from halodesk.sip.phone.audio.requests import SoundRequest, reply_to
 from halodesk.sip.phone.audio.sound import Sound
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.calls import Calls
@@ -58,6 +58,7 @@ from halodesk.sip.phone.hub import Client
 from halodesk.sip.phone.log import words
 from halodesk.sip.phone.masks import Masks
 from halodesk.sip.phone.transfer import Transfers
+from halodesk.sip.phone.voices import VoiceRequest, Voices
 
 
 class Service:
@@ -86,12 +87,16 @@ class Service:
         self._transfers = transfers
         self._capabilities = capabilities
         self._sound = sound
+        self._voices = Voices(calls, masks)
         self._on_quit = on_quit
         self._on_attendance = on_attendance
 
     def handle(self, request: Request, client: Client) -> None:
         """Answers one request; see `Handler.handle`."""
         rid = request.rid
+        if isinstance(request, SoundRequest):
+            self._on_sound(request, client)
+            return
         match request:
             case Mask(lease=lease) | Unmask(lease=lease) if not lease:
                 client.send(Refusal(rid=rid, code="no_lease", message="A mask needs the name of its lease."))
@@ -101,8 +106,6 @@ class Service:
                 self._masked(self._masks.unmask(lease), rid, client)
             case ReadMask():
                 client.send(_numbered(self._masks.state(), rid))
-            case ChooseDevice() | ReadSound() | ReadSoundFigures():
-                self._on_sound(request, client)
             case Ping():
                 client.send(Done(rid=rid))
             case Attach():
@@ -147,12 +150,15 @@ class Service:
                 self._on_sip(rid, client, lambda: self._calls.merge(first, second))
             case Split(keep=keep):
                 self._on_sip(rid, client, lambda: self._calls.split(keep))
+            case LendVoice() | ReturnVoice() | Speak() | StopSpeech():
+                self._on_voice(request, client)
             case HangUp(call=call, code=code):
                 self._on_sip(rid, client, lambda: self._calls.hang_up(call, code))
 
     def gone(self, client: Client) -> None:
         """A window has left or died; masks and calls stay as they are."""
         self._board.detach(client.send)
+        self._sip.post(lambda: self._voices.forget(client))
         self._sip.log.info("client_gone", client=client.number)
         self._on_attendance()
 
@@ -185,24 +191,26 @@ class Service:
         self._sip.log.info("client_attached", client=client.number)
         self._on_attendance()
 
-    def _on_sound(self, request: ChooseDevice | ReadSound | ReadSoundFigures, client: Client) -> None:
-        sound, rid = self._sound, request.rid
+    def _on_sound(self, request: SoundRequest, client: Client) -> None:
+        try:
+            client.send(msgspec.structs.replace(reply_to(self._sound, request), rid=request.rid))
+        except PhoneRefusedError as refusal:
+            self._refuse(client, request.rid, refusal)
+
+    def _on_voice(self, request: VoiceRequest, client: Client) -> None:
+        rid = request.rid
         match request:
-            case ReadSound():
-                state = sound.state() if sound is not None else SoundState(silent=True)
-                client.send(SoundChanged(rid=rid, sound=state))
-            case _ if sound is None:
-                refusal = PhoneRefusedError(
-                    "This phone works without sound devices.", "Ask IT to allow them."
-                )
-                self._refuse(client, rid, refusal)
-            case ChooseDevice(side=side, device=device):
+            case LendVoice(call=call):
+                self._on_sip(rid, client, lambda: self._voices.lend(call, client))
+            case ReturnVoice(call=call):
+                self._on_sip(rid, client, lambda: self._voices.give_back(call))
+            case Speak() | StopSpeech():  # here and now: a cut must not wait for the SIP thread
                 try:
-                    client.send(SoundChanged(rid=rid, sound=sound.choose(side, device)))
+                    self._voices.take(request)
                 except PhoneRefusedError as refusal:
                     self._refuse(client, rid, refusal)
-            case ReadSoundFigures(reset=reset):
-                client.send(msgspec.structs.replace(sound.figures(reset=reset), rid=rid))
+                else:
+                    client.send(Done(rid=rid))
 
     def _masked(self, state: MaskState, rid: int, client: Client) -> None:
         client.send(_numbered(state, rid))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from halodesk.protocol.phone_link import CallInfo
 from halodesk.ui.desk.call_controls import CallControls
+from halodesk.ui.desk.call_sound import CallSound
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.labels import elided, label, set_text
@@ -49,6 +50,7 @@ class CallPanel(QFrame):
             self.tr("Hang up"), kind="danger", icon="hang_up", hint="F4", name="hang_up"
         )
         self.controls = CallControls()
+        self.sound = CallSound()
         self.answer_button.clicked.connect(self.answer)
         self.hang_up_button.clicked.connect(self.hang_up)
         self._tick = QTimer(self)
@@ -62,11 +64,16 @@ class CallPanel(QFrame):
         when.setSpacing(1)
         when.addWidget(self._timer_label, 0, Qt.AlignmentFlag.AlignRight)
         when.addWidget(self._codec, 0, Qt.AlignmentFlag.AlignRight)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(Space.L, Space.M, Space.L, Space.M)
+        lines = QVBoxLayout(self)
+        lines.setContentsMargins(Space.L, Space.M, Space.L, Space.M)
+        lines.setSpacing(Space.S)
+        layout = QHBoxLayout()
         layout.setSpacing(Space.M)
+        lines.addLayout(layout)
+        lines.addWidget(self.sound.words)
         layout.addWidget(self._avatar)
         layout.addLayout(who, 1)
+        layout.addWidget(self.sound)
         layout.addWidget(self._state)
         layout.addSpacing(Space.XS)
         layout.addLayout(when)
@@ -79,6 +86,7 @@ class CallPanel(QFrame):
     def render_call(self, call: CallInfo | None, hand: CallInfo | None = None) -> None:
         """Shows the call; the controls are those of `hand`, where that is another leg."""
         self.call = call
+        self.sound.render_call(hand or call)
         self.controls.render_call((hand or call) if call is not None else None)
         self.setVisible(call is not None)
         if call is None:
@@ -89,6 +97,11 @@ class CallPanel(QFrame):
         parts = [number if call.remote_name else ""]
         if call.called:
             parts.append(self.tr("dialled {number}").format(number=phone_words(call.called)))
+        if call.sent_on_to and call.state != "ended":
+            user = call.sent_on_to.partition(":")[2].partition("@")[0]
+            parts.append(self.tr("diverted to {number}").format(number=phone_words(user)))
+        if call.keys_heard and call.state == "active":
+            parts.append(self.tr("pressed {keys}").format(keys=" ".join(call.keys_heard)))
         if call.state == "ended":
             parts.append(call.reason)
         self._about.setText("  ·  ".join(filter(None, parts)))
@@ -131,6 +144,12 @@ class CallPanel(QFrame):
         if call.state == "active" and call.hold != "off":
             waiting = call.hold == "pending"
             return (self.tr("One moment"), pill.ACCENT) if waiting else (self.tr("On hold"), pill.WARN)
+        if call.state == "active" and call.held_by_other:
+            return self.tr("Held by the other side"), pill.WARN
+        if call.state == "incoming" and call.answer_after_s is not None:
+            return self.tr("Answers by itself"), pill.ACCENT
+        if call.state == "early" and call.codec:
+            return self.tr("Announcement"), pill.ACCENT
         if call.state == "active" and call.microphone_muted:
             return self.tr("Mic muted"), pill.WARN
         return {

@@ -1,4 +1,4 @@
-"""Right of the page: cart, answers, path, notes."""
+"""Right of the page: cart, payment, answers, path, notes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from halodesk.engine import commands as c
 from halodesk.engine.page import CartLineView, CartView, Page
 from halodesk.runtime.ports import DeskPort
+from halodesk.ui.desk.payment_card import PaymentCard
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.labels import label, pane, rule, set_text
@@ -36,6 +37,7 @@ class ContextPanel(QWidget):
         super().__init__()
         self.notes = NotesCard(desk)
         self._cart = CartCard()
+        self._payment = PaymentCard(desk)
         self._answers = Rows("caption", "body", stacked=True)
         self._path = PathView()
         self._empty = True
@@ -71,13 +73,15 @@ class ContextPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(Space.M)
         layout.addWidget(self._cart)
+        layout.addWidget(self._payment)
         layout.addWidget(captured, 1)
         layout.addWidget(self.notes)
         self.setFixedWidth(Size.CONTEXT)
 
     def render_page(self, page: Page) -> None:
-        """All four."""
+        """All five."""
         self._cart.render_cart(page.cart)
+        self._payment.render_payment(page.payment)
         self._tabs.count(0, len(page.answers))
         self._tabs.count(1, len(page.path))
         self._answers.render(tuple(Row(found.label, found.value) for found in page.answers))

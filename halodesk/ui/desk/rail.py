@@ -45,6 +45,12 @@ class Rail(QFrame):
         self._group.button(DESK).setChecked(True)
         self._group.idClicked.connect(self.chosen)
 
+    def show_news(self, number: int, news: int) -> None:
+        """How much there is on a page that nobody has looked at."""
+        entry = self._group.button(number)
+        if isinstance(entry, _Entry):
+            entry.show_news(news)
+
     def choose(self, number: int) -> None:
         """Marks the page that is shown; emits nothing."""
         self._group.button(number).setChecked(True)
@@ -73,6 +79,13 @@ class _Entry(QAbstractButton):
         # A click must not take the keys from the page; by keyboard it is Ctrl and the number.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._icon = icon
+        self._news = 0
+
+    def show_news(self, news: int) -> None:
+        if news != self._news:
+            self._news = news
+            self.setAccessibleDescription(self.tr("%n new", "", news) if news else "")
+            self.update()
 
     def sizeHint(self) -> QSize:
         return QSize(Size.RAIL - 2 * Space.S, 60)
@@ -93,6 +106,13 @@ class _Entry(QAbstractButton):
         ink = "on_rail_chosen" if bright else "rail_text"
         painter.drawPixmap((self.width() - 24) // 2, 10, pixmap(self._icon, ink, 24))
         painter.setFont(font(11, QFont.Weight.DemiBold))
+        if self._news:
+            badge = QRectF(self.width() / 2 + 6, 4, 20, 16)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colour("danger"))
+            painter.drawRoundedRect(badge, 8, 8)
+            painter.setPen(colour("on_danger"))
+            painter.drawText(badge, int(Qt.AlignmentFlag.AlignCenter), str(min(self._news, 99)))
         painter.setPen(colour(ink))
         words = self.rect().adjusted(0, 36, 0, 0)
         painter.drawText(words, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop), self.text())

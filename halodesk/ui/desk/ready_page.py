@@ -6,7 +6,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from halodesk.runtime.agent_ports import AgentView
 from halodesk.runtime.ports import DeskPort
+from halodesk.ui.desk.line_chooser import LineChooser
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.labels import label
 from halodesk.ui.parts.words import phone_words
@@ -41,7 +43,10 @@ class ReadyPage(QFrame):
         erase = Button(kind="ghost", icon="erase", name="dial_erase", height=52)
         erase.setAccessibleName(self.tr("Erase the last digit"))
         erase.clicked.connect(self.number.backspace)
+        self.line = LineChooser()
         self._pad = self._dial_card(erase)
+        self.shortcuts = QHBoxLayout()
+        """What the agent's day offers between calls, put here by the window."""
         words = QVBoxLayout()
         words.setSpacing(Space.M)
         words.addStretch(1)
@@ -56,6 +61,8 @@ class ReadyPage(QFrame):
             ("F1", self.tr("shows all keys")),
         ):
             words.addLayout(_tip(key, meaning))
+        words.addSpacing(Space.M)
+        words.addLayout(self.shortcuts)
         words.addStretch(1)
         inner = QWidget()
         inner.setMaximumWidth(1040)
@@ -68,8 +75,8 @@ class ReadyPage(QFrame):
         layout.addWidget(inner)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 
-    def render_desk(self, desk: DeskPort) -> None:
-        """Greets, or announces the call that rings."""
+    def render_desk(self, desk: DeskPort, agent: AgentView | None = None) -> None:
+        """Greets, announces the call that rings, or says why none is offered."""
         call = desk.call
         ringing = call is not None and call.state == "incoming"
         up = call is not None and call.state != "ended"
@@ -82,16 +89,33 @@ class ReadyPage(QFrame):
             self._headline.setText(self.tr("Setting up the call"))
             self._lead.setText(self.tr("The script opens as soon as someone answers."))
         else:
-            self._headline.setText(self.tr("Ready, {name}.").format(name=first))
-            self._lead.setText(
-                self.tr("The next call appears here by itself, with its script and the caller's data.")
-            )
+            headline, lead = self._between_calls(first, agent)
+            self._headline.setText(headline)
+            self._lead.setText(lead)
         self._sign.setPixmap(pixmap("incoming" if ringing else "desk", "accent", 44))
         if up and self._pad.isVisible() and self.isVisible():
             # The number line goes away: no button may take its place under someone's fingers.
             self.setFocus()
         self._pad.setVisible(not up)
+        self.line.render_lines(desk.registrations, desk.line)
         self._enable()
+
+    def _between_calls(self, first: str, agent: AgentView | None) -> tuple[str, str]:
+        shown = agent.shown if agent is not None else "ready"
+        if agent is not None and shown == "not_ready":
+            reason = agent.reason or self.tr("not ready")
+            return (
+                self.tr("{name}: {reason}").format(name=first, reason=reason),
+                self.tr("No queue offers a call. F12, then 1: ready again."),
+            )
+        if shown == "offline":
+            return self.tr("Offline"), self.tr("You are logged out of the queues. F12, then 1: ready.")
+        if shown == "wrap_up":
+            return self.tr("Wrap-up"), self.tr("No queue offers a call before it is over.")
+        return (
+            self.tr("Ready, {name}.").format(name=first),
+            self.tr("The next call appears here by itself, with its script and the caller's data."),
+        )
 
     def focus_first(self) -> None:
         """To the number, unless a call has taken its place."""
@@ -106,6 +130,7 @@ class ReadyPage(QFrame):
         layout.setContentsMargins(Space.XL, Space.XL, Space.XL, Space.XL)
         layout.setSpacing(Space.M)
         layout.addWidget(label(self.tr("Place a call"), "section"))
+        layout.addWidget(self.line)
         line = QHBoxLayout()
         line.setSpacing(Space.XS)
         line.addWidget(self.number, 1)

@@ -1,14 +1,17 @@
-"""Which microphone and which headset or speaker: a small panel below its button in the bar (F9)."""
+"""Which microphone, which headset or speaker, where it rings; tests: a small panel below its button (F9)."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from halodesk.protocol.phone_link import SoundSide, SoundState, SoundUse
 from halodesk.runtime.ports import SoundPort, Unsubscribe
+from halodesk.ui.desk.level_meter import LevelMeter
+from halodesk.ui.desk.sound_tools import SoundTools
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.combo import Combo
 from halodesk.ui.parts.labels import label, set_text
@@ -82,10 +85,13 @@ class SoundPanel(QFrame):
         self._sound = sound
         self.microphone = _Choice(self.tr("Microphone"), "sound_microphone")
         self.speaker = _Choice(self.tr("Headset or speaker"), "sound_speaker")
+        self.ringer = _Choice(self.tr("Calls ring on"), "sound_ringer")
+        self.more = SoundTools(sound, self.microphone.meter, self.speaker.meter)
         self._silent = label(role="help", name="sound_silent", wrap=True)
         self._sides: tuple[tuple[SoundSide, _Choice], ...] = (
             ("microphone", self.microphone),
             ("speaker", self.speaker),
+            ("ringer", self.ringer),
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(Space.XL, Space.L, Space.XL, Space.XL)
@@ -95,6 +101,8 @@ class SoundPanel(QFrame):
         for side, choice in self._sides:
             layout.addWidget(choice)
             choice.combo.activated.connect(partial(self._chosen, side))
+        self.ringer.meter.hide()
+        layout.addWidget(self.more)
         self.setFixedWidth(_WIDTH)
         self._render()
         self._leave: Unsubscribe = sound.subscribe(self._render)
@@ -111,17 +119,24 @@ class SoundPanel(QFrame):
         self._leave()
         self.close()
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nobody listens to himself behind a closed panel."""
+        super().hideEvent(event)
+        self.more.end()
+
     def _render(self) -> None:
         state = self._sound.state
         silent = self.tr("This phone works without sound devices. Ask IT to allow them.")
         set_text(self._silent, silent if state.silent else "")
-        for (side, choice), use in zip(self._sides, (state.microphone, state.speaker), strict=True):
+        uses = (state.microphone, state.speaker, state.ringer)
+        for (side, choice), use in zip(self._sides, uses, strict=True):
             choice.render_use(state, side, use)
+        self.more.render_state(state)
         if self.isVisible():
             self.adjustSize()
 
     def _chosen(self, side: SoundSide, _index: int) -> None:
-        choice = self.microphone if side == "microphone" else self.speaker
+        choice = dict(self._sides)[side]
         self._sound.choose(side, choice.combo.currentData())
 
 
@@ -136,19 +151,21 @@ class _Choice(QWidget):
         caption = label(words, "label")
         caption.setBuddy(self.combo)
         self._problem = label(role="error", name=f"{name}:problem", wrap=True)
+        self.meter = LevelMeter(words, f"{name}:meter")
         self._shown: tuple[tuple[str, str], ...] = ()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(Space.S)
-        for widget in (caption, self.combo, self._problem):
+        for widget in (caption, self.combo, self.meter, self._problem):
             layout.addWidget(widget)
 
     def render_use(self, state: SoundState, side: SoundSide, use: SoundUse) -> None:
         """The devices of this side; the list is left alone while it says the same."""
-        default = next((found.name for found in state.devices if found.side == side and found.default), "")
+        end = "speaker" if side == "ringer" else side
+        default = next((found.name for found in state.devices if found.side == end and found.default), "")
         follow = self.tr("System: {name}").format(name=default) if default else ""
         entries = [("", follow or self.tr("As the system chooses"))]
-        entries += [(found.id, found.name) for found in state.devices if found.side == side]
+        entries += [(found.id, found.name) for found in state.devices if found.side == end]
         if use.preferred and use.preferred not in dict(entries):
             away = self.tr("{name} (not connected)").format(name=use.preferred_name or use.preferred)
             entries.append((use.preferred, away))

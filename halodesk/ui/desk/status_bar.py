@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from halodesk.engine.page import Page
-from halodesk.protocol.phone_link import CallInfo, Registration
+from halodesk.protocol.phone_link import CallInfo
 from halodesk.runtime.ports import DeskPort, SyncState
+from halodesk.ui.desk.agent_button import AgentButton
+from halodesk.ui.desk.line_pill import LinePill
 from halodesk.ui.desk.sound_panel import SoundButton
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.buttons import Button, ThemeButton
@@ -35,7 +35,8 @@ class StatusBar(QFrame):
         self._brief = self._line_up = self._stored = self._synced = False
         self._name = elided(role="strong", name="agent_name")
         self._state = label(role="caption", name="agent_state")
-        self.registration = Pill("registration_state")
+        self.registration = LinePill()
+        self.agent = AgentButton()
         self.storage = Pill("storage_state")
         self.server = Pill("server_state")
         self.recording = Pill("mask_indicator", height=38, strong=True)
@@ -62,6 +63,7 @@ class StatusBar(QFrame):
         layout.setSpacing(Space.S)
         layout.addLayout(who)
         layout.addSpacing(Space.L)
+        layout.addWidget(self.agent)
         layout.addWidget(self.registration)
         layout.addWidget(self.storage)
         layout.addWidget(self.server)
@@ -87,18 +89,21 @@ class StatusBar(QFrame):
         self._name.setText(desk.agent)
         self._name.setFixedWidth(min(self._name.fontMetrics().horizontalAdvance(desk.agent) + 4, 220))
         self._state.setText(self._agent_state(desk.call, page))
-        self._render_registration(desk.registration, desk.registrations, desk.account)
+        self.registration.render_lines(desk.registration, desk.registrations, desk.account)
+        self._state.setVisible(self.agent.isHidden())  # else the button says it, and since when
         storage = desk.storage
         words, tone, icon = {
             "saved": (self.tr("All saved"), pill.GOOD, ""),
             "saving": (self.tr("Saving…"), pill.PLAIN, ""),
             "failed": (self.tr("NOT SAVED"), pill.BAD, "alert"),
         }[storage.state]
+        if storage.weak and storage.state == "saved":
+            words, tone = self.tr("Saved, weak key"), pill.WARN
         self.storage.render_as(
             words, tone, icon=icon, tip=" ".join(filter(None, (storage.message, storage.todo)))
         )
         self._line_up = desk.registration is not None and desk.registration.state == "registered"
-        self._stored = storage.state != "failed"
+        self._stored = storage.state != "failed" and not storage.weak
         self._render_server(desk.sync)
         self._drop_good_news()
         self._render_mask(desk.call, page)
@@ -116,32 +121,6 @@ class StatusBar(QFrame):
             )
         else:
             self.recording.render_as("", pill.PLAIN)
-
-    def _render_registration(
-        self, registration: Registration | None, lines: Sequence[Registration], account: str
-    ) -> None:
-        state = registration.state if registration is not None else "unregistered"
-        words, tone = {
-            "registered": (self.tr("Line ready"), pill.GOOD),
-            "registering": (self.tr("Line connecting…"), pill.WARN),
-            "failed": (self.tr("Line down"), pill.BAD),
-            "unregistered": (self.tr("No registration"), pill.PLAIN),
-        }[state]
-        told = (registration.message, registration.todo) if registration is not None else ()
-        tip = " ".join(filter(None, (account, *told)))
-        if len(lines) > 1:
-            tip = "\n".join(self._line_words(line) for line in lines)
-        self.registration.render_as(words, tone, tip=tip)
-
-    def _line_words(self, line: Registration) -> str:
-        state = {
-            "registered": self.tr("ready"),
-            "registering": self.tr("connecting…"),
-            "failed": self.tr("down"),
-            "unregistered": self.tr("no registration"),
-        }[line.state]
-        told = " ".join(filter(None, (line.message, line.todo)))
-        return f"{line.name or line.account}: {state}{f' ({told})' if told else ''}"
 
     def _render_server(self, sync: SyncState | None) -> None:
         """A seat without a server says nothing of it."""

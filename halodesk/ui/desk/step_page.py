@@ -24,6 +24,7 @@ from halodesk.ui.desk.choices import Choices
 from halodesk.ui.desk.field_grid import FieldGrid
 from halodesk.ui.fields.base import FieldWidget
 from halodesk.ui.fields.encrypted import EncryptedField
+from halodesk.ui.lock.role_gate import RoleGate
 from halodesk.ui.parts.banner import Banner
 from halodesk.ui.parts.labels import label
 from halodesk.ui.parts.script_view import ScriptView
@@ -74,6 +75,7 @@ class StepPage(QFrame):
         """What the keys go through by Tab."""
         self._problem = Banner("problem")
         self._title = label(role="title", name="step_title", wrap=True)
+        self.gate = RoleGate()
         self._script = ScriptView()
         self.fields = FieldGrid(self)
         self.choices = Choices()
@@ -90,7 +92,7 @@ class StepPage(QFrame):
         inner.setLayout(self._column)
         self._column.setContentsMargins(Space.XXL, Space.L + Space.XS, Space.XXL, Space.L)
         self._column.setSpacing(Space.L)
-        for widget in (self._problem, self._title, self._script, self.fields):
+        for widget in (self._problem, self._title, self.gate, self._script, self.fields):
             self._column.addWidget(widget)
         self._column.addStretch(1)
         self._scroll = QScrollArea()
@@ -121,6 +123,7 @@ class StepPage(QFrame):
         if lost:
             self.setFocus()
         self._title.setText(page.title)
+        self.gate.render_page(page)
         self._script.show_html(page.html)
         layout = self._layout_for(page)
         layout.render(page, self._desk)

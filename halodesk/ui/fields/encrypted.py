@@ -80,6 +80,7 @@ class EncryptedField(FieldWidget):
             return
         name = self.view.name
         self.refuse("")
+        self._told = ""  # what is still wrong is said again
         self._take(self.host.type_secret(name, digit), name)
         if self.box.is_full() and "min_digits" not in self.view.config:  # else more may follow
             self.host.advance(name)
@@ -89,6 +90,7 @@ class EncryptedField(FieldWidget):
             return
         name = self.view.name
         self.refuse("")
+        self._told = ""  # what is still wrong is said again
         self._take(self.host.erase_secret(name, all_digits=all_digits), name)
 
     def _take(self, secret: SecretView, name: str) -> None:

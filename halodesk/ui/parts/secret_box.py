@@ -40,6 +40,12 @@ _HEIGHT = 54
 _DOT = 4.5
 _PITCH = 15.0
 _GAP = 14.0
+_NOTHING_TO_LEARN = (
+    Qt.InputMethodHint.ImhSensitiveData
+    | Qt.InputMethodHint.ImhHiddenText
+    | Qt.InputMethodHint.ImhNoPredictiveText
+    | Qt.InputMethodHint.ImhNoAutoUppercase
+)
 _DIGITS, _LETTERS = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ERASE = (Qt.Key.Key_Backspace, Qt.Key.Key_Delete)
 
@@ -54,6 +60,8 @@ class SecretBox(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled, False)
+        # For a platform that asks all the same: learn nothing of it, and show no words for it.
+        self.setInputMethodHints(_NOTHING_TO_LEARN)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setAcceptDrops(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

@@ -31,6 +31,10 @@ class Tabs(QWidget):
             layout.addWidget(tab)
         layout.addStretch(1)
 
+    def choose(self, index: int) -> None:
+        """Marks the view that is shown; emits nothing."""
+        self._group.button(index).setChecked(True)
+
     def count(self, index: int, number: int) -> None:
         """How many entries the view has."""
         tab = self._group.button(index)

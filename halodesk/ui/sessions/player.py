@@ -1,7 +1,8 @@
 """Plays a recording in step with the replay: what the speaker has played is the time.
 
 Rules:
-- The file is read as it is played, a quarter of a second at a time: an hour of talk is 230 MB.
+- The file is read as it is played, a quarter of a second at a time: an hour of talk is 230 MB. One
+  that is encrypted is decrypted so, too: nothing in clear is ever on the disk.
 - Before the beginning and after the end of the recording silence is played, so that one clock,
   the speaker's, leads throughout.
 - Without a speaker, or when it goes, the computer's clock leads, and `problem` says why nothing is heard.
@@ -11,14 +12,17 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
 from PySide6.QtCore import QObject, QTimer
 
+from halodesk.engine.errors import SessionFileError
 from halodesk.runtime.ports import Clock
+from halodesk.runtime.recordings import OpenRecording, open_plain
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QIODevice
@@ -31,9 +35,13 @@ _TICK_MS = 50
 class RecordingPlayer(QObject):
     """See `halodesk.runtime.ports.AudioPlayer`."""
 
-    def __init__(self, clock: Clock, speaker: Callable[[], str] = str) -> None:
+    def __init__(
+        self, clock: Clock, speaker: Callable[[], str] = str, open_recording: OpenRecording = open_plain
+    ) -> None:
         """`speaker`: id of the speaker calls use; where it is unknown the system's is taken."""
         super().__init__()
+        self._open_recording = open_recording
+        self._sound: BinaryIO | None = None
         self._clock, self._speaker = clock, speaker
         self._file: soundfile.SoundFile | None = None
         self._problem = ""
@@ -53,11 +61,17 @@ class RecordingPlayer(QObject):
         self.pause()
         if self._file is not None:
             self._file.close()
-        self._file, self._problem = None, ""
+        if self._sound is not None:
+            self._sound.close()
+        self._file, self._sound, self._problem = None, None, ""
         if not path:
             return
         try:
-            self._file = soundfile.SoundFile(path)
+            self._sound = self._open_recording(Path(path))
+            self._file = soundfile.SoundFile(self._sound)
+        except SessionFileError as error:
+            self._problem = error.message
+            return
         except (soundfile.SoundFileError, OSError):
             self._problem = self.tr("The recording cannot be opened")
             return

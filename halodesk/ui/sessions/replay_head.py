@@ -23,6 +23,7 @@ _FORMATS: tuple[tuple[ExportFormat, str], ...] = (
     ("jsonl", "JSON Lines"),
     ("csv", "CSV"),
     ("html", "HTML"),
+    ("flac", "FLAC"),
 )
 
 
@@ -63,6 +64,9 @@ class ReplayHead(QFrame):
         for kind, name in _FORMATS:
             button = Button(name, name=f"export:{kind}", height=Size.BUTTON_SMALL)
             button.setAccessibleName(self.tr("Export as {format}").format(format=name))
+            if kind == "flac":
+                self._sound = button
+                button.setToolTip(self.tr("The recording as a sound file that is not encrypted"))
             button.clicked.connect(partial(self._ask, kind))
             row.addWidget(button)
         layout = QVBoxLayout(self)
@@ -92,6 +96,7 @@ class ReplayHead(QFrame):
         words = words.format(number=line.incidents) if line.incidents else ""
         self._incidents.render_as(words, pill.WARN, icon="flag")
         self._told.render_as("info", "")
+        self._sound.setEnabled(review.audio is not None)
 
     # exports
 

@@ -22,6 +22,12 @@ class Backend(Protocol):
     def use(self, microphone: str, speaker: str) -> None:
         """Devices by id to speak and hear through from now on; empty: closed. Any thread; never waits."""
 
+    def ring(self, devices: tuple[str, ...]) -> None:
+        """Speakers by id the ring tone comes out of from now on, besides all else; any thread."""
+
+    def cancel_echo(self, on: bool) -> None:
+        """Takes the loudspeaker out of the microphone from now on (`Patch.cancel_echo`); any thread."""
+
     def stop(self) -> None:
         """Closes everything and ends the thread."""
 
@@ -37,6 +43,9 @@ class Listener(Protocol):
 
     def failed(self, side: SoundSide, device: str, words: str) -> None:
         """It does not open, or has stopped; it is closed. `words` end a sentence about it."""
+
+    def no_echo_canceller(self, words: str) -> None:
+        """It cannot be loaded; `words` say why."""
 
     def ran_dry(self) -> None:
         """The speaker itself had nothing to play."""

@@ -11,6 +11,7 @@ from halodesk.protocol.phone_link import SoundDevice, SoundSide
 _KINDS: dict[SoundSide, tuple[str, str]] = {
     "microphone": ("microphone", "the other side cannot hear you"),
     "speaker": ("headset or speaker", "you cannot hear the other side"),
+    "ringer": ("speaker that rings", "calls do not ring"),
 }
 _CHOOSE = "Plug it in again, or choose another one under Sound (F9)."
 
@@ -22,12 +23,27 @@ class Preferred(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
-def choose(devices: Sequence[SoundDevice], side: SoundSide, preferred: str, failed: Collection[str]) -> str:
-    """Id of the device to use: the preferred one, else the system's, else any; empty when none is left."""
-    usable = [found for found in devices if found.side == side and found.id not in failed]
-    for device in usable:
-        if device.id == preferred:
-            return device.id
+MOST_REMEMBERED = 5
+
+
+def end_of(side: SoundSide) -> SoundSide:
+    """The kind of device a side uses: what rings is a speaker, too."""
+    return "speaker" if side == "ringer" else side
+
+
+def choose(
+    devices: Sequence[SoundDevice],
+    side: SoundSide,
+    preferred: str | Sequence[str],
+    failed: Collection[str],
+) -> str:
+    """Id of the device to use: the first preferred one that is there, else the system's, else any; empty
+    when none is left."""
+    usable = [found for found in devices if found.side == end_of(side) and found.id not in failed]
+    here = {found.id for found in usable}
+    for wanted in (preferred,) if isinstance(preferred, str) else preferred:
+        if wanted in here:
+            return wanted
     for device in usable:
         if device.default:
             return device.id
@@ -48,7 +64,7 @@ def words(
     with the end of a sentence that says why.
     """
     kind, harm = _KINDS[side]
-    names = {found.id: found.name for found in devices if found.side == side}
+    names = {found.id: found.name for found in devices if found.side == end_of(side)}
     instead = f"“{names[used]}” is used instead." if used else f"There is no other, and {harm}."
     if lost.id and lost.id not in names:
         return f"The {kind} “{lost.name}” was unplugged. {instead}", _CHOOSE

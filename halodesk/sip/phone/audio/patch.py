@@ -12,7 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from halodesk.protocol.phone_link import SoundFigures, SoundSide, StreamFigures
+from halodesk.protocol.phone_link import Meters, SoundFigures, SoundSide, StreamFigures
+from halodesk.sip.phone.audio.echo import EchoCanceller
+from halodesk.sip.phone.audio.level import Level
 from halodesk.sip.phone.audio.ring import RATE, ElasticRing, RingFigures, Samples
 
 _GAPS_MS = 1_000
@@ -29,7 +31,9 @@ class Patch:
         self._past: dict[SoundSide, RingFigures] = _nothing()
         self._reset: dict[SoundSide, RingFigures] = _nothing()
         self._dry = 0
+        self._echo: EchoCanceller | None = None
         self.gaps = Gaps()
+        self.levels: dict[SoundSide, Level] = {"microphone": Level(), "speaker": Level()}
 
     def attach(self, line: DeviceLine) -> None:
         """A new line."""
@@ -47,18 +51,34 @@ class Patch:
 
     def take(self, block: Samples) -> None:
         """A block of the microphone."""
+        if self._echo is not None:
+            block = self._echo.heard(block)
+        self.levels["microphone"].note(block)
         for line in self._lines:
             line.rings["microphone"].push(block)
 
     def give(self, count: int) -> Samples:
         """The next samples for the speaker."""
-        lines = self._lines
+        sound = self._mixed(self._lines, count)
+        if self._echo is not None:
+            self._echo.played(sound)
+        self.levels["speaker"].note(sound)
+        return sound
+
+    def _mixed(self, lines: tuple[DeviceLine, ...], count: int) -> Samples:
         if len(lines) == 1:
             return lines[0].rings["speaker"].pull(count)
         mixed = np.zeros(count, dtype=np.int32)
         for line in lines:
             mixed += line.rings["speaker"].pull(count)
         return np.asarray(np.clip(mixed, -32_768, 32_767), dtype=np.int16)
+
+    def cancel_echo(self, on: bool) -> None:
+        """From now on, or no more; audio thread. Raises `ImportError` where the library is missing."""
+        if on and self._echo is None:
+            self._echo = EchoCanceller()
+        elif not on:
+            self._echo = None
 
     def is_open(self, side: SoundSide) -> bool:
         """Whether a device moves sound on this side."""
@@ -75,6 +95,12 @@ class Patch:
         """The speaker had nothing to play although its ring had."""
         with self._lock:
             self._dry += 1
+
+    def meters(self) -> Meters:
+        """How loud it was since this was last asked."""
+        return Meters(
+            microphone_db=self.levels["microphone"].take(), speaker_db=self.levels["speaker"].take()
+        )
 
     def figures(self, *, reset: bool = False) -> SoundFigures:
         """Since the last reset, which this may be."""

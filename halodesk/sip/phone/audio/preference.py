@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from halodesk.protocol.phone_sound import Ringing
 from halodesk.sip.phone.audio.choice import Preferred
 
 
@@ -19,6 +20,11 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
 
     microphone: Preferred | None = None
     speaker: Preferred | None = None
+    ringer: Preferred | None = None
+    before: dict[str, tuple[Preferred, ...]] = {}
+    """By side: what was chosen earlier, the latest first; used while the chosen one is not there."""
+    ringing: Ringing = Ringing()
+    cancel_echo: bool | None = None
 
 
 def read(data_dir: Path) -> Preferences:

@@ -27,6 +27,7 @@ from halodesk.sip.phone.audio.backend import Listener
 from halodesk.sip.phone.audio.patch import Patch
 from halodesk.sip.phone.audio.pulse import PulseWatch
 from halodesk.sip.phone.audio.qt_streams import Capture, Playback
+from halodesk.sip.phone.audio.ringer import Ringer
 
 TICK_MS = 10
 _BEAT_MS = 1_000
@@ -38,10 +39,10 @@ class QtBackend:
 
     name = "Qt Multimedia"
 
-    def __init__(self, patch: Patch, listener: Listener) -> None:
+    def __init__(self, patch: Patch, listener: Listener, ringer: Ringer) -> None:
         self._thread = QThread()
         self._thread.setObjectName("audio")
-        self._worker = _Worker(patch, listener)
+        self._worker = _Worker(patch, listener, ringer)
         self._worker.moveToThread(self._thread)
         self._thread.started.connect(self._worker.begin)
 
@@ -53,6 +54,14 @@ class QtBackend:
         """Opens, changes and closes devices. Any thread."""
         self._worker.wanted.emit(microphone, speaker)
 
+    def ring(self, devices: tuple[str, ...]) -> None:
+        """Opens and closes what rings. Any thread."""
+        self._worker.rung.emit(devices)
+
+    def cancel_echo(self, on: bool) -> None:
+        """Switches the canceller. Any thread."""
+        self._worker.echo_wanted.emit(on)
+
     def stop(self) -> None:
         """Closes everything; returns when the thread has ended. The main thread only."""
         self._worker.leaving.emit()
@@ -63,12 +72,15 @@ class _Worker(QObject):
     """Lives on the audio thread."""
 
     wanted = Signal(str, str)
+    rung = Signal(object)
+    echo_wanted = Signal(bool)
     leaving = Signal()
     changed = Signal()
 
-    def __init__(self, patch: Patch, listener: Listener) -> None:
+    def __init__(self, patch: Patch, listener: Listener, ringer: Ringer) -> None:
         super().__init__()
-        self._patch, self._listener = patch, listener
+        self._patch, self._listener, self._ringer = patch, listener, ringer
+        self._rings: list[Playback] = []
         self._capture: Capture | None = None
         self._playback: Playback | None = None
         self._media: QMediaDevices | None = None
@@ -81,6 +93,8 @@ class _Worker(QObject):
         self._beat.setInterval(_BEAT_MS)
         self._beat.timeout.connect(self.beat)
         self.wanted.connect(self.use, Qt.ConnectionType.QueuedConnection)
+        self.rung.connect(self.ring, Qt.ConnectionType.QueuedConnection)
+        self.echo_wanted.connect(self.cancel_echo, Qt.ConnectionType.QueuedConnection)
         self.changed.connect(self.look, Qt.ConnectionType.QueuedConnection)
         self.leaving.connect(self.leave, Qt.ConnectionType.QueuedConnection)
 
@@ -122,10 +136,35 @@ class _Worker(QObject):
             if device is not None:
                 self._playback = Playback(device, speaker, self._patch, now)
                 self._listener.opened("speaker", speaker)
-        if self._capture is None and self._playback is None:
+        self._tick_as_needed()
+
+    @Slot(object)
+    def ring(self, wanted: tuple[str, ...]) -> None:
+        """Closes what is to ring no more, opens what is to ring."""
+        now = time.monotonic()
+        for found in [ringing for ringing in self._rings if ringing.id not in wanted]:
+            found.close()
+            self._rings.remove(found)
+        for id in wanted:
+            device = _find(QMediaDevices.audioOutputs(), id)
+            if device is not None and all(ringing.id != id for ringing in self._rings):
+                self._rings.append(Playback(device, id, self._ringer.feed(), now))
+                self._listener.opened("ringer", id)
+        self._tick_as_needed()
+
+    def _tick_as_needed(self) -> None:
+        if self._capture is None and self._playback is None and not self._rings:
             self._tick.stop()
         elif not self._tick.isActive():
             self._tick.start()
+
+    @Slot(bool)
+    def cancel_echo(self, on: bool) -> None:
+        """Loading the library takes a moment, here and once: between calls, mostly."""
+        try:
+            self._patch.cancel_echo(on)
+        except (ImportError, OSError, RuntimeError) as error:
+            self._listener.no_echo_canceller(f"{type(error).__name__}: {error}")
 
     @Slot()
     def tick(self) -> None:
@@ -143,6 +182,11 @@ class _Worker(QObject):
                 playback.close()
                 self._playback = None
                 self._listener.failed("speaker", playback.id, words)
+        for found in tuple(self._rings):
+            if words := found.move(now):
+                found.close()
+                self._rings.remove(found)
+                self._listener.failed("ringer", found.id, words)
 
     @Slot()
     def beat(self) -> None:
@@ -152,6 +196,7 @@ class _Worker(QObject):
     @Slot()
     def leave(self) -> None:
         """Drops what belongs to this thread, then ends it."""
+        self.ring(())
         self.use("", "")
         self._beat.stop()
         self._watch.stop()

@@ -6,11 +6,14 @@ that must not be collected elsewhere.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from PySide6.QtCore import QIODevice
 from PySide6.QtMultimedia import QAudioDevice, QAudioFormat, QAudioSink, QAudioSource, QtAudio
 
 from halodesk.sip.phone.audio.convert import FromDevice, Kind, Layout, ToDevice
 from halodesk.sip.phone.audio.patch import Patch
+from halodesk.sip.phone.audio.ring import Samples
 
 BUFFER_S = 0.08
 """What the speaker holds: a tick may be that late and nobody hears it."""
@@ -78,12 +81,18 @@ class Capture(_Stream):
         self._source.stop()
 
 
-class Playback(_Stream):
-    """The speaker: filled from the patch as it empties."""
+class Feed(Protocol):
+    """What a speaker plays: the patch, or the ring tone."""
 
-    def __init__(self, device: QAudioDevice, id: str, patch: Patch, now: float) -> None:
+    def give(self, count: int) -> Samples: ...
+
+
+class Playback(_Stream):
+    """The speaker: filled from the feed as it empties."""
+
+    def __init__(self, device: QAudioDevice, id: str, feed: Feed, now: float) -> None:
         super().__init__(device, id, now)
-        self._patch = patch
+        self._feed = feed
         self._convert = ToDevice(self.layout)
         self._sink = QAudioSink(device, self.format)
         self._sink.setBufferSize(self._bytes(BUFFER_S))
@@ -102,7 +111,7 @@ class Playback(_Stream):
         if free:
             self._moved_at = now
             frames = max(0, free - len(self._rest)) // self.layout.frame_bytes
-            data = self._rest + self._convert.convert(self._patch.give(self._convert.samples_for(frames)))
+            data = self._rest + self._convert.convert(self._feed.give(self._convert.samples_for(frames)))
             written = max(0, self._io.write(data[:free]))
             self._rest = data[written:]
         return self._trouble(self._sink.state(), now)

@@ -1,0 +1,242 @@
+"""Conversations from the terminal: one by hand or by script, or a batch of callers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from halodesk.cli.files import read_bytes
+from halodesk.connectors.llm import accounts, open_llm
+from halodesk.connectors.llm.provider import LlmAccount
+from halodesk.connectors.webhook_tools import WebhookTools
+from halodesk.engine.errors import SettingsError
+from halodesk.engine.flow_agent import events as e
+from halodesk.engine.flow_agent.document import Document, loads
+from halodesk.engine.flow_agent.log import Head, Line, encode
+from halodesk.engine.flow_agent.manner import Manner
+from halodesk.engine.flow_agent.state import State
+from halodesk.runtime.flow_agent import callers
+from halodesk.runtime.flow_agent.simulate import MANNER, Report, as_regression, converse, evaluate
+from halodesk.runtime.flow_agent_ports import ChatLLM
+from halodesk.runtime.paths import data_dir
+from halodesk.runtime.settings import Settings, load
+
+KEY = "HALODESK_LLM_KEY"
+
+
+async def talk(
+    file: Path,
+    *,
+    llm_url: str,
+    model: str,
+    script: Path | None,
+    parameters: Sequence[str],
+    log: Path | None,
+    live_tools: bool,
+    settings: Path | None,
+    data: Path | None,
+    as_json: bool,
+) -> int:
+    """One conversation; the exit code."""
+    document = loads(read_bytes(file))
+    who = callers.Script(name="terminal") if script is None else callers.load(script)
+    who = msgspec.structs.replace(who, parameters={**who.parameters, **_parameters(parameters)})
+    found = _settings(settings, data)
+    chain = [] if who.model else _models(found, llm_url, model)
+    manner = _capped(MANNER if script is not None else Manner(), found, llm_url)
+    tools = WebhookTools(found.tool_hosts) if live_tools else None
+    kept = None if log is None else log.open("wb")
+    try:
+        run = await converse(
+            document,
+            who,
+            models=[llm for llm, _ in chain],
+            tools=tools,
+            manner=manner,
+            watch=[_Printer(as_json, kept)],
+            caller=_Typist() if script is None else None,
+        )
+    finally:
+        if kept is not None:
+            kept.close()
+        for llm, _ in chain:
+            await llm.close()
+    if not as_json:
+        cost = f", cost {run.cost:.4f}" if run.cost else ""
+        print(f"({run.reason} in {run.node or 'the prompt'}; {run.turns} turns, {run.tokens} tokens{cost})")
+        for problem in run.problems:
+            print(f"(!) {problem}")
+    return 0 if run.ok else 1
+
+
+def callers_of(folder: Path) -> list[callers.Script]:
+    """The callers of a folder. Raises `SettingsError`."""
+    if not folder.is_dir():
+        raise SettingsError(f"{folder} is no folder.", "Name a folder of callers' files.")
+    files = sorted(path for path in folder.iterdir() if path.suffix in callers.SUFFIXES)
+    if not files:
+        raise SettingsError(f"There is no caller in {folder}.", "Put .json or .txt files into it.")
+    return [callers.load(path) for path in files]
+
+
+async def batch(
+    file: Path,
+    scripts: Sequence[callers.Script],
+    *,
+    llm_url: str,
+    model: str,
+    times: int,
+    save: Path | None,
+    settings: Path | None,
+    data: Path | None,
+) -> tuple[dict[str, Any], list[str]]:
+    """All callers; the report as JSON and in words."""
+    document = loads(read_bytes(file))
+    found = _settings(settings, data)
+    needed = any(not one.model for one in scripts)
+    chain = _models(found, llm_url, model) if needed else []
+    try:
+        report = await evaluate(
+            document,
+            scripts,
+            models=lambda: [llm for llm, _ in chain],
+            manner=_capped(MANNER, found, llm_url),
+            times=times,
+        )
+    finally:
+        for llm, _ in chain:
+            await llm.close()
+    if save is not None:
+        _save(document, save, scripts, report, times)
+    raw: dict[str, Any] = msgspec.to_builtins(report)
+    for run in raw["runs"]:
+        del run["lines"]
+    return raw, _words(document, report)
+
+
+def _save(
+    document: Document, folder: Path, scripts: Sequence[callers.Script], report: Report, times: int
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    by_run = [script for script in scripts for _ in range(times)]
+    for script, run in zip(by_run, report.runs, strict=True):
+        if run.ok:
+            saved = as_regression(document, script, run)
+            name = "".join(sign if sign.isalnum() or sign in "-_" else "_" for sign in run.caller)
+            text = msgspec.json.format(msgspec.json.encode(saved), indent=2)
+            (folder / f"{name}.json").write_bytes(text + b"\n")
+
+
+def _words(document: Document, report: Report) -> list[str]:
+    lines = []
+    for run in report.runs:
+        mark = "ok    " if run.ok else "FAILED"
+        lines.append(
+            f"{mark} {run.caller:24} {run.reason:14} {' > '.join(run.visits)}  ({run.turns} turns,"
+            f" {run.tokens} tokens)"
+        )
+        lines += [f"       {problem}" for problem in run.problems]
+    for name, share in (("nodes", report.nodes), ("transitions", report.transitions)):
+        missed = f"; missed: {', '.join(share.missed)}" if share.missed else ""
+        lines.append(f"{share.reached} of {share.all} {name} reached{missed}")
+    passed = sum(run.ok for run in report.runs)
+    lines.append(f"{document.name}: {passed} of {len(report.runs)} passed ({report.pass_rate:.0%}).")
+    return lines
+
+
+def _parameters(given: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for one in given:
+        name, sign, value = one.partition("=")
+        if not sign or not name.strip():
+            raise SettingsError(f"“{one}” is no parameter.", "Write --param name=value.")
+        found[name.strip()] = value
+    return found
+
+
+def _settings(settings: Path | None, data: Path | None) -> Settings:
+    if settings is not None:
+        return load(settings)
+    usual = data_dir(data) / "settings.json"
+    return load(usual) if usual.exists() else Settings()
+
+
+def _models(found: Settings, url: str, model: str) -> list[tuple[ChatLLM, LlmAccount]]:
+    if url:
+        account = LlmAccount(provider="openai", model=model, url=url, api_key=os.environ.get(KEY, ""))
+        return [(open_llm(account), account)]
+    chain = [(open_llm(account), account) for account in accounts(found.llm)]
+    if not chain:
+        raise SettingsError(
+            "There is no model to talk to.",
+            "Give --llm-url, or `llm` in the settings, or a caller's file with `model`.",
+        )
+    return chain
+
+
+def _capped(manner: Manner, found: Settings, url: str) -> Manner:
+    """With the caps of the chain's first model."""
+    if url or not found.llm:
+        return manner
+    first = accounts(found.llm)[0]
+    return msgspec.structs.replace(manner, most_cost=first.most_cost, most_tokens=first.most_tokens)
+
+
+class _Typist:
+    """A person at the terminal."""
+
+    async def next(self, state: State) -> str | None:
+        """A line of the keyboard; None at its end."""
+        if sys.stdin.isatty():
+            print("> ", end="", flush=True)
+        while True:
+            line: str = await asyncio.to_thread(sys.stdin.readline)
+            if not line:
+                return None
+            if line.strip():
+                return line.strip()
+
+
+class _Printer:
+    """Shows a conversation as it goes, and keeps its log."""
+
+    def __init__(self, as_json: bool, kept: BinaryIO | None) -> None:
+        self._as_json, self._kept = as_json, kept
+
+    def __call__(self, line: Head | Line, state: State) -> None:
+        if self._kept is not None:
+            self._kept.write(encode(line))
+            self._kept.flush()
+        if self._as_json:
+            sys.stdout.write(encode(line).decode())
+            sys.stdout.flush()
+        elif isinstance(line, Line) and line.event is not None:
+            words = _shown(line.event)
+            if words:
+                print(words, flush=True)
+
+
+def _shown(event: e.AnyEvent) -> str:
+    match event:
+        case e.SpeechQueued():
+            return f"Agent: {event.text}"
+        case e.CallerSaid():
+            return f"Caller: {event.text}"
+        case e.NodeEntered() if event.node:
+            how = f" by {event.function}" if event.function else ""
+            return f"  [{event.node}{how}]"
+        case e.CallRefused():
+            return f"  [{event.name} refused: {event.message}]"
+        case e.EntryFailed():
+            return f"  [{event.node} cannot be entered: {event.problem}]"
+        case e.ToolAsked():
+            return f"  [{event.name} {msgspec.json.encode(event.arguments).decode()}]"
+        case e.ModelLost():
+            return f"  [model: {event.failure}. {event.detail}]"
+    return ""

@@ -1,0 +1,176 @@
+"""OpenAI's chat completions, and every server that speaks them (any base URL).
+
+Rules:
+- The library's own tries and ten-minute time-out are off: the runner decides about both.
+- Proxies and keys of the environment are ignored: a stray variable redirects no conversation.
+- An answer that is not what the protocol says is `malformed`, never an exception that nobody foresaw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from halodesk.connectors.llm.provider import CONNECT_SECONDS, LlmAccount, Provider
+from halodesk.engine.errors import SettingsError
+from halodesk.engine.flow_agent.inputs import Usage
+from halodesk.engine.flow_agent.prompt import estimated
+from halodesk.runtime.flow_agent_ports import (
+    CallPiece,
+    ChatError,
+    ChatMessage,
+    ChatRequest,
+    EndPiece,
+    Piece,
+    TextPiece,
+    ToolSpec,
+)
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+
+class OpenAIChat:
+    """One model over chat completions."""
+
+    def __init__(self, account: LlmAccount) -> None:
+        if not account.api_key and not account.url:
+            raise SettingsError(
+                f"The model {account.model} has no key.", "Give `api_key`, or the `url` of a server of yours."
+            )
+        self._account, self._base_url = account, account.base_url
+        self._client = self._opened()
+
+    @property
+    def name(self) -> str:
+        """Provider and model."""
+        return f"openai/{self._account.model}"
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[Piece]:
+        """The completion, piece by piece."""
+        import httpx2
+        import openai
+
+        begun = False
+        try:
+            stream = await self._client.chat.completions.create(**self._arguments(request))
+            async with stream:
+                begun = True
+                end, counted, said = "", Usage(), 0
+                async for chunk in stream:
+                    if chunk.usage is not None:
+                        counted = self._account.priced(
+                            chunk.usage.prompt_tokens or 0, chunk.usage.completion_tokens or 0
+                        )
+                    for choice in (chunk.choices or [])[:1]:
+                        for piece in _pieces(choice.delta):
+                            said += len(piece.text if isinstance(piece, TextPiece) else piece.arguments)
+                            yield piece
+                        end = choice.finish_reason or end
+            if not end:
+                raise ChatError("cut", "The answer broke off.")
+            if not counted.prompt:
+                counted = self._account.priced(estimated(list(request.messages)), said // 4)
+            yield EndPiece(finish=end, usage=counted)
+        except openai.APITimeoutError:
+            raise ChatError("timeout", "The model did not answer in time.") from None
+        except openai.RateLimitError:
+            raise ChatError("rate_limited", "The model takes no more requests now.") from None
+        except openai.APIStatusError as error:
+            lasting = error.status_code < 500 and error.status_code not in (408, 409)
+            raise ChatError(
+                "refused" if lasting else "away", f"The model's server answered {error.status_code}."
+            ) from None
+        except openai.APIConnectionError:
+            if begun:
+                raise ChatError("cut", "The connection broke in the middle of the answer.") from None
+            raise ChatError("away", "The model's server cannot be reached.") from None
+        except (httpx2.TransportError, httpx2.StreamError):
+            raise ChatError("cut", "The connection broke in the middle of the answer.") from None
+        except openai.APIError:
+            raise ChatError("malformed", "The model's server reported a fault in its answer.") from None
+        except (ValueError, TypeError, AttributeError, LookupError):
+            raise ChatError("malformed", "The model's server answered in another language.") from None
+
+    async def close(self) -> None:
+        """End its connections."""
+        await self._client.close()
+
+    def _opened(self) -> AsyncOpenAI:
+        # loaded here, not with this module: it takes most of a second, and not in the first completion
+        import openai
+
+        timeout = openai.Timeout(self._account.timeout_s, connect=CONNECT_SECONDS)
+        return openai.AsyncOpenAI(
+            api_key=self._account.api_key or "none",
+            base_url=self._base_url or "https://api.openai.com/v1",
+            organization="",
+            project="",
+            max_retries=0,
+            timeout=timeout,
+            http_client=openai.DefaultAsyncHttpxClient(
+                trust_env=False, follow_redirects=False, timeout=timeout
+            ),
+        )
+
+    def _arguments(self, request: ChatRequest) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "model": self._account.model,
+            "messages": [_message(one) for one in request.messages],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        # servers of others know the old name only, OpenAI's newer models the new one only
+        found["max_tokens" if self._base_url else "max_completion_tokens"] = request.max_tokens
+        if request.tools:
+            found["tools"] = [_tool(one) for one in request.tools]
+        temperature = request.temperature if request.temperature is not None else self._account.temperature
+        if temperature is not None:
+            found["temperature"] = temperature
+        return found
+
+
+def _message(message: ChatMessage) -> dict[str, Any]:
+    found: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.calls:
+        found["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments or "{}"},
+            }
+            for call in message.calls
+        ]
+        found["content"] = message.content or None
+    if message.role == "tool":
+        found["tool_call_id"] = message.call_id
+    return found
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters,
+        },
+    }
+
+
+def _pieces(delta: Any) -> Iterator[TextPiece | CallPiece]:
+    if delta is None:
+        return
+    if delta.content:
+        yield TextPiece(text=str(delta.content))
+    for place, call in enumerate(delta.tool_calls or []):
+        function = call.function
+        yield CallPiece(
+            index=place if call.index is None else int(call.index),
+            id=str(call.id or ""),
+            name=str((function and function.name) or ""),
+            arguments=str((function and function.arguments) or ""),
+        )
+
+
+PROVIDER = Provider(key="openai", label="OpenAI, or a server that speaks its language", build=OpenAIChat)

@@ -1,0 +1,271 @@
+"""What a completion means: its calls against the functions it was given.
+
+Rules:
+- Calls are resolved against the functions in force when the model was asked, never against those
+  of a node that one of them leads to.
+- Tools first, all at once; then at most one transition, the first; `end_call` last.
+- A refused call is told to the model in words. After two completions with a refused call since the
+  caller spoke, a fixed line is spoken and the caller has the word.
+- A transition may need a tool's word (`requires_result`): the model cannot claim it, the tool must
+  have said it in this node.
+- A transition while locked is refused; where the model said something too, the turn is simply over.
+- The same tool with the same arguments is not run twice in one turn.
+- A tool that runs, and a transition that was accepted, are never cancelled.
+- A completion without a word or a call gets one nudge, then a fixed line, then the human.
+- A lost completion is tried again, then the next model, then the human; what was said before the
+  stream broke stays said, and the model is told to go on from there.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from halodesk.engine.flow_agent import arguments
+from halodesk.engine.flow_agent import events as e
+from halodesk.engine.flow_agent import inputs as i
+from halodesk.engine.flow_agent.data import cleaned, result
+from halodesk.engine.flow_agent.document import END_CALL, Function, Tool
+from halodesk.engine.flow_agent.prompt import END_CALL_SCHEMA
+from halodesk.engine.flow_agent.scene import Scene
+
+_NO_USE_AGAIN = ("refused", "rate_limited")
+"""Failures that the next try at the same model would meet again at once."""
+
+
+def done(scene: Scene, news: i.ModelDone) -> None:
+    """A completion is whole."""
+    request = scene.state.request
+    if request is None or request.id != news.request:
+        return
+    first = scene.next_id()
+    calls = tuple(
+        i.ToolCall(id=f"c{first + index}", name=call.name[:100], arguments=cleaned(call.arguments))
+        for index, call in enumerate(news.calls)
+    )
+    scene.emit(
+        e.ModelAnswered(
+            request=request.id, usage=news.usage, model=news.model, calls=calls, first_ms=news.first_ms
+        )
+    )
+    if _over_cap(scene):
+        scene.give_up("cap")
+        return
+    _summarise(scene, news.usage.prompt)
+    if not calls:
+        _no_calls(scene, request.said)
+        return
+    refused = _take(scene, calls)
+    accepted = scene.state.accepted is not None or scene.state.end_call is not None
+    free = tuple(one.id for one in scene.state.queue if one.interruptible)
+    if accepted and free:
+        scene.emit(e.Protected(speeches=free))
+    if refused and not scene.state.open_tools and not accepted:
+        _refused(scene, refused, request.said)
+    else:
+        settle(scene)
+
+
+def settle(scene: Scene) -> None:
+    """Goes on when every tool of the completion is through."""
+    state = scene.state
+    if state.open_tools or state.request is not None or state.ended:
+        return
+    if state.accepted is not None:
+        scene.well()
+        scene.enter(state.accepted.target, function=state.accepted.function)
+    elif state.human or state.ending is not None:
+        return
+    elif state.end_call is not None:
+        scene.end_by_call()
+    elif state.barged:
+        return  # the caller has the word
+    else:
+        scene.ask(fresh=state.words_wait)
+
+
+def tool_done(scene: Scene, news: i.ToolDone) -> None:
+    """A tool came back; late ones are told to the transcript all the same."""
+    name = next(
+        (
+            one.call.name
+            for message in scene.state.messages
+            for one in message.calls
+            if one.call.id == news.call
+        ),
+        "",
+    )
+    if news.call not in scene.state.open_tools:
+        return
+    outcome = result(news.ok, news.value, news.error)
+    scene.emit(e.ToolSettled(call=news.call, name=name, result=outcome))
+    settle(scene)
+
+
+def failed(scene: Scene, news: i.ModelFailed) -> None:
+    """A try at a completion came to nothing."""
+    request = scene.state.request
+    if request is None or request.id != news.request:
+        return
+    scene.emit(e.ModelLost(request=request.id, failure=news.failure, detail=news.detail[:300]))
+    note = scene.manner.go_on if request.said else ""
+    model = scene.state.model
+    if request.attempt == 1 and news.failure not in _NO_USE_AGAIN:
+        scene.ask(note=note, attempt=2)
+    elif model + 1 < scene.state.models:
+        # attempt 2 would count as the retry of that model: it has one of its own
+        scene.ask(note=note, attempt=1 if news.failure not in _NO_USE_AGAIN else 2, model=model + 1)
+    elif request.attempt == 1 and news.failure == "rate_limited":
+        scene.ask(note=note, attempt=2)
+    else:
+        scene.give_up(f"model: {news.failure}")
+
+
+def _no_calls(scene: Scene, said: bool) -> None:
+    if said:
+        scene.well()
+        return
+    if scene.state.trouble == 0:
+        scene.emit(e.Nudged())
+        scene.ask(note=scene.manner.nudge)
+    else:
+        scene.trouble("empty")
+
+
+def _refused(scene: Scene, codes: list[str], said: bool) -> None:
+    if said and set(codes) <= {"transition_locked", "repeated_call"}:
+        return  # the caller has heard an answer and has the word
+    times = scene.state.bad_rounds + 1
+    scene.emit(e.BadRound(times=times))
+    if times > scene.manner.bad_rounds:
+        scene.trouble("bad_calls")
+    else:
+        scene.ask()
+
+
+def _take(scene: Scene, calls: tuple[i.ToolCall, ...]) -> list[str]:
+    """Accept or refuse each call; the codes of what was refused."""
+    node = scene.node
+    refused: list[str] = []
+
+    def refuse(call: i.ToolCall, code: e.Refusal, message: str) -> None:
+        refused.append(code)
+        scene.emit(
+            e.CallRefused(
+                call=call.id, name=call.name, arguments=call.arguments[:2000], code=code, message=message
+            )
+        )
+
+    tools = {tool.name: tool for tool in _tools_in_force(scene)}
+    ends = node is None or node.ends
+    for index, call in enumerate(calls):
+        function = None if node is None else node.function(call.name)
+        tool = tools.get(call.name)
+        if index >= scene.manner.calls:
+            refuse(call, "too_many_calls", f"At most {scene.manner.calls} calls at once.")
+            continue
+        if function is None and tool is None and not (ends and call.name == END_CALL):
+            names = [*([] if node is None else [one.name for one in node.functions]), *tools]
+            known = ", ".join([*names, *([END_CALL] if ends else [])]) or "none"
+            refuse(call, "unknown_function", f'There is no function "{call.name}". There are: {known}.')
+            continue
+        try:
+            given = arguments.parsed(call.arguments)
+        except arguments.WrongArguments as problem:
+            refuse(call, "malformed_arguments", str(problem))
+            continue
+        try:
+            if function is not None:
+                code = _transition(scene, call, function, arguments.checked(given, function.schema))
+            elif tool is not None:
+                code = _tool(scene, call, tool, given)
+            else:
+                checked = arguments.checked(given, END_CALL_SCHEMA)
+                scene.emit(e.EndAccepted(call=call.id, goodbye=checked.get("goodbye", "")))
+                code = None
+        except arguments.WrongArguments as problem:
+            refuse(call, "invalid_arguments", str(problem))
+            continue
+        if code is not None:
+            refuse(call, *code)
+    return refused
+
+
+def _transition(
+    scene: Scene, call: i.ToolCall, function: Function, given: dict[str, object]
+) -> tuple[e.Refusal, str] | None:
+    if scene.state.locked:
+        return (
+            "transition_locked",
+            "The conversation moved on already. Speak to the caller and wait for the answer first.",
+        )
+    if scene.state.accepted is not None:
+        return "one_transition", "Only one function may move the conversation on. The first one counts."
+    if function.needs_tool and not _has_result(scene, function):
+        wanted = msgspec.json.encode(function.needs).decode()
+        return "result_missing", f"Use {function.needs_tool} first; its result must be {wanted}."
+    scene.emit(
+        e.TransitionAccepted(call=call.id, function=function.name, target=function.target, arguments=given)
+    )
+    return None
+
+
+def _has_result(scene: Scene, function: Function) -> bool:
+    """Whether the tool's newest answer in this node says what the function needs."""
+    state = scene.state
+    said: object = None
+    for message in state.messages[state.entered_at :]:
+        for one in message.calls:
+            if one.call.name == function.needs_tool and one.result is not None:
+                said = one.result.get("value") if one.result.get("ok") else None
+    if not isinstance(said, dict):
+        return said is not None and not function.needs
+    return all(said.get(key) == value for key, value in function.needs.items())
+
+
+def _tool(
+    scene: Scene, call: i.ToolCall, tool: Tool, given: dict[str, object]
+) -> tuple[e.Refusal, str] | None:
+    state = scene.state
+    bound = arguments.bound(tool, given, collected=state.collected, context=state.context, call=state.call)
+    key = arguments.key_of(state.call.id, state.node, state.epoch * 1000 + state.turn, tool.id, bound)
+    if (tool.name, key) in state.done_calls:
+        return "repeated_call", "You called this with the same arguments already. Use its result above."
+    scene.emit(
+        e.ToolAsked(
+            call=call.id,
+            tool=tool.id,
+            name=tool.name,
+            arguments=bound,
+            key=key,
+            timeout_s=tool.timeout_s,
+        )
+    )
+    return None
+
+
+def _tools_in_force(scene: Scene) -> list[Tool]:
+    node = scene.node
+    if node is None:
+        return list(scene.document.tools)
+    found = (scene.document.tool(id) for id in node.tools)
+    return [tool for tool in found if tool is not None]
+
+
+def _over_cap(scene: Scene) -> bool:
+    spent, manner = scene.state.spent, scene.manner
+    tokens = spent.prompt + spent.completion
+    return bool(
+        (manner.most_tokens and tokens > manner.most_tokens)
+        or (manner.most_cost and spent.cost > manner.most_cost)
+    )
+
+
+def _summarise(scene: Scene, prompt_tokens: int) -> None:
+    """At 70 % of the budget, in the background; swapped in when the caller has spoken next."""
+    state, manner = scene.state, scene.manner
+    upto = len(state.messages) - manner.keep_messages
+    if prompt_tokens < manner.context_tokens * manner.summarise_at or state.summary_request:
+        return
+    # an agent's message is kept together with the results of its calls, they are one entry
+    if upto - state.base >= manner.keep_messages:
+        scene.emit(e.SummaryAsked(request=scene.next_id(), upto=upto))

@@ -1,0 +1,70 @@
+"""Messages by which a program speaks on a call instead of the agent, and hears its far end.
+
+Sound is 16-bit little-endian mono at 16 kHz. Notices go to the client that borrowed the voice alone;
+`FarSound` is dropped where that client is behind, the others never are.
+"""
+
+from __future__ import annotations
+
+from halodesk.protocol.phone_frame import Message
+
+VOICE_RATE = 16_000
+
+
+class LendVoice(Message, frozen=True, tag="lend_voice"):
+    """From now on what is given by `Speak` is said on this call; the microphone is shut out.
+
+    The agent goes on hearing both. It ends with `ReturnVoice`, with the call, and when the client
+    that asked leaves: then the microphone speaks again. While a mask is held the program hears
+    nothing.
+    """
+
+    call: str
+
+
+class ReturnVoice(Message, frozen=True, tag="return_voice"):
+    """The microphone speaks again; speeches that are not over are cut."""
+
+    call: str
+
+
+class Speak(Message, frozen=True, tag="speak"):
+    """Some more sound of a speech, a second at most; `last` with (or after) its end.
+
+    Speeches queue up in turn.
+    """
+
+    call: str
+    speech: int
+    pcm: bytes = b""
+    last: bool = False
+
+
+class StopSpeech(Message, frozen=True, tag="stop_speech"):
+    """Silence within one frame (20 ms). `speeches` empty: all; more sound of them is thrown away."""
+
+    call: str
+    speeches: tuple[int, ...] = ()
+
+
+class FarSound(Message, frozen=True, tag="far_sound"):
+    """What the far end said in the last 20 ms."""
+
+    call: str
+    pcm: bytes
+
+
+class SpeechStarted(Message, frozen=True, tag="speech_started"):
+    """Its first frame went out."""
+
+    call: str
+    speech: int
+
+
+class SpeechEnded(Message, frozen=True, tag="speech_ended"):
+    """`whole`: played to its end. `played_ms`: how much of it went out."""
+
+    call: str
+    speech: int
+    played_ms: int
+    whole: bool

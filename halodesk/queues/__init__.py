@@ -1,0 +1,1 @@
+"""Telling a PBX in which queues the agent works, and reading back what it made of it."""

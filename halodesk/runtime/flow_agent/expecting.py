@@ -1,0 +1,35 @@
+"""What a caller may say at a node, for a recogniser that likes to know: from the node's functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from halodesk.engine.flow_agent.document import Document, Node
+from halodesk.runtime.flow_agent_ports import Expected
+
+_ESCAPES = ("yes", "no", "call me back", "not interested", "I am busy", "a person please", "goodbye")
+
+
+def expected(document: Document, key: str) -> Expected:
+    """Enum values, numbers and the phrases of every call. `free` where text is asked for too."""
+    node = document.node(key)
+    if node is None:
+        return Expected(node=key, phrases=_ESCAPES)
+    properties = list(_properties(document, node))
+    words = [str(value).replace("_", " ") for one in properties for value in one.get("enum", [])]
+    return Expected(
+        node=key,
+        phrases=tuple(dict.fromkeys([*_ESCAPES, *words])),
+        numbers=any(one.get("type") in ("number", "integer") for one in properties),
+        free=any(one.get("type", "string") == "string" and not one.get("enum") for one in properties),
+    )
+
+
+def _properties(document: Document, node: Node) -> Iterator[dict[str, Any]]:
+    for function in node.functions:
+        yield from function.schema["properties"].values()
+    for id in node.tools:
+        tool = document.tool(id)
+        if tool is not None:
+            yield from tool.schema["properties"].values()

@@ -1,0 +1,1 @@
+"""The Directory page: people, calls of this seat, callbacks."""

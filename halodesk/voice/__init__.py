@@ -1,0 +1,1 @@
+"""Speech in and out for flow agents: recognisers, voices, and the ears and mouth of a call."""

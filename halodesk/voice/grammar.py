@@ -1,0 +1,137 @@
+"""What a caller may say at a node, as a JSGF grammar.
+
+Rules:
+- A grammar lists whole utterances: a phrase, a number, yes or no, with polite words around it.
+- It holds only words the recogniser's dictionary knows (`knows`); a phrase with another one is left
+  out, and `Built.whole` says so, so that the free recogniser takes part.
+- Numbers are spelled as they are said: up to a million, and digit by digit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from halodesk.voice.messages import Expect
+
+YES = ("yes", "yeah", "yep", "sure", "okay", "correct", "that is right", "that's right", "i agree", "i do")
+NO = ("no", "nope", "no thank you", "no thanks", "that is wrong", "that's wrong", "i don't", "i do not")
+_BEFORE = "[well | um | uh | okay | so]"
+_AFTER = "[please | thank you | thanks]"
+
+_UNITS = "one two three four five six seven eight nine".split()
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_NUMBERS = f"""
+<unit> = {" | ".join(_UNITS)};
+<teen> = {" | ".join(_TEENS)};
+<ten> = {" | ".join(_TENS)};
+<below100> = <unit> | <teen> | <ten> [<unit>];
+<below1000> = <below100> | (a | <unit>) hundred [[and] <below100>];
+<number> = zero | <below1000> | <below1000> thousand [[and] <below1000>];
+<digits> = (zero | oh | <unit>)+;
+<amount> = (<number> | <digits>) [dollars | dollar | percent] [[and] <below100> cents];
+"""
+
+
+class Built(msgspec.Struct, frozen=True):
+    """`text` (JSGF) is empty where nothing is listed. `whole`: no phrase was left out."""
+
+    text: str
+    phrases: tuple[str, ...]
+    whole: bool
+
+
+def grammar_of(expected: Expect, knows: Callable[[str], bool]) -> Built:
+    """The grammar of a node."""
+    phrases, whole = _sayable((*expected.phrases, *YES, *NO), knows)
+    alternatives = [*phrases, *(["<amount>"] if expected.numbers else [])]
+    if not expected.phrases and not expected.numbers:
+        return Built("", (), True)
+    rules = _NUMBERS if expected.numbers else ""
+    said = " | ".join(alternatives)
+    top = f"<said> = {said};\npublic <top> = {_BEFORE} <said> {_AFTER};\n"
+    return Built(f"#JSGF V1.0;\ngrammar node;\n{rules}{top}", tuple(phrases), whole)
+
+
+def _sayable(phrases: Iterable[str], knows: Callable[[str], bool]) -> tuple[list[str], bool]:
+    found: dict[str, None] = {}
+    whole = True
+    for phrase in phrases:
+        words = spoken(phrase)
+        if words and all(map(knows, words)):
+            found[" ".join(words)] = None
+        elif words:
+            whole = False
+    return list(found), whole
+
+
+def spoken(phrase: str) -> list[str]:
+    """The words of a phrase as one says them: `pay_in_full` as pay in full, 25 as twenty five."""
+    parts = re.findall(r"[a-z]+(?:'[a-z]+)?|\d+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", phrase).lower())
+    words: list[str] = []
+    for part in parts:
+        words += _number_words(int(part)) if part.isdigit() and len(part) <= 6 else [part]
+    return words
+
+
+def _number_words(number: int) -> list[str]:
+    if number >= 1000:
+        rest = number % 1000
+        return [*_number_words(number // 1000), "thousand", *(_number_words(rest) if rest else [])]
+    if number >= 100:
+        rest = number % 100
+        return [_UNITS[number // 100 - 1], "hundred", *(_number_words(rest) if rest else [])]
+    if number >= 20:
+        unit = [_UNITS[number % 10 - 1]] if number % 10 else []
+        return [_TENS[number // 10 - 2], *unit]
+    if number >= 10:
+        return [_TEENS[number - 10]]
+    return [_UNITS[number - 1]] if number else ["zero"]
+
+
+_VALUES = {"zero": 0, "oh": 0, "a": 1} | {word: place + 1 for place, word in enumerate(_UNITS)}
+_VALUES |= {word: place + 10 for place, word in enumerate(_TEENS)}
+_VALUES |= {word: 10 * place + 20 for place, word in enumerate(_TENS)}
+
+
+def with_figures(text: str) -> str:
+    """Numbers as figures: "two hundred and five dollars" as "205 dollars", "four oh two" as "402"."""
+    words = text.split()
+    out: list[str] = []
+    at = 0
+    while at < len(words):
+        end = at
+        while end < len(words) and (
+            words[end] in _VALUES
+            or words[end] in ("hundred", "thousand")
+            or (words[end] == "and" and end > at and words[end - 1] in ("hundred", "thousand"))
+        ):
+            end += 1
+        if end < len(words) and words[end - 1 : end] == ["and"]:
+            end -= 1
+        run = words[at:end]
+        if not run or run == ["a"]:
+            out.append(words[at])
+            at += 1
+            continue
+        out.append(_figures(run))
+        at = end
+    return " ".join(out)
+
+
+def _figures(run: list[str]) -> str:
+    single = [word for word in run if _VALUES.get(word, 10) < 10]
+    if len(run) > 1 and len(single) == len(run):
+        return "".join(str(_VALUES[word]) for word in run)
+    total = part = 0
+    for word in run:
+        if word == "hundred":
+            part = max(part, 1) * 100
+        elif word == "thousand":
+            total, part = total + max(part, 1) * 1000, 0
+        elif word != "and":
+            part += _VALUES[word]
+    return str(total + part)

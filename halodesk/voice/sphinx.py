@@ -1,0 +1,142 @@
+"""The offline recogniser: pocketsphinx with a grammar of the node, and its free language model.
+
+Rules:
+- One thread, in the speech worker: recognition is CPU work.
+- An utterance is what the endpointer cuts out. While it lasts, both recognisers follow it. A grammar
+  always finds something: its words count when its score is good and the free words agree with half of
+  them, or when they are next to certain. Else the free words count, where the node takes such or lists
+  just these. Else the text is empty: a sound that is no answer.
+- What is expected counts from the next utterance on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pocketsphinx import Decoder, Endpointer, Hypothesis, Vad
+
+from halodesk.voice.gate import FRAME_MS, Gate
+from halodesk.voice.grammar import Built, grammar_of, with_figures
+from halodesk.voice.messages import SAMPLE_RATE, Expect, Told, VoiceOff, VoiceOn, Words
+
+GOOD = 0.7
+"""Score of the grammar below which its words were not said; short sounds get more, whatever they are."""
+CERTAIN = 0.9
+"""Posterior of the grammar's words from which nobody else is asked."""
+_PARTIAL_FRAMES = 10
+_SEARCH = "node"
+
+
+class Recogniser:
+    """Sound in, `tell` with what was heard."""
+
+    def __init__(self, tell: Callable[[Told], None]) -> None:
+        self._tell = tell
+        vad = Vad(mode=Vad.STRICT, sample_rate=SAMPLE_RATE, frame_length=FRAME_MS / 1000)
+        self._gate = Gate(vad.is_speech)
+        self._gate_bytes: int = vad.frame_bytes
+        self._ends = Endpointer(window=0.3, ratio=0.9, vad_mode=Vad.STRICT, sample_rate=SAMPLE_RATE)
+        self._end_bytes: int = self._ends.frame_bytes
+        self._listed = Decoder(samprate=SAMPLE_RATE, lm=None, loglevel="FATAL")
+        self._free = Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
+        self._expect = self._in_force = Expect()
+        self._built = Built("", (), whole=True)
+        self._takes_free = True
+        self._waiting_gate = bytearray()
+        self._waiting_end = bytearray()
+        self._speaking = False
+        self._frames = 0
+        self._partial = ""
+
+    def knows(self, word: str) -> bool:
+        """Whether the dictionary has the word."""
+        return self._listed.lookup_word(word) is not None
+
+    def expect(self, expected: Expect) -> None:
+        """From the next utterance on."""
+        self._expect = expected
+
+    def feed(self, pcm: bytes) -> None:
+        """Some more sound."""
+        self._waiting_gate += pcm
+        while len(self._waiting_gate) >= self._gate_bytes:
+            change = self._gate.take(bytes(self._waiting_gate[: self._gate_bytes]))
+            del self._waiting_gate[: self._gate_bytes]
+            if change is not None:
+                self._tell(VoiceOn() if change else VoiceOff())
+        self._waiting_end += pcm
+        while len(self._waiting_end) >= self._end_bytes:
+            self._hear(self._ends.process(bytes(self._waiting_end[: self._end_bytes])))
+            del self._waiting_end[: self._end_bytes]
+
+    def finish(self) -> None:
+        """The utterance ends here, if one is under way."""
+        if self._speaking:
+            self._end()
+
+    def _hear(self, speech: bytes | None) -> None:
+        if speech is not None:
+            if not self._speaking:
+                self._begin()
+            for decoder in self._decoders():
+                decoder.process_raw(speech)
+            self._frames += 1
+            if self._frames % _PARTIAL_FRAMES == 0:
+                self._tell_partial()
+        if self._speaking and not self._ends.in_speech:
+            self._end()
+
+    def _decoders(self) -> list[Decoder]:
+        return [*([self._listed] if self._built.text else []), self._free]
+
+    def _begin(self) -> None:
+        if self._expect != self._in_force:
+            self._in_force = self._expect
+            self._built = built = grammar_of(self._in_force, self.knows)
+            self._takes_free = self._in_force.free or not built.text or not built.whole
+            if built.text:
+                self._listed.add_jsgf_string(_SEARCH, built.text)
+                self._listed.activate_search(_SEARCH)
+        for decoder in self._decoders():
+            decoder.start_utt()
+        self._speaking, self._frames, self._partial = True, 0, ""
+
+    def _tell_partial(self) -> None:
+        found = self._decoders()[-1].hyp()
+        text = found.hypstr if found is not None else ""
+        if text and text != self._partial:
+            self._partial = text
+            self._tell(Words(text=text, final=False, confidence=0.0))
+
+    def _end(self) -> None:
+        self._speaking = False
+        for decoder in self._decoders():
+            decoder.end_utt()
+        listed = self._listed.hyp() if self._built.text else None
+        free = self._free.hyp()
+        text = free.hypstr if free is not None else ""
+        if listed is not None and listed.hypstr and listed.best_score >= GOOD:
+            share = agreement(listed.hypstr, text)
+            if share >= 0.5 or listed.prob >= CERTAIN:
+                sure = max(share, listed.prob) * listed.best_score
+                self._tell(Words(text=with_figures(listed.hypstr), final=True, confidence=_share(sure)))
+                return
+        if not self._takes_free and text not in self._built.phrases:
+            text = ""
+        self._tell(Words(text=text, final=True, confidence=_posterior(free) if text else 0.0))
+
+
+def agreement(first: str, second: str) -> float:
+    """The part of the words of `first` that are in `second`, too."""
+    words, others = first.split(), second.split()
+    return sum(word in others for word in words) / len(words) if words else 0.0
+
+
+def _posterior(found: Hypothesis | None) -> float:
+    """The geometric mean of what each word is worth."""
+    words = len(found.hypstr.split()) if found is not None else 0
+    return _share(found.prob ** (1 / words)) if found is not None and words else 0.0
+
+
+def _share(score: float) -> float:
+    return round(min(1.0, max(0.0, score)), 2)
