@@ -21,9 +21,9 @@ import msgspec
 from PySide6.QtWidgets import QApplication
 
 from halodesk.app import Seat, has_screen
-from halodesk.demo import leak_flow
+from halodesk.demo import leak_flow, leak_holders
 from halodesk.demo.caller import MARKER_HZ
-from halodesk.demo.central import central
+from halodesk.demo.central import TENANT, central
 from halodesk.demo.driver import Driver, Hands, Script, Until
 from halodesk.demo.gateway.child import gateway_child
 from halodesk.demo.run import settle
@@ -33,8 +33,9 @@ from halodesk.engine.events import RecordingKept
 from halodesk.engine.fields.encrypted import KINDS
 from halodesk.runtime import logs
 from halodesk.runtime import settings as s
-from halodesk.runtime.review import ExportFormat
+from halodesk.runtime.review import RecordFormat
 from halodesk.store.export import write as export
+from halodesk.store.export import write_sound
 from halodesk.store.record import read
 from halodesk.store.seat_store import SeatStore
 
@@ -187,6 +188,7 @@ def serve(folder: Path, line: _Line) -> None:
         s.save(seat_folder / "settings.json", found)
         server = stack.enter_context(central(folder))
         server.let_in(seat_folder, "Leak test")
+        leak_holders.install(seat_folder, TENANT)
         seat = Seat(found, seat_folder)
         failed: list[HaloDeskError] = []
         try:
@@ -228,10 +230,13 @@ def _closed(folder: Path, seat_folder: Path) -> Moment:
     store = SeatStore(seat_folder)
     try:
         session = store.sessions.rows(limit=1)[0].id
-        kinds: tuple[ExportFormat, ...] = ("jsonl", "csv", "html")
+        kinds: tuple[RecordFormat, ...] = ("jsonl", "csv", "html")
         for kind in kinds:
             export(store.sessions, session, kind, folder / "exports" / f"session.{kind}")
         kept = [event for event in read(store.sessions, session).events if isinstance(event, RecordingKept)]
+        sound = folder / "exports" / "recording.flac"
+        if kept:
+            write_sound(store, Path(kept[-1].path), sound)
     finally:
         store.close()
     if not kept:
@@ -240,7 +245,7 @@ def _closed(folder: Path, seat_folder: Path) -> Moment:
     return Moment(
         at="closed",
         session=session,
-        recording=kept[-1].path,
+        recording=str(sound),
         windows=tuple((begin / rate, end / rate) for begin, end in kept[-1].windows),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,10 @@ import msgspec
 from halodesk.selftest.leak_scan import Canary
 
 _MAP = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) (r\S*) \S+ \S+ \S+\s*(.*)$")
-_PIECE = 16 * 2**20
+_PIECE = 2**20
+_OVERLAP = 64
+LONGEST_S = 20.0
+"""So long one process is looked at: what is not reached by then is not counted."""
 _SHORTEST = 9
 
 
@@ -49,6 +53,7 @@ def look(pids: Sequence[int], canaries: Sequence[Canary]) -> Memory:
 def _process(pid: int, patterns: Sequence[bytes]) -> tuple[int, int]:
     """Bytes seen, canaries found. Raises `OSError` where the system does not let us look."""
     seen = hits = 0
+    end = time.monotonic() + LONGEST_S
     with Path(f"/proc/{pid}/maps").open(encoding="utf-8", errors="replace") as maps:
         regions = [found for line in maps if (found := _MAP.match(line.strip()))]
     memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
@@ -57,7 +62,7 @@ def _process(pid: int, patterns: Sequence[bytes]) -> tuple[int, int]:
             if "w" not in rights or name.startswith(("[vvar", "[vsyscall", "/dev")):
                 continue
             at, last = int(begin, 16), int(end, 16)
-            while at < last:
+            while at < last and time.monotonic() < end:
                 try:
                     data = os.pread(memory, min(_PIECE, last - at), at)
                 except OSError:  # a region that is gone, or that no page stands behind
@@ -65,8 +70,9 @@ def _process(pid: int, patterns: Sequence[bytes]) -> tuple[int, int]:
                 if not data:
                     break
                 seen += len(data)
-                hits += sum(data.count(pattern) for pattern in patterns)
-                at += len(data)
+                if data.count(0) < len(data):
+                    hits += sum(data.count(pattern) for pattern in patterns)
+                at += len(data) - (_OVERLAP if len(data) == _PIECE else 0)
     finally:
         os.close(memory)
     return seen, hits
