@@ -53,7 +53,7 @@ def look(pids: Sequence[int], canaries: Sequence[Canary]) -> Memory:
 def _process(pid: int, patterns: Sequence[bytes]) -> tuple[int, int]:
     """Bytes seen, canaries found. Raises `OSError` where the system does not let us look."""
     seen = hits = 0
-    end = time.monotonic() + LONGEST_S
+    deadline = time.monotonic() + LONGEST_S
     with Path(f"/proc/{pid}/maps").open(encoding="utf-8", errors="replace") as maps:
         regions = [found for line in maps if (found := _MAP.match(line.strip()))]
     memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
@@ -62,7 +62,7 @@ def _process(pid: int, patterns: Sequence[bytes]) -> tuple[int, int]:
             if "w" not in rights or name.startswith(("[vvar", "[vsyscall", "/dev")):
                 continue
             at, last = int(begin, 16), int(end, 16)
-            while at < last and time.monotonic() < end:
+            while at < last and time.monotonic() < deadline:
                 try:
                     data = os.pread(memory, min(_PIECE, last - at), at)
                 except OSError:  # a region that is gone, or that no page stands behind
