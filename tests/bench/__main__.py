@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import audio, call, data, engine, flows, server, survival, window
+from tests.bench import audio, call, data, engine, flows, leaks, server, survival, window
 from tests.bench.measure import Figure, noise
 
 OUT = Path("build") / "bench.json"
@@ -19,7 +19,7 @@ def main() -> int:
     """All figures; exit code 1 when a goal is missed."""
     before = noise()
     found: list[Figure] = []
-    for part in (engine, flows, data, window, call, audio, survival, server):
+    for part in (engine, flows, data, window, call, audio, survival, server, leaks):
         for one in part.figures():
             found.append(one)
             mark = {True: "met", False: "MISSED", None: ""}[one.met]
