@@ -47,7 +47,7 @@ def kind_of(path: Path) -> str:
         return "exports"
     if "logs" in parts or path.suffix in (".log", ".stderr") or ".log." in name:
         return "logs"
-    if path.suffix in _SOUND:
+    if "recordings" in parts or path.suffix in _SOUND:
         return "recording files"
     if "crash" in parts or name.startswith("core") or path.suffix == ".dmp":
         return "crash reports"

@@ -79,6 +79,7 @@ def test_leaks_that_are_planted_while_it_runs_are_found_and_nothing_else(tmp_pat
         ("exports", "ssn"),
         ("rows of the seat", "bank_account"),
         ("rows of the server", "bank_account"),
+        ("database files", "bank_account"),  # the server's file is not encrypted
     }
     assert found.is_genuine()
     assert len(said) == 8
