@@ -69,10 +69,13 @@ class Habits(QObject):
         io: IoThread,
         post: Post,
         readiness: ReadinessPort | None = None,
+        locked: Callable[[], bool] = lambda: False,
         on_screen: bool | None = None,
         tray: Callable[[HabitsDesk, ReadinessPort | None], Tray] = Tray,
     ) -> None:
+        """`locked`: nobody has signed in at this window; then no link dials, and none moves the page."""
         super().__init__()
+        self._locked = locked
         self._desk, self._window, self._settings = desk, window, settings
         self._wishes = settings.desktop
         self._hosts = hosts_of(address for line in settings.lines for address in (line.uri, line.registrar))
@@ -209,7 +212,9 @@ class Habits(QObject):
         said = verdict(
             found,
             setting=self._wishes.links,
-            busy=self._desk.page is not None or (hand is not None and hand.state != "ended"),
+            busy=self._locked()
+            or self._desk.page is not None
+            or (hand is not None and hand.state != "ended"),
             emergency=self._desk.is_emergency(found.number or found.to),
             hosts=self._hosts,
         )
@@ -224,7 +229,7 @@ class Habits(QObject):
     def fill(self, number: str) -> None:
         """Into the dial line, where it waits for the agent."""
         self._window.ready.number.setText(number)
-        if self._desk.page is None:
+        if self._desk.page is None and not self._locked():
             self._window.show_page(DESK)
             self._window.ready.focus_first()
 

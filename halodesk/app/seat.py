@@ -20,6 +20,7 @@ from halodesk.app.keeping import Keeping
 from halodesk.app.outside import Outside
 from halodesk.app.parts import Found, only_one, open_controls, open_money, phone_argv
 from halodesk.app.people import SeatPeople
+from halodesk.app.readiness import Readiness
 from halodesk.app.sealing import open_sealer, taker
 from halodesk.engine import flow as flows
 from halodesk.engine.commands import Resolve
@@ -189,7 +190,16 @@ class Seat:
             self._guard = Guard(self.window, self.desk, self.people, idle_s=settings.lock_after_s)
             self._guard.locked_changed.connect(lambda locked: self.day.agent.attend(absent=locked))
             self.day.agent.attend(absent=True)
-        self.habits = Habits(self.desk, self.window, settings, folder, io=self.io, post=post)
+        self.habits = Habits(
+            self.desk,
+            self.window,
+            settings,
+            folder,
+            io=self.io,
+            post=post,
+            readiness=Readiness(self.day.agent),
+            locked=lambda: self._guard is not None and self._guard.locked,
+        )
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._ticks.timeout.connect(self.day.agent.tick)

@@ -18,6 +18,7 @@ from halodesk.cli import (
     flow_versions,
     holders,
     keys,
+    leak_test,
     links,
     people,
     phone,
@@ -73,6 +74,7 @@ flow.app.command("publish")(publish.publish)
 flow.app.command("rollback")(publish.rollback)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("leak-test")(leak_test.leak_test)
 app.command("sound-devices", hidden=True)(doctor.sound_devices)
 app.command("open")(links.open_link)
 app.command("phone")(phone.phone)

@@ -73,8 +73,12 @@ class Hands:
         """Type as somebody who listens: one key every `each_s` seconds."""
         for sign in text:
             self.type(name, sign)
-            until = time.monotonic() + each_s
-            yield Until(lambda until=until: time.monotonic() >= until, "the next key")  # type: ignore[misc]  # bound now
+            yield from self.rest(each_s)
+
+    def rest(self, seconds: float) -> Script:
+        """Do nothing for a while."""
+        until = time.monotonic() + seconds
+        yield Until(lambda: time.monotonic() >= until, "the time to pass")
 
     def retype(self, name: str, text: str) -> None:
         """Replace what stands in it (the caller's number, say) by pressing keys."""

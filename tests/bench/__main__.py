@@ -18,6 +18,7 @@ from tests.bench import (
     engine,
     flow_agent,
     flows,
+    leaks,
     mouth_to_ear,
     payments,
     recordings,
@@ -30,7 +31,7 @@ from tests.bench import (
 from tests.bench.measure import Figure, noise
 
 OUT = Path("build") / "bench.json"
-PARTS = (engine, audit, flows, data, payments, agent, window, call, audio, survival, server, sealing, flow_agent, telephony, mouth_to_ear, recordings)
+PARTS = (engine, audit, flows, data, payments, agent, window, call, audio, survival, server, sealing, flow_agent, telephony, mouth_to_ear, recordings, leaks)
 
 
 def main() -> int:

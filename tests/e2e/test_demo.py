@@ -23,7 +23,7 @@ import pytest
 import soundfile
 
 from halodesk.demo import order_call
-from halodesk.demo.run import SAMPLE
+from halodesk.demo.stage import SAMPLE
 from halodesk.runtime.flow_files import load_file
 from tests.e2e import leak_scan
 from tests.e2e.ledger import LEDGER, charges
@@ -271,52 +271,8 @@ def test_nothing_left_behind_holds_a_card_number_or_a_code(run: Run) -> None:
     assert {"seat.db", "demo.log", "phone.log", LEDGER, "report.json", "pbx-recording.wav"} <= names
     assert seen > 30
     assert found == []
-    clear = leak_scan.dump(run.seat)
-    assert b"Jordan" in clear, "the dump is in the clear"
-    assert list(leak_scan.find_cards(clear, CARDS, "seat.db")) == []
-    assert list(leak_scan.find_cvvs(clear, CVVS, "seat.db")) == []
-
-
-@pytest.mark.parametrize("form", sorted(leak_scan.card_forms(CARDS[0])))
-def test_the_scan_finds_a_planted_card(tmp_path: Path, form: str) -> None:
-    """In the middle of other bytes, for each form and card."""
-    for index, card in enumerate(CARDS):
-        (tmp_path / f"{index}.bin").write_bytes(
-            b"\x00\xff before " + leak_scan.card_forms(card)[form] + b" after"
-        )
-    _, found = leak_scan.scan([tmp_path], cards=CARDS, cvvs=[])
-    assert {Path(find.where).name for find in found} >= {"0.bin", "1.bin", "2.bin"}
-
-
-@pytest.mark.parametrize("before", ["", "a", "ab", '{"number":"'])
-def test_the_scan_finds_a_card_inside_other_base64(tmp_path: Path, before: str) -> None:
-    import base64
-
-    (tmp_path / "text").write_bytes(base64.b64encode((before + CARDS[0] + '","x').encode()))
-    _, found = leak_scan.scan([tmp_path], cards=CARDS, cvvs=[])
-    assert found
-
-
-@pytest.mark.parametrize(
-    ("text", "is_found"),
-    [
-        ('{"cvv": "739"}', True),
-        ("739", True),
-        ("cvv=739", False),
-        ("code 739.", True),
-        ("[951,739]", True),
-        ("at 12.739 s", False),
-        ("739.25 ms", False),
-        ("#739abc", False),
-        ('"pid": 739,', False),
-        ("27396", False),
-        ("a1b739/x", False),
-    ],
-)
-def test_the_scan_finds_a_planted_code(tmp_path: Path, text: str, is_found: bool) -> None:
-    (tmp_path / "log").write_text(text, encoding="utf-8")
-    _, found = leak_scan.scan([tmp_path], cards=[], cvvs=["739"])
-    assert bool(found) is is_found
+    assert leak_scan.says(run.seat, "Jordan"), "the rows are read in the clear"
+    assert leak_scan.scan_rows(run.seat, cards=CARDS, cvvs=CVVS) == []
 
 
 def test_without_a_lab_it_says_so_and_calls_directly(phoneless: Run) -> None:

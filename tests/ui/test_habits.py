@@ -79,7 +79,7 @@ def make(desk: TalkingDesk, hands: Hands, tmp_path: Path, services: list[Service
     io = IoThread()
     made: list[h.Habits] = []
 
-    def build(desktop: Desktop = Desktop(), *, tray: bool = False) -> h.Habits:  # noqa: B008  # frozen
+    def build(desktop: Desktop = Desktop(), *, tray: bool = False, locked: bool = False) -> h.Habits:  # noqa: B008  # frozen
         settings = s.Settings(account=s.SipAccount(uri="sip:1001@pbx.example"), desktop=desktop)
         found = h.Habits(
             desk,
@@ -89,6 +89,7 @@ def make(desk: TalkingDesk, hands: Hands, tmp_path: Path, services: list[Service
             io=io,
             post=lambda call: call(),
             on_screen=True,
+            locked=lambda: locked,
             tray=lambda desk, readiness: Tray(desk, readiness, available=lambda: tray),
         )
         found.start()
@@ -169,6 +170,13 @@ def test_a_mac_hands_links_over_as_open_events(
     assert hands.line("dial_number").text() == "+12025550143"
     qapp.sendEvent(qapp, QFileOpenEvent(QUrl("tel:nobody")))
     assert "not a telephone number" in words(hands.desk)
+
+
+def test_a_link_does_not_dial_from_a_locked_window(make: Maker, hands: Hands) -> None:
+    habits = make(Desktop(links="dial"), locked=True)
+    habits.link("tel:+12025550143")
+    assert hands.desk.dialled == []
+    assert "It waits in the dial line" in words(hands.desk)
 
 
 # leaving

@@ -17,7 +17,7 @@ class LeaveDialog(QDialog):
         super().__init__(parent)
         self.setObjectName("leave_dialog")
         self.setWindowTitle(self.tr("A call is up"))
-        self.setMinimumWidth(520)
+        self.setMinimumWidth(580)
         self._words = label(role="body", name="leave_words", wrap=True)
         self.stay = Button(self.tr("Keep the call"), kind="primary", hint="Esc", name="leave_stay")
         self.go = Button(self.tr("Hang up and quit"), kind="danger", icon="hang_up", name="leave_go")

@@ -19,7 +19,7 @@ from halodesk.ui.theme.icons import pixmap
 
 _LOOKS: dict[Kind, tuple[str, str, str]] = {
     "ready": ("success", "on_success", "desk"),
-    "not_ready": ("rail", "on_rail_chosen", "pause"),
+    "not_ready": ("warning", "on_warning", "pause"),
     "ringing": ("accent", "on_accent", "incoming"),
     "call": ("accent", "on_accent", "answer"),
     "masked": ("mask", "on_mask", "secure"),
