@@ -79,7 +79,6 @@ ORPHAN_AFTER_S = 60.0
 SoundMode = Literal["auto", "none"]
 """`auto`: the devices of the system, or silence where there are none. `none`: silence."""
 
-PULSE_BLOCK_MS = 30
 _JOIN_RECORDERS_S = 3.0
 _NICE = -11
 """That of PulseAudio."""
@@ -283,9 +282,6 @@ class _Phone:
         """Finds the devices, or says why there are none. From here on Qt's loop is the main thread's."""
         if self._sound is None:
             return
-        # Else a PulseAudio server hands out what the microphone hears in blocks of 64 ms, and the ring
-        # has to hold as much: 80 ms of delay that nobody needs. The client library reads it.
-        os.environ.setdefault("PULSE_LATENCY_MSEC", str(PULSE_BLOCK_MS))
         try:
             from halodesk.sip.phone.audio.qt_waiting import QtWaiting
 
