@@ -282,8 +282,10 @@ class Seat:
     def _came_in(self, who: Came) -> None:
         # What the four roles may comes with the person; only roles of a flow's own come with the seat.
         own = [role for role in self.settings.roles if role not in roles_of("admin")]
+        another = who.name != self.desk.agent
         self.desk.sign_in(who.name, (*who.roles, *own))
-        self.day.agent.works(who.name)
+        if another:
+            self.day.agent.somebody_came()
 
     def _storage_changed(self, state: StorageState) -> None:
         if state == StorageState():

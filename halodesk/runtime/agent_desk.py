@@ -136,11 +136,9 @@ class AgentDesk(DayDesk):
         """The machine's own state, for tests and the composition root."""
         return self._state
 
-    def works(self, agent: str) -> None:
-        """This person works here from now on: what comes is theirs."""
-        if agent != self._agent:
-            self._agent = agent
-            self._keep(self._state)
+    def somebody_came(self) -> None:
+        """Another person works here: the day goes on in the name the desk has now."""
+        self._keep(self._state)
 
     def choose(self, choice: Choice, reason: str = "") -> Refused | None:
         """The agent's own word. Choosing what is chosen already tells the PBX again."""

@@ -31,7 +31,25 @@ from tests.bench import (
 from tests.bench.measure import Figure, noise
 
 OUT = Path("build") / "bench.json"
-PARTS = (engine, audit, flows, data, payments, agent, window, call, audio, survival, server, sealing, flow_agent, telephony, mouth_to_ear, recordings, leaks)
+PARTS = (
+    engine,
+    audit,
+    sealing,
+    flows,
+    data,
+    agent,
+    window,
+    call,
+    audio,
+    mouth_to_ear,
+    recordings,
+    survival,
+    telephony,
+    payments,
+    leaks,
+    server,
+    flow_agent,
+)
 
 
 def main() -> int:

@@ -13,6 +13,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QWidget
 
 from halodesk.engine import commands as c
+from halodesk.ui.parts.buttons import Button
+from halodesk.ui.parts.labels import ElidedLabel
+from halodesk.ui.parts.pill import Pill
 from halodesk.ui.window import MainWindow
 from tests.ui.fake_desk import CVV, EXPIRY, GOOD_CARD, FakeDesk
 
@@ -158,3 +161,17 @@ class Hands:
         """All three boxes by keys; the focus goes on by itself."""
         for digits in (GOOD_CARD, EXPIRY, CVV):
             self.type(digits)
+
+
+def unclipped(hands: Hands) -> None:
+    """Every label and button in sight has the room its words need."""
+    hands.settle()
+    for label in hands.window.findChildren(QLabel):
+        if label.isVisible() and label.text() and not isinstance(label, ElidedLabel):
+            needed = label.heightForWidth(label.width()) if label.wordWrap() else label.sizeHint().height()
+            assert label.height() >= needed - 1, label.text()
+            if not label.wordWrap() or isinstance(label, Pill):
+                assert label.width() >= label.sizeHint().width() - 1, label.text()
+    for button in hands.window.findChildren(Button):
+        if button.isVisible():
+            assert button.width() >= button.minimumSizeHint().width() - 1, button.words

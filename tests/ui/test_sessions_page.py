@@ -14,8 +14,6 @@ from pytestqt.qtbot import QtBot
 from halodesk.runtime.ports import ReviewPort
 from halodesk.ui.parts.banner import Banner
 from halodesk.ui.parts.buttons import Button
-from halodesk.ui.parts.labels import ElidedLabel
-from halodesk.ui.parts.pill import Pill
 from halodesk.ui.sessions.list_page import SearchLine
 from halodesk.ui.sessions.list_table import SessionTable
 from halodesk.ui.sessions.page import SessionsPage
@@ -26,7 +24,7 @@ from halodesk.ui.window import MainWindow
 from tests.fakes.order import CARD
 from tests.ui.conftest import Opener
 from tests.ui.fake_desk import FakeDesk
-from tests.ui.hands import ALT, CTRL, Hands, Key
+from tests.ui.hands import ALT, CTRL, Hands, Key, unclipped
 from tests.ui.recorded import Recorded, erase_answers
 
 
@@ -491,16 +489,3 @@ def test_the_theme_changes_in_a_replay(hands: Hands) -> None:
     hands.click("toggle_theme")
     assert hands.picture("sessions-theme-after") != before
     assert view.isVisible()
-
-
-def unclipped(hands: Hands) -> None:
-    hands.settle()
-    for label in hands.window.findChildren(QLabel):
-        if label.isVisible() and label.text() and not isinstance(label, ElidedLabel):
-            needed = label.heightForWidth(label.width()) if label.wordWrap() else label.sizeHint().height()
-            assert label.height() >= needed - 1, label.text()
-            if not label.wordWrap() or isinstance(label, Pill):
-                assert label.width() >= label.sizeHint().width() - 1, label.text()
-    for button in hands.window.findChildren(Button):
-        if button.isVisible():
-            assert button.width() >= button.minimumSizeHint().width() - 1, button.words
