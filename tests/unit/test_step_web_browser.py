@@ -133,7 +133,8 @@ def test_the_arguments_are_those_of_the_port() -> None:
     ],
 )
 def test_what_the_health_check_says(config: dict[str, Any], code: str) -> None:
-    step = {"key": "b", "type": "web_browser", "fallback": "end", "fields": [*FIELDS, secret()]}
+    kept = {**secret(), "retention": "sealed"}
+    step = {"key": "b", "type": "web_browser", "fallback": "end", "fields": [*FIELDS, kept]}
     good = {**CONFIG, "on_failure": "end"}
     assert codes({**step, "config": good}) == []
     assert codes({**step, "config": {**good, **config}}) == [code]
