@@ -20,6 +20,7 @@ import msgspec
 from PySide6.QtCore import QLockFile
 
 from halodesk.app.parts import only_one, phone_argv
+from halodesk.app.speech import Speech, open_speech
 from halodesk.engine.errors import PhoneAwayError, PhoneError, PhoneRefusedError, SettingsError
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
@@ -37,16 +38,13 @@ from halodesk.protocol.phone_link import (
     RegistrationChanged,
 )
 from halodesk.runtime.flow_agent.runner import Runner, Watch
-from halodesk.runtime.flow_agent_ports import STT, TTS, ChatLLM, ToolCaller
+from halodesk.runtime.flow_agent_ports import ChatLLM, ToolCaller
 from halodesk.runtime.phone_settings import MAIN, accounts_of
-from halodesk.runtime.program import command
 from halodesk.runtime.settings import Settings
 from halodesk.sip.call_voice import PhoneCallVoice
 from halodesk.sip.client import PhoneClient
 from halodesk.store.seat_store import SeatStore
 from halodesk.voice.call_duplex import CallDuplex
-from halodesk.voice.offline_stt import OfflineSTT
-from halodesk.voice.offline_tts import OfflineTTS
 
 REGISTERED_S = 15.0
 ANSWERED_S = 60.0
@@ -118,30 +116,37 @@ async def talk(
     tools: ToolCaller,
     parameters: dict[str, Any] | None = None,
     manner: Manner | None = None,
-    stt: STT | None = None,
-    tts: TTS | None = None,
+    speech: Speech | None = None,
+    say: Callable[[str], None] | None = None,
     watch: Sequence[Watch] = (),
     when_idle: Callable[[], None] | None = None,
 ) -> Talked:
-    """Dials, talks, hangs up.
+    """Dials, talks, hangs up. `speech`: in place of what the settings ask for; `say`: is told, in words, of
+    what is not as they ask.
 
     Raises `SettingsError` without a line or a voice, `PhoneError` when the phone does not do it.
     """
     if not settings.lines:
         raise SettingsError("There is no line to call by.", "Add `account` to the settings.")
-    speaker = tts or OfflineTTS()
+    speech = speech or await open_speech(settings.speech)
+    if say is not None:
+        for words in speech.said:
+            say(words)
     line = _Phone()
-    client, ours = await _phone(settings, folder, line)
+    try:
+        client, ours = await _phone(settings, folder, line)
+    except BaseException:
+        await speech.close()
+        raise
     try:
         await _registered(settings, client, line)
         call = await _answered(client, line, to)
         if call is None:
             ended = line.call
             return Talked(answered=False, reason=ended.reason if ended else "Nobody answered.")
-        listener = stt or await _listener()
         reasons: list[str] = []
         line.voice = PhoneCallVoice(call, client.request)
-        duplex = CallDuplex(line.voice, listener, speaker)
+        duplex = CallDuplex(line.voice, speech.stt, speech.tts)
         runner = Runner(
             document,
             models=models,
@@ -160,6 +165,7 @@ async def talk(
         await line.until(lambda: line.call is not None and line.call.state == "ended", ENDED_S)
         return _talked(runner.state, reasons, line.call)
     finally:
+        await speech.close()
         await _leave(client, line, ours)
 
 
@@ -211,14 +217,6 @@ async def _answered(client: PhoneClient, line: _Phone, to: str) -> CallInfo | No
     await client.request(Dial(call=line.key, account=MAIN, to=to))
     await line.until(lambda: line.call is not None and line.call.state in ("active", "ended"), ANSWERED_S)
     return line.call if line.call is not None and line.call.state == "active" else None
-
-
-async def _listener() -> OfflineSTT:
-    found = OfflineSTT([*command(), "speech-worker"])
-    if not await found.start():
-        await found.close()
-        raise SettingsError("Speech recognition does not start here.", "Run: halodesk doctor")
-    return found
 
 
 async def _leave(client: PhoneClient, line: _Phone, ours: bool) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
+from halodesk.app.secrets_of import secret_of
 from halodesk.connectors.payments import open_gateway
 from halodesk.connectors.payments.provider import GatewayAccount
-from halodesk.crypto import keystore
 from halodesk.engine.errors import SettingsError
 from halodesk.runtime.payment_ports import PaymentGateway
 from halodesk.runtime.settings import Gateway
@@ -35,14 +34,4 @@ def _account(found: Gateway) -> GatewayAccount:
 
 
 def _secret(gateway: str, given: str) -> str:
-    """A key as it stands, or from `env:VARIABLE` or `keyring:ENTRY`."""
-    kind, _, entry = given.partition(":")
-    if kind not in ("env", "keyring"):
-        return given
-    value = os.environ.get(entry, "") if kind == "env" else keystore.kept_secret(entry)
-    if not value:
-        raise SettingsError(
-            f"The key of the gateway “{gateway}” is empty or missing ({kind}).",
-            "Set the variable, or run: halodesk keys secret ENTRY",
-        )
-    return value
+    return secret_of(f"the gateway “{gateway}”", given)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import typer
 
 from halodesk.app.agent_call import Talked
 from halodesk.app.agent_call import talk as call_and_talk
@@ -68,6 +69,7 @@ async def call(
             tools=tools,
             parameters=values,
             manner=manner_of(Manner(idle_s=IDLE_S), found, llm_url, FIRST_TOKEN_S),
+            say=lambda words: typer.echo(words, err=True),
             watch=[Printer(as_json, kept)],
         )
     finally:

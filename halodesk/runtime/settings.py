@@ -156,6 +156,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Files and databases that flows read lists from (`connectors.data_sources.DataConnection`)."""
     llm: tuple[dict[str, Any], ...] = ()
     """Models of flow agents, the fallback chain in its order (`connectors.llm.provider.LlmAccount`)."""
+    speech: dict[str, Any] = {}
+    """Ear and mouth of flow agents on a call (`voice.provider.SpeechSettings`); empty: offline."""
     tool_hosts: tuple[dict[str, Any], ...] = ()
     """Where webhook tools of flow agents may call (`connectors.webhook_tools.ToolHost`)."""
     ami: Ami | None = None
@@ -270,5 +272,6 @@ def _has_secret(settings: Settings) -> bool:
         or settings.mail
         or settings.data
         or settings.llm
+        or settings.speech
         or settings.tool_hosts
     )

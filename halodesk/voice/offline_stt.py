@@ -18,8 +18,10 @@ import msgspec
 import structlog
 
 from halodesk.engine.flow_agent import inputs as i
-from halodesk.runtime.flow_agent_ports import Expected
+from halodesk.runtime.flow_agent_ports import STT, Expected
+from halodesk.runtime.program import command
 from halodesk.voice import messages as m
+from halodesk.voice.provider import OFFLINE, Ear, SpeechAccount, SpeechAwayError
 
 _log = structlog.get_logger("voice")
 
@@ -163,3 +165,14 @@ class OfflineSTT:
 
 class _Ended(Exception):
     """The worker closed its output."""
+
+
+async def _open(account: SpeechAccount) -> STT:
+    found = OfflineSTT([*command(), "speech-worker"])
+    if not await found.start():
+        await found.close()
+        raise SpeechAwayError("Speech recognition does not start here.", "Run: halodesk doctor")
+    return found
+
+
+EAR = Ear(key=OFFLINE, label="This computer (pocketsphinx, English)", open=_open)

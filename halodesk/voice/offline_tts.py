@@ -20,7 +20,9 @@ import soxr
 import structlog
 
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.flow_agent_ports import TTS
 from halodesk.voice.messages import SAMPLE_RATE
+from halodesk.voice.provider import OFFLINE, Mouth, SpeechAccount
 
 _log = structlog.get_logger("voice")
 
@@ -106,3 +108,14 @@ def decoded(wav: bytes) -> bytes:
         return pcm
     samples = soxr.resample(np.frombuffer(pcm, dtype="<i2"), rate, SAMPLE_RATE)
     return np.asarray(samples).astype("<i2").tobytes()
+
+
+async def _open(account: SpeechAccount, instead: TTS | None) -> TTS:
+    if account.voice not in ("", *_PROGRAMS):
+        raise SettingsError(
+            f"The offline mouth has no voice “{account.voice}”.", f"Choose one of: {', '.join(_PROGRAMS)}."
+        )
+    return OfflineTTS(account.voice)
+
+
+MOUTH = Mouth(key=OFFLINE, label="This computer (flite or espeak-ng)", open=_open)

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pocketsphinx import Decoder, Endpointer, Hypothesis, Vad
+from pocketsphinx import Decoder, Hypothesis
 
-from halodesk.voice.gate import FRAME_MS, Gate
+from halodesk.voice.cutter import Cutter
 from halodesk.voice.grammar import Built, grammar_of, with_figures
 from halodesk.voice.messages import SAMPLE_RATE, Expect, Told, VoiceOff, VoiceOn, Words
 
@@ -34,18 +34,14 @@ class Recogniser:
 
     def __init__(self, tell: Callable[[Told], None]) -> None:
         self._tell = tell
-        vad = Vad(mode=Vad.STRICT, sample_rate=SAMPLE_RATE, frame_length=FRAME_MS / 1000)
-        self._gate = Gate(vad.is_speech)
-        self._gate_bytes: int = vad.frame_bytes
-        self._ends = Endpointer(window=0.3, ratio=0.9, vad_mode=Vad.STRICT, sample_rate=SAMPLE_RATE)
-        self._end_bytes: int = self._ends.frame_bytes
+        self._cutter = Cutter(
+            voice=lambda on: tell(VoiceOn() if on else VoiceOff()), speech=self._hear, end=self._end
+        )
         self._listed = Decoder(samprate=SAMPLE_RATE, lm=None, loglevel="FATAL")
         self._free = Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
         self._expect = self._in_force = Expect()
         self._built = Built("", (), whole=True)
         self._takes_free = True
-        self._waiting_gate = bytearray()
-        self._waiting_end = bytearray()
         self._speaking = False
         self._frames = 0
         self._partial = ""
@@ -60,33 +56,20 @@ class Recogniser:
 
     def feed(self, pcm: bytes) -> None:
         """Some more sound."""
-        self._waiting_gate += pcm
-        while len(self._waiting_gate) >= self._gate_bytes:
-            change = self._gate.take(bytes(self._waiting_gate[: self._gate_bytes]))
-            del self._waiting_gate[: self._gate_bytes]
-            if change is not None:
-                self._tell(VoiceOn() if change else VoiceOff())
-        self._waiting_end += pcm
-        while len(self._waiting_end) >= self._end_bytes:
-            self._hear(self._ends.process(bytes(self._waiting_end[: self._end_bytes])))
-            del self._waiting_end[: self._end_bytes]
+        self._cutter.feed(pcm)
 
     def finish(self) -> None:
         """The utterance ends here, if one is under way."""
-        if self._speaking:
-            self._end()
+        self._cutter.finish()
 
-    def _hear(self, speech: bytes | None) -> None:
-        if speech is not None:
-            if not self._speaking:
-                self._begin()
-            for decoder in self._decoders():
-                decoder.process_raw(speech)
-            self._frames += 1
-            if self._frames % _PARTIAL_FRAMES == 0:
-                self._tell_partial()
-        if self._speaking and not self._ends.in_speech:
-            self._end()
+    def _hear(self, speech: bytes) -> None:
+        if not self._speaking:
+            self._begin()
+        for decoder in self._decoders():
+            decoder.process_raw(speech)
+        self._frames += 1
+        if self._frames % _PARTIAL_FRAMES == 0:
+            self._tell_partial()
 
     def _decoders(self) -> list[Decoder]:
         return [*([self._listed] if self._built.text else []), self._free]

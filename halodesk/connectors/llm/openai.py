@@ -1,17 +1,17 @@
 """OpenAI's chat completions, and every server that speaks them (any base URL).
 
 Rules:
-- The library's own tries and ten-minute time-out are off: the runner decides about both.
-- Proxies and keys of the environment are ignored: a stray variable redirects no conversation.
+- Tries and time-outs: see `connectors.openai_client`.
 - An answer that is not what the protocol says is `malformed`, never an exception that nobody foresaw.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from halodesk.connectors.llm.provider import CONNECT_SECONDS, LlmAccount, Provider
+from halodesk.connectors.llm.provider import LlmAccount, Provider
+from halodesk.connectors.openai_client import open_client
 from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent.inputs import Usage
 from halodesk.engine.flow_agent.prompt import estimated
@@ -26,9 +26,6 @@ from halodesk.runtime.flow_agent_ports import (
     ToolSpec,
 )
 
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-
 
 class OpenAIChat:
     """One model over chat completions."""
@@ -39,7 +36,8 @@ class OpenAIChat:
                 f"The model {account.model} has no key.", "Give `api_key`, or the `url` of a server of yours."
             )
         self._account, self._base_url = account, account.base_url
-        self._client = self._opened()
+        # the library is loaded here, not in the first completion
+        self._client = open_client(account.api_key, self._base_url, account.timeout_s)
 
     @property
     def name(self) -> str:
@@ -95,23 +93,6 @@ class OpenAIChat:
     async def close(self) -> None:
         """End its connections."""
         await self._client.close()
-
-    def _opened(self) -> AsyncOpenAI:
-        # loaded here, not with this module: it takes most of a second, and not in the first completion
-        import openai
-
-        timeout = openai.Timeout(self._account.timeout_s, connect=CONNECT_SECONDS)
-        return openai.AsyncOpenAI(
-            api_key=self._account.api_key or "none",
-            base_url=self._base_url or "https://api.openai.com/v1",
-            organization="",
-            project="",
-            max_retries=0,
-            timeout=timeout,
-            http_client=openai.DefaultAsyncHttpxClient(
-                trust_env=False, follow_redirects=False, timeout=timeout
-            ),
-        )
 
     def _arguments(self, request: ChatRequest) -> dict[str, Any]:
         # As `extra_body`, which the library sends as it is: given by name it walks each message along the

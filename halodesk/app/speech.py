@@ -1,0 +1,92 @@
+"""Ear and mouth of a flow agent as the settings ask for them; the offline ones where those are away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import structlog
+
+from halodesk.app.secrets_of import secret_of
+from halodesk.engine.errors import SettingsError
+from halodesk.runtime.flow_agent_ports import STT, TTS
+from halodesk.voice.provider import (
+    OFFLINE,
+    SpeechAccount,
+    SpeechAwayError,
+    ears,
+    mouths,
+    speech_settings,
+)
+
+_log = structlog.get_logger("voice")
+
+
+class Speech(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call hears and speaks with."""
+
+    stt: STT
+    tts: TTS
+    said: tuple[str, ...] = ()
+    """In words: what is not as the settings ask for."""
+
+    async def close(self) -> None:
+        """Lets go of both."""
+        await self.stt.close()
+        await self.tts.close()
+
+
+async def open_speech(given: Mapping[str, Any]) -> Speech:
+    """Both at once. `given`: `speech` of the settings.
+
+    Raises `SettingsError` where the settings are wrong, or nothing on this computer hears or speaks.
+    """
+    wanted = speech_settings(given)
+    ear = _with_key(wanted.ear, "the ear in `speech`")
+    mouth = _with_key(wanted.mouth, "the mouth in `speech`")
+    hears, speaks = await asyncio.gather(_ear(ear), _mouth(mouth), return_exceptions=True)
+    if isinstance(hears, BaseException) or isinstance(speaks, BaseException):
+        for opened in (hears, speaks):
+            if not isinstance(opened, BaseException):
+                await opened[0].close()
+        raise hears if isinstance(hears, BaseException) else speaks  # type: ignore[misc]  # one of them is
+    said = tuple(words for words in (hears[1], speaks[1]) if words)
+    for words in said:
+        _log.warning("speech_offline", why=words)
+    return Speech(stt=hears[0], tts=speaks[0], said=said)
+
+
+async def _ear(account: SpeechAccount) -> tuple[STT, str]:
+    try:
+        return await ears()[account.provider].open(account), ""
+    except SpeechAwayError as error:
+        if account.provider == OFFLINE:
+            raise SettingsError(error.message, error.todo) from None
+        words = f"{error.message} The offline recogniser listens in its place."
+    try:
+        return await ears()[OFFLINE].open(SpeechAccount()), words
+    except SpeechAwayError as error:
+        raise SettingsError(f"{words} But: {error.message}", error.todo) from None
+
+
+async def _mouth(account: SpeechAccount) -> tuple[TTS, str]:
+    if account.provider == OFFLINE:
+        return await mouths()[OFFLINE].open(account, None), ""
+    spare: TTS | None = None
+    with contextlib.suppress(SettingsError):  # a computer without a voice of its own
+        spare = await mouths()[OFFLINE].open(SpeechAccount(), None)
+    try:
+        return await mouths()[account.provider].open(account, spare), ""
+    except SpeechAwayError as error:
+        if spare is None:
+            raise SettingsError(
+                f"{error.message} This computer has no voice of its own.", error.todo
+            ) from None
+        return spare, f"{error.message} The offline voice speaks in its place."
+
+
+def _with_key(account: SpeechAccount, owner: str) -> SpeechAccount:
+    return msgspec.structs.replace(account, api_key=secret_of(owner, account.api_key))
