@@ -121,9 +121,9 @@ async def talk(
     watch: Sequence[Watch] = (),
     when_idle: Callable[[], None] | None = None,
 ) -> Talked:
-    """Dials, talks, hangs up. `speech`: in place of what the settings ask for; `say`: is told, in words, of
-    what is not as they ask.
+    """Dials, talks, hangs up.
 
+    `speech`: in place of what the settings ask for. `say`: is told, in words, of what is not as they ask.
     Raises `SettingsError` without a line or a voice, `PhoneError` when the phone does not do it.
     """
     if not settings.lines:
@@ -165,8 +165,10 @@ async def talk(
         await line.until(lambda: line.call is not None and line.call.state == "ended", ENDED_S)
         return _talked(runner.state, reasons, line.call)
     finally:
-        await speech.close()
-        await _leave(client, line, ours)
+        try:
+            await _leave(client, line, ours)
+        finally:
+            await speech.close()
 
 
 async def _phone(settings: Settings, folder: Path, line: _Phone) -> tuple[PhoneClient, bool]:

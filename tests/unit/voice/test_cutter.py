@@ -1,0 +1,76 @@
+"""Utterances cut out of the sound of a caller, and the voice told before they are."""
+
+from __future__ import annotations
+
+import asyncio
+
+from halodesk.voice.cutter import Cutter
+from halodesk.voice.offline_tts import OfflineTTS
+
+PAUSE = bytes(2 * 16_000)
+
+
+async def _spoken(text: str) -> bytes:
+    return b"".join([pcm async for pcm in OfflineTTS().stream(text)])
+
+
+SAID = asyncio.run(_spoken("I would like to speak with somebody."))
+
+
+class Heard:
+    """What a cutter told, pieces of speech in a row counted as one."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.speech = bytearray()
+        self.cutter = Cutter(
+            voice=lambda on: self.told.append("on" if on else "off"),
+            speech=self._piece,
+            end=lambda: self.told.append("end"),
+        )
+
+    def _piece(self, pcm: bytes) -> None:
+        self.speech += pcm
+        if "speech" not in [one for one in self.told if one in ("speech", "end")][-1:]:
+            self.told.append("speech")
+
+
+def test_two_utterances_are_two_in_pieces_of_any_length() -> None:
+    sound = SAID + PAUSE + SAID + PAUSE
+    found = []
+    for size in (641, 5000, len(sound)):
+        heard = Heard()
+        for at in range(0, len(sound), size):
+            heard.cutter.feed(sound[at : at + size])
+        assert heard.told.count("speech") == heard.told.count("end") == 2
+        assert heard.told.count("on") == heard.told.count("off") == 2
+        assert not heard.cutter.speaking
+        found.append(bytes(heard.speech))
+    assert found[0] == found[1] == found[2], "however the sound comes in, the same is cut out"
+    assert len(found[0]) < len(sound) - len(PAUSE)
+
+
+def test_the_gate_is_sooner_than_the_endpointer() -> None:
+    heard = Heard()
+    for at in range(0, len(SAID), 640):
+        heard.cutter.feed(SAID[at : at + 640])
+    assert heard.told == ["on", "speech"]
+    assert heard.cutter.speaking
+
+
+def test_silence_is_nothing() -> None:
+    heard = Heard()
+    heard.cutter.feed(PAUSE * 3)
+    heard.cutter.finish()
+    assert heard.told == []
+
+
+def test_finished_by_hand_what_goes_on_is_the_next() -> None:
+    heard = Heard()
+    half = len(SAID) // 2 // 640 * 640
+    heard.cutter.feed(SAID[:half])
+    heard.cutter.finish()
+    heard.cutter.finish()
+    assert heard.told == ["on", "speech", "end"]
+    heard.cutter.feed(SAID[half:] + PAUSE)
+    assert heard.told.count("end") == heard.told.count("speech") == 2
