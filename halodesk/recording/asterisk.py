@@ -173,9 +173,7 @@ class AmiRecorderControl:
         except TimeoutError:
             return self._failed(f"The PBX did not answer within {self._timeout_s:.1f} s.")
 
-    async def _set(
-        self, sip_call_id: str, masking: bool, deadline: float, expects: bool
-    ) -> RecorderAnswer:
+    async def _set(self, sip_call_id: str, masking: bool, deadline: float, expects: bool) -> RecorderAnswer:
         """Ask all channels of the call until none is left unasked. Raises `RecorderError`."""
         loop = asyncio.get_running_loop()
         began = loop.time()

@@ -251,7 +251,7 @@ class DeskPhone(DeskCustomers, ABC):
         return any(leg.conference and leg.emergency for leg in self.legs)
 
     def _hears_of(self, own: link.CallInfo, leg: link.CallInfo) -> bool:
-        """Whether a leg is to be masked with the customer's call `own`. A PBX may record before the answer."""
+        """Whether a leg is to be masked with the customer's call `own`; a PBX may record it unanswered."""
         up = leg.state == "active" or (leg.direction == "out" and leg.state == "early")
         if not up or leg.emergency or not leg.sip_call_id:
             return False

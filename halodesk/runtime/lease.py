@@ -31,7 +31,7 @@ Belongs to one event loop (the io thread's). Callbacks run there, in order, at o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 
 import msgspec
 
@@ -324,7 +324,7 @@ class MaskLeases:
             if mine not in call.leases:
                 continue
             if all(recorder.proved >= mine.epoch for recorder in recorders):
-                self._say(mine, "held", f"Paused: {_listed(good)}.", "", good, answers)
+                self._say(mine, "held", _held(good, answers), "", good, answers)
             elif bad:
                 todo = todo or "Take no card data until it is paused again; if it stays so, call IT."
                 self._say(mine, "lost", f"Recording may be going on. {words}", todo, good, answers)
@@ -388,6 +388,11 @@ def _refusal(recorders: Sequence[RecorderControl]) -> str:
     if not names:
         return "No recorder is configured, so nothing can prove that none records."
     return "Two recorders have the same name." if len(set(names)) < len(names) else ""
+
+
+def _held(good: Sequence[str], answers: Sequence[RecorderAnswer]) -> str:
+    bare = [answer.recorder for answer in answers if answer.verdict == "unconfirmed"]
+    return f"Paused: {_listed(good)}." + (f" Without proof: {_listed(bare)}." if bare else "")
 
 
 def _unheard(state: LeaseState) -> None:
