@@ -87,6 +87,11 @@ def open_controls(
     return [open_control(wanted, around) for wanted in settings.controls]
 
 
+def unconfirmed_unlocks(settings: Settings, policy: Policy | None) -> bool:
+    """Whether a recorder's word without proof unlocks. `policy`: the server's, None where there is none."""
+    return settings.unconfirmed_unlocks and (policy is None or policy.unconfirmed_unlocks)
+
+
 def only_one(folder: Path) -> QLockFile:
     lock = QLockFile(str(folder / "seat.lock"))
     if lock.tryLock(200):

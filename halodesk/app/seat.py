@@ -18,7 +18,7 @@ from halodesk.app.bridge import Bridge
 from halodesk.app.habits import Habits
 from halodesk.app.keeping import Keeping
 from halodesk.app.outside import Outside
-from halodesk.app.parts import Found, only_one, open_controls, open_money, phone_argv
+from halodesk.app.parts import Found, only_one, open_controls, open_money, phone_argv, unconfirmed_unlocks
 from halodesk.app.people import SeatPeople
 from halodesk.app.readiness import Readiness
 from halodesk.app.sealing import open_sealer, taker
@@ -101,9 +101,13 @@ class Seat:
             on_away=lambda error: post(partial(self._away, error)),
         )
         self._own = OwnRecorder(lambda: self.keeper.client)
-        self._leases = MaskLeases(clock, max_seconds=settings.mask_longest_s)
         link = self.store.sync.link()
         policy = msgspec.json.decode(link.policy, type=Policy) if link is not None else Policy()
+        self._leases = MaskLeases(
+            clock,
+            max_seconds=settings.mask_longest_s,
+            allow_unconfirmed=unconfirmed_unlocks(settings, policy if link is not None else None),
+        )
         self._controls = open_controls(settings, policy, self._recorder_changed, self._mask_line)
         self._masking = Masking(
             leases=self._leases,

@@ -80,6 +80,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """For so long a seat lets in by itself who has signed in with the server."""
     seat_recorders: bool = True
     """Whether a seat may hold a platform's credentials itself; false: it must ask the server to mask."""
+    unconfirmed_unlocks: bool = False
+    """Whether seats may count a recorder as masked that acknowledges without proof."""
 
 
 # people

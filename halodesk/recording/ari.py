@@ -22,7 +22,7 @@ import msgspec
 
 from halodesk.engine.errors import RecorderError, SettingsError
 from halodesk.recording.control import ControlType, Surroundings, parsed
-from halodesk.runtime.ports import RecorderAnswer, RecorderVerdict
+from halodesk.runtime.ports import RecorderAnswer, RecorderVerdict, is_beside
 
 _TODO = "Take no card data now; if it stays so, call IT."
 _PLACES = ("{channel}", "{bridge}")
@@ -76,34 +76,35 @@ class AriControl:
 
     async def mask(self, sip_call_id: str, lease: str) -> RecorderAnswer:
         """Pause every recording of this call, and read back that it is."""
-        return await self._bounded(sip_call_id, "paused")
+        expects = self._set.expects_recording and not is_beside(lease)
+        return await self._bounded(sip_call_id, "paused", expects)
 
     async def unmask(self, sip_call_id: str, lease: str) -> RecorderAnswer:
         """Let them go on, and read back that they do."""
-        return await self._bounded(sip_call_id, "recording")
+        return await self._bounded(sip_call_id, "recording", False)
 
     def moved(self, old: str, new: str) -> None:
         """Nothing is remembered of a call."""
 
-    async def _bounded(self, sip_call_id: str, wanted: str) -> RecorderAnswer:
+    async def _bounded(self, sip_call_id: str, wanted: str, expects: bool) -> RecorderAnswer:
         if not sip_call_id:
             return self._answer("failed", "There is no SIP Call-ID to find the call by.")
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._bring(sip_call_id, wanted)
+                return await self._bring(sip_call_id, wanted, expects)
         except RecorderError as problem:
             return self._answer("failed", problem.message, problem.todo)
         except TimeoutError:
             return self._answer("failed", f"{self.name} proved nothing within {self._timeout_s:.1f} s.")
 
-    async def _bring(self, sip_call_id: str, wanted: str) -> RecorderAnswer:
+    async def _bring(self, sip_call_id: str, wanted: str, expects: bool) -> RecorderAnswer:
         names = await self._names(sip_call_id)
         states = await asyncio.gather(*(self._settled(name, wanted) for name in names))
         found = [state for state in states if state]
         if any(state != wanted for state in found):
             return self._answer("failed", f"A recording is {found[0]} where it should be {wanted}.")
         if not found:
-            if wanted == "paused" and self._set.expects_recording:
+            if expects:
                 return self._answer("failed", "No recording found to pause.", "Check `names`: call IT.")
             return self._answer("confirmed", "No ARI recording of this call.")
         many = f"{len(found)} recording{'s' if len(found) > 1 else ''}"

@@ -28,7 +28,7 @@ from halodesk.recording.ami import AmiAccess, AmiClient, Backoff
 from halodesk.recording.ami_wire import AmiMessage
 from halodesk.recording.mixmonitor import MixMonitors, Outcome
 from halodesk.recording.pbx_calls import Channel
-from halodesk.runtime.ports import RecorderAnswer, RecorderVerdict
+from halodesk.runtime.ports import RecorderAnswer, RecorderVerdict, is_beside
 
 MAX_EARLY_EVENTS = 20_000
 
@@ -45,6 +45,8 @@ class _Held(msgspec.Struct, kw_only=True):
     masked: set[str] = msgspec.field(default_factory=set)
     dirty: set[str] = msgspec.field(default_factory=set)
     """Channels whose state changed under us and which must be asked once more."""
+    expects: bool = False
+    """Whether finding nothing that records is a failure."""
     again: bool = False
     """A task that masks it again is about to start."""
 
@@ -131,7 +133,8 @@ class AmiRecorderControl:
         """Stop every recording of this call on the PBX. Channels are masked, not leases counted."""
         if (held := self._held.get(sip_call_id)) is not None:
             held.wanted = True
-        return await self._bounded(sip_call_id, masking=True)
+        expects = self._expects and not is_beside(lease)
+        return await self._bounded(sip_call_id, masking=True, expects=expects)
 
     async def unmask(self, sip_call_id: str, lease: str) -> RecorderAnswer:
         """Let every recording of this call go on."""
@@ -153,7 +156,7 @@ class AmiRecorderControl:
             owners.add(new)
 
     async def _bounded(
-        self, sip_call_id: str, *, masking: bool, only_if: _Held | None = None
+        self, sip_call_id: str, *, masking: bool, expects: bool = False, only_if: _Held | None = None
     ) -> RecorderAnswer:
         """One request at a time for a call. `only_if`: drop it if that is not to be masked any more."""
         if not sip_call_id:
@@ -164,13 +167,13 @@ class AmiRecorderControl:
             async with asyncio.timeout_at(deadline + 0.05), lock:
                 if only_if is not None and not only_if.wanted:
                     return self._failed("The call is not to be masked any more.")
-                return await self._set(sip_call_id, masking, deadline)
+                return await self._set(sip_call_id, masking, deadline, expects)
         except RecorderError as problem:
             return self._failed(problem.message, problem.todo)
         except TimeoutError:
             return self._failed(f"The PBX did not answer within {self._timeout_s:.1f} s.")
 
-    async def _set(self, sip_call_id: str, masking: bool, deadline: float) -> RecorderAnswer:
+    async def _set(self, sip_call_id: str, masking: bool, deadline: float, expects: bool) -> RecorderAnswer:
         """Ask all channels of the call until none is left unasked. Raises `RecorderError`."""
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -180,7 +183,7 @@ class AmiRecorderControl:
         if sip_call_id in self._gone:
             raise RecorderError("The call goes on under another SIP Call-ID.")
         held = self._held.setdefault(sip_call_id, _Held(wanted=masking))
-        held.wanted = masking
+        held.wanted, held.expects = masking, expects
         calls = self._pbx.calls
         outcomes: dict[str, Outcome] = {}
         while True:
@@ -201,13 +204,14 @@ class AmiRecorderControl:
             held.masked = held.masked | acted if masking else held.masked - acted
         if todo:
             return self._failed("The call on the PBX kept changing while it was asked.")
-        answer = self._judge(call, list(outcomes.values()), masking, round((loop.time() - began) * 1000))
+        took_ms = round((loop.time() - began) * 1000)
+        answer = self._judge(call, list(outcomes.values()), masking, took_ms, expects)
         if not masking and answer.verdict == "confirmed":
             self._let_go(sip_call_id)
         return answer
 
     def _judge(
-        self, call: set[str], outcomes: Sequence[Outcome], masking: bool, took_ms: int
+        self, call: set[str], outcomes: Sequence[Outcome], masking: bool, took_ms: int, expects: bool
     ) -> RecorderAnswer:
         """One answer out of what the channels of the call answered."""
         for outcome in outcomes:
@@ -236,7 +240,7 @@ class AmiRecorderControl:
             )
         if count:
             return self._answer("confirmed", f"Recording is paused {proven}")
-        if self._expects:
+        if expects:
             words = "No PBX recording found to mask."
             return self._failed(words, "Check that the PBX records this call, or the policy.")
         return self._answer("confirmed", "The PBX records nothing of this call.")
@@ -361,7 +365,7 @@ class AmiRecorderControl:
 
     async def _masked_again(self, sip_call_id: str, held: _Held) -> None:
         held.again = False
-        answer = await self._bounded(sip_call_id, masking=True, only_if=held)
+        answer = await self._bounded(sip_call_id, masking=True, expects=held.expects, only_if=held)
         if held.wanted:
             self._on_changed(sip_call_id, answer)
 

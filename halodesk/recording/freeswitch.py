@@ -26,7 +26,7 @@ import msgspec
 from halodesk.engine.errors import RecorderError
 from halodesk.recording.control import ControlType, Surroundings, parsed
 from halodesk.recording.esl_wire import EslConnection
-from halodesk.runtime.ports import RecorderAnswer, RecorderVerdict
+from halodesk.runtime.ports import RecorderAnswer, RecorderVerdict, is_beside
 
 _TODO = "Take no card data now; if it stays so, call IT."
 _ROUNDS = 4
@@ -83,7 +83,8 @@ class FreeSwitchControl:
 
     async def mask(self, sip_call_id: str, lease: str) -> RecorderAnswer:
         """Mask every recording of this call."""
-        return await self._bounded(sip_call_id, masking=True)
+        expects = self._set.expects_recording and not is_beside(lease)
+        return await self._bounded(sip_call_id, masking=True, expects=expects)
 
     async def unmask(self, sip_call_id: str, lease: str) -> RecorderAnswer:
         """Let them go on."""
@@ -92,21 +93,21 @@ class FreeSwitchControl:
     def moved(self, old: str, new: str) -> None:
         """Nothing is remembered of a call."""
 
-    async def _bounded(self, sip_call_id: str, *, masking: bool) -> RecorderAnswer:
+    async def _bounded(self, sip_call_id: str, *, masking: bool, expects: bool = False) -> RecorderAnswer:
         if not sip_call_id:
             return self._answer("failed", "There is no SIP Call-ID to find the call by.")
         try:
             async with asyncio.timeout(self._timeout_s), self._lock:
-                return await self._once_more(sip_call_id, masking)
+                return await self._once_more(sip_call_id, masking, expects)
         except RecorderError as problem:
             return self._answer("failed", problem.message, problem.todo)
         except TimeoutError:
             return self._answer("failed", f"The PBX did not answer within {self._timeout_s:.1f} s.")
 
-    async def _once_more(self, sip_call_id: str, masking: bool) -> RecorderAnswer:
+    async def _once_more(self, sip_call_id: str, masking: bool, expects: bool) -> RecorderAnswer:
         used = self._connection is not None
         try:
-            return await self._bring(sip_call_id, masking)
+            return await self._bring(sip_call_id, masking, expects)
         except RecorderError:
             self._drop()
             if not used:
@@ -114,15 +115,15 @@ class FreeSwitchControl:
         except BaseException:
             self._drop()  # what still comes over this connection answers another question
             raise
-        return await self._bring(sip_call_id, masking)
+        return await self._bring(sip_call_id, masking, expects)
 
-    async def _bring(self, sip_call_id: str, masking: bool) -> RecorderAnswer:
+    async def _bring(self, sip_call_id: str, masking: bool, expects: bool) -> RecorderAnswer:
         """Mask what records until nothing new does. Raises `RecorderError`."""
         done: set[Recording] = set()
         for _ in range(_ROUNDS):
             found = await self._recordings(sip_call_id)
             if found <= done:
-                return self._proven(len(found), masking)
+                return self._proven(len(found), masking, expects)
             for channel, file in sorted(found - done):
                 act = "mask" if masking else "unmask"
                 said = await self._api(f"uuid_record {channel} {act} {file}")
@@ -133,9 +134,9 @@ class FreeSwitchControl:
                 done.add((channel, file))
         raise RecorderError("The recordings of this call kept changing while they were asked.")
 
-    def _proven(self, count: int, masking: bool) -> RecorderAnswer:
+    def _proven(self, count: int, masking: bool, expects: bool) -> RecorderAnswer:
         if not count:
-            if masking and self._set.expects_recording:
+            if masking and expects:
                 return self._answer(
                     "failed", "No PBX recording found to mask.", "Check that the PBX records it."
                 )

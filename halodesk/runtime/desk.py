@@ -192,6 +192,7 @@ class Desk(DeskCalls):
             self._want_mask(session, mask.lease)
         elif mask.phase == "releasing":
             call = session.state.call.sip_call_id
+            self._follow_legs()
             self._masking.take_back(mask.lease, call, self._reporter(session, mask.lease))
         self._remember(found)
         for ask in session.state.effects.values():

@@ -16,6 +16,7 @@ from abc import ABC
 
 from halodesk.engine.effects import TransferCall
 from halodesk.protocol import phone_link as link
+from halodesk.runtime.desk_customers import has_session
 from halodesk.runtime.desk_phone import DeskPhone
 from halodesk.runtime.effect_ports import TransferAnswer
 from halodesk.runtime.hand_over import BACK_WITH_YOU, GIVEN_UP, HandOver, Told
@@ -23,6 +24,7 @@ from halodesk.runtime.ports import DeskNotice
 
 SESSION_HEADER = "X-HaloDesk-Session"
 ACCOUNT = "main"
+_LEAVE = "Leave the masked page first."
 _NOISE = re.compile(r"[\s()/-]")
 
 
@@ -157,10 +159,11 @@ class DeskCalls(DeskPhone, ABC):
         legs = [leg for leg in self.legs if leg.state == "active"]
         if len(legs) < 2:
             self._warn("A conference needs two calls.", "Call somebody else first.")
-        elif self._masked() and self._masking.has_platform:
-            # The recorders of the PBX were asked for one call; the other's may be another's.
-            todo = "Leave the masked page first."
-            self._warn("The recording is masked: no conference can begin now.", todo)
+        elif self._masked() and any(leg.emergency for leg in legs):
+            self._warn("The recording is masked, and nothing masks a call for help.", _LEAVE)
+        elif self._masked() and self._masking.has_platform and any(map(has_session, legs[1:])):
+            # A second customer's recording on the PBX goes on until the conference is there.
+            self._warn("The recording is masked: a second customer cannot join now.", _LEAVE)
         else:
             self._ask(link.Merge(calls=(legs[0].key, legs[1].key)))
 

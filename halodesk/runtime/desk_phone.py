@@ -7,6 +7,9 @@ Rules:
   is in hand, and the first one's session is parked (`desk_customers`).
 - The phone may die in mid-call: its successor fetches the call in hand back (`rescue`), the session
   goes on. Legs beside it are lost with their phone, and the agent is told.
+- A mask covers every leg that is up and in which the customer, or what is spoken for his sake, can be
+  heard: consultations and conferences (`_follow_legs`). Not a second customer who is held, and no call
+  for help.
 - A mask is proved again after hold, conference and transfer: a PBX may have begun to record anew.
 """
 
@@ -209,6 +212,7 @@ class DeskPhone(DeskCustomers, ABC):
         self._leg_told(call, current if current is not None and current.key == call.key else None)
         if call.state == "ended":
             self._promote()
+        self._follow_legs()
         self._follow_hand()
         self._tell("call")
 
@@ -219,6 +223,7 @@ class DeskPhone(DeskCustomers, ABC):
             if before is None and not call.beside:
                 return  # it was told to be busy
             self._lose_parked(call)
+            self._masking.leg_ended(call.sip_call_id)
             self._keep_recording(call)
         elif call.state == "incoming" and before is None and not self._lines.call_waiting:
             self._ask(link.HangUp(call=call.key, code=486))
@@ -228,8 +233,29 @@ class DeskPhone(DeskCustomers, ABC):
             if before is not None and before.state != call.state == "active":
                 self._prove_mask_again()
         self._leg_told(call, before)
+        self._follow_legs()
         self._follow_hand()
         self._tell("call")
+
+    def _follow_legs(self) -> None:
+        """Tell the masks which legs are up beside the call of each session."""
+        for own in self.legs:
+            owner = self._open_session_of(own)
+            if owner is None and self._session is not None and self._same_call(own):
+                owner = self._session
+            if owner is not None and owner.state.call.sip_call_id == own.sip_call_id:
+                beside = (leg for leg in self.legs if leg is not own and self._hears_of(own, leg))
+                self._masking.legs_are(own.sip_call_id, tuple(sorted(leg.sip_call_id for leg in beside)))
+
+    def _help_in_conference(self) -> bool:
+        return any(leg.conference and leg.emergency for leg in self.legs)
+
+    def _hears_of(self, own: link.CallInfo, leg: link.CallInfo) -> bool:
+        """Whether a leg is to be masked with the customer's call `own`; a PBX may record it unanswered."""
+        up = leg.state == "active" or (leg.direction == "out" and leg.state == "early")
+        if not up or leg.emergency or not leg.sip_call_id:
+            return False
+        return (own.conference and leg.conference) or self._open_session_of(leg) is None
 
     def _lose_parked(self, call: link.CallInfo) -> None:
         """The call of a parked session has ended."""
@@ -328,12 +354,12 @@ class DeskPhone(DeskCustomers, ABC):
             session.do(c.LoseCall(reason="The call ended while HaloDesk was away.", by="network"))
 
     def _want_mask(self, session: LiveSession, lease: str) -> None:
-        if self._call is not None and self._call.conference and self._masking.has_platform:
-            # Those recorders would be asked for the caller's call; the other leg's may hear him, too.
-            words = "In a conference not every recording of the PBX can be masked."
+        if self._help_in_conference():
+            words = "A call for help is in the conference, and nothing masks it."
             told = c.ReportMask(lease=lease, phase="lost", message=words, todo="Take the conference apart.")
             self._post(lambda: self._report(session, told))
             return
+        self._follow_legs()
         self._masking.want(lease, session.state.call.sip_call_id, self._reporter(session, lease))
 
     def _reporter(self, session: LiveSession, lease: str) -> Report:

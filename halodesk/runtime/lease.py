@@ -12,9 +12,11 @@ Rules:
   every lease of that call wait for it.
 - A recorder's own word between requests (`recorder_changed`) can only take away. Good news from there
   makes us ask at once; only the answer to that counts.
+- Legs beside the customer's call (`beside`) are masked by those recorders that record each call for
+  itself. One that is new takes "held" away until it is proved, too; one that ended is forgotten; one
+  that goes on without us is let go; a release lifts all.
+- A recorder that two calls' leases need masked is unmasked by the last of them only.
 - Every change of what a call wants starts a new epoch. An answer of an older epoch changes nothing.
-- One request at a time for each recorder, also when we have stopped waiting for it: a mask is never
-  on its way beside an unmask. A recorder that cannot even be cancelled is not asked again: failed.
 - Only the last lease of a call unmasks. A recorder that does not confirm its unmask is asked until it
   does, until a new lease wants it masked, or until `call_ended`.
 - Recorders hear one lease name for a call as long as it is masked, whichever leases come and go: some
@@ -29,77 +31,21 @@ Belongs to one event loop (the io thread's). Callbacks run there, in order, at o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Literal
+from collections.abc import Coroutine, Iterable, Sequence
 
 import msgspec
 
+from halodesk.runtime.lease_ask import Asking
+from halodesk.runtime.lease_book import Book, Booked, Call, Lease, Leg
+from halodesk.runtime.lease_book import LeaseState as LeaseState
+from halodesk.runtime.lease_book import MaskPhase as MaskPhase
+from halodesk.runtime.lease_book import OnState as OnState
 from halodesk.runtime.ports import Clock, RecorderAnswer, RecorderControl
-
-MaskPhase = Literal["wanted", "held", "lost", "releasing", "open"]
+from halodesk.runtime.ports import beside as beside_token
 
 NO_CALL = "no call"
 PUSHED_GAP_SECONDS = 0.1
 """A recorder that keeps reporting changes is asked ten times a second at most."""
-
-
-class LeaseState(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a lease stands. Only "held" unlocks anything."""
-
-    lease: str
-    state: MaskPhase
-    confirmed_by: tuple[str, ...] = ()
-    """Names of the recorders whose word counts; "no call" where policy allows a lease without one."""
-    answers: tuple[RecorderAnswer, ...] = ()
-    since_wall: float = 0.0
-    """Unix seconds at which this phase began."""
-    message: str = ""
-    todo: str = ""
-    alarm: bool = False
-    """Held or asked for longer than allowed. Nothing is unmasked for it."""
-
-
-OnState = Callable[[LeaseState], None]
-
-
-class _Recorder:
-    """One recorder of one call: its last word, and since when a good word counts."""
-
-    def __init__(self, control: RecorderControl) -> None:
-        self.control = control
-        self.answer: RecorderAnswer | None = None
-        self.counts_from = 0
-        """Epoch in which a request must have gone out for its good answer to count."""
-        self.proved = -1
-        """Epoch of the request that the last good answer came to; -1: the last word is not good."""
-        self.kick = asyncio.Event()
-        self.pushed = False
-        """Its own word is why it is asked next."""
-        self.pushed_at = 0.0
-        self.not_before = 0.0
-        """Loop times: of the last request for that reason, and before which the next must not go out."""
-        self.task: asyncio.Task[None] | None = None
-
-
-class _Call:
-    def __init__(self, sip_call_id: str, token: str) -> None:
-        self.sip_call_id = sip_call_id
-        self.token = token
-        self.masking = True
-        self.epoch = 0
-        self.recorders: dict[str, _Recorder] = {}
-        self.leases: list[_Lease] = []
-        self.releasing: list[_Lease] = []
-
-
-class _Lease:
-    def __init__(self, name: str, on_state: OnState, since_mono: float, max_seconds: float) -> None:
-        self.on_state = on_state
-        self.since_mono = since_mono
-        self.max_seconds = max_seconds
-        self.epoch = 0
-        self.call: _Call | None = None
-        self.state = LeaseState(lease=name, state="open")
 
 
 class MaskLeases:
@@ -121,8 +67,9 @@ class MaskLeases:
         self._period_s = period_s
         self._answer_s = answer_s
         self._max_seconds = max_seconds
-        self._leases: dict[str, _Lease] = {}
-        self._calls: dict[str, _Call] = {}
+        self._leases: dict[str, Lease] = {}
+        self._calls = Book()
+        self._asking = Asking(self._calls, self._answered, period_s=period_s, answer_s=answer_s)
         self._watch: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -133,12 +80,14 @@ class MaskLeases:
         recorders: Sequence[RecorderControl],
         on_state: OnState,
         *,
+        beside: Sequence[Leg] = (),
         max_seconds: float | None = None,
     ) -> LeaseState:
         """Ask for `lease`; everything that follows comes through `on_state`, the first word at once.
 
         Holding it again asks all recorders anew at once (after a hold, a transfer): a held lease stays
         held unless one of them fails or is new. With another SIP Call-ID the lease moves to that call.
+        `beside`: all that is to be masked of legs beside that call, in place of what was told before.
         A hold that policy refuses is "lost" with words and asks nobody.
         """
         refusal = _refusal(recorders)
@@ -150,7 +99,7 @@ class MaskLeases:
             mine = None
         if mine is None:
             longest = self._max_seconds if max_seconds is None else max_seconds
-            mine = self._leases[lease] = _Lease(lease, on_state, self._clock.mono(), longest)
+            mine = self._leases[lease] = Lease(lease, on_state, self._clock.mono(), longest)
         mine.on_state = on_state
         if self._watch is None:
             self._watch = self._spawn(self._watch_time())
@@ -159,7 +108,7 @@ class MaskLeases:
         elif not sip_call_id:
             self._without_call(mine, "There is no call.")
         else:
-            self._join(mine, sip_call_id, recorders)
+            self._join(mine, sip_call_id, recorders, beside)
         return mine.state
 
     def release(self, lease: str) -> LeaseState:
@@ -183,26 +132,30 @@ class MaskLeases:
         call = self._calls.pop(old, None)
         if call is None:
             return
-        self._stop(call)
-        controls = [recorder.control for recorder in call.recorders.values()]
+        call.stop()
+        controls, legs = call.controls(), call.legs()
         for control in controls:
             control.moved(old, new)
-        there = self._calls.setdefault(new, _Call(new, call.token))
+        there = self._calls.setdefault(new, Call(new, call.token))
         held, call.leases = call.leases, []
         given_back, call.releasing = call.releasing, []
         for mine in (*held, *given_back):
-            self._join(mine, new, controls)
+            self._join(mine, new, controls, legs)
         for mine in given_back:  # in the same turn: no recorder is asked to mask
             mine.call = None
             self._say(mine, "releasing")
             self._give_back(mine, there)
 
     def call_ended(self, sip_call_id: str) -> None:
-        """The call is over: nothing is left to mask or to unmask."""
+        """The call, or leg, is over: nothing is left to mask or to unmask. Legs beside it are let go."""
+        for other in list(self._calls.values()):
+            if other.unbook([leg for leg in other.legs() if leg[1] == sip_call_id]):
+                self._review(other)
         call = self._calls.pop(sip_call_id, None)
         if call is None:
             return
-        self._stop(call)
+        self._let_go(call, call.unbook(call.legs()))
+        call.stop()
         for mine in call.releasing:
             self._say(mine, "open", "The call has ended.")
         ended, call.leases = call.leases, []
@@ -214,17 +167,24 @@ class MaskLeases:
 
     def recorder_changed(self, name: str, sip_call_id: str, answer: RecorderAnswer) -> None:
         """A recorder's own word between two requests."""
+        for call, booked in list(self._calls.bookings(name, sip_call_id)):
+            if not call.masking:
+                continue
+            if not self._good(answer):
+                call.epoch += 1
+                booked.counts_from, booked.proved = call.epoch, -1
+                booked.answer = msgspec.structs.replace(answer, recorder=booked.name)
+                self._review(call)
+            booked.pushed = True
+            booked.not_before = booked.pushed_at + PUSHED_GAP_SECONDS
+            booked.kick.set()
+
+    def legs_are(self, sip_call_id: str, beside: Sequence[Leg]) -> None:
+        """All that is to be masked of legs beside a call that is masked; others of it are let go."""
         call = self._calls.get(sip_call_id)
-        recorder = call.recorders.get(name) if call is not None else None
-        if call is None or recorder is None or not call.masking:
-            return
-        if not self._good(answer):
-            call.epoch += 1
-            recorder.counts_from, recorder.proved, recorder.answer = call.epoch, -1, answer
+        if call is not None and (call.leases or call.releasing):
+            self._follow_legs(call, beside)
             self._review(call)
-        recorder.pushed = True
-        recorder.not_before = recorder.pushed_at + PUSHED_GAP_SECONDS
-        recorder.kick.set()
 
     def state(self, lease: str) -> LeaseState | None:
         """The last word on a lease that was not given back."""
@@ -241,24 +201,25 @@ class MaskLeases:
 
     # --- calls and leases ---------------------------------------------------------------------
 
-    def _join(self, mine: _Lease, sip_call_id: str, recorders: Sequence[RecorderControl]) -> None:
+    def _join(
+        self, mine: Lease, sip_call_id: str, recorders: Sequence[RecorderControl], beside: Sequence[Leg]
+    ) -> None:
         call = self._calls.get(sip_call_id)
         if call is None:
-            call = self._calls[sip_call_id] = _Call(sip_call_id, mine.state.lease)
+            call = self._calls[sip_call_id] = Call(sip_call_id, mine.state.lease)
+        if not call.leases and not call.releasing:
+            call.token = mine.state.lease
         mine.call = call
         renewed = mine.state.state == "held" and mine in call.leases
         if mine not in call.leases:
             call.leases.append(mine)
         for control in recorders:
-            recorder = call.recorders.get(control.name)
-            if recorder is None:
-                recorder = call.recorders[control.name] = _Recorder(control)
-                recorder.task = self._spawn(self._drive(call, recorder))
-            recorder.control = control
+            self._book(call, control)
+        self._follow_legs(call, beside)
         if renewed:
             self._report(mine)
         else:
-            self._say(mine, "wanted", f"Pausing {_listed(call.recorders)}.")
+            self._say(mine, "wanted", f"Pausing {_listed(booked.name for booked in call.booked.values())}.")
             call.epoch += 1
             mine.epoch = call.epoch
         if not call.masking:
@@ -266,12 +227,12 @@ class MaskLeases:
             stopped, call.releasing = call.releasing, []
             for other in stopped:
                 self._say(other, "open", "Recording stays paused: another page of this call needs it.")
-        for recorder in call.recorders.values():
+        for recorder in call.booked.values():
             recorder.not_before = 0.0
             recorder.kick.set()
         self._review(call)
 
-    def _give_back(self, mine: _Lease, call: _Call) -> None:
+    def _give_back(self, mine: Lease, call: Call) -> None:
         call.leases.remove(mine)
         if call.leases:
             self._say(mine, "open", "Recording stays paused: another page of this call needs it.")
@@ -279,71 +240,54 @@ class MaskLeases:
         call.releasing.append(mine)
         self._turn(call, masking=False)
 
-    def _without_call(self, mine: _Lease, what: str) -> None:
+    def _without_call(self, mine: Lease, what: str) -> None:
         if self._allow_without_call:
             self._say(mine, "held", f"{what} Nothing is recorded.", confirmed_by=(NO_CALL,))
         else:
             todo = "Take these details during a call, or ask your supervisor to allow them without one."
             self._say(mine, "lost", f"{what} Recording cannot be proved to be paused.", todo)
 
-    def _turn(self, call: _Call, *, masking: bool) -> None:
+    def _turn(self, call: Call, *, masking: bool) -> None:
         """From now on the call's recorders are to be masked, or unmasked."""
         call.masking = masking
         call.epoch += 1
-        for recorder in call.recorders.values():
+        for recorder in call.booked.values():
             recorder.counts_from, recorder.proved, recorder.answer = call.epoch, -1, None
             recorder.not_before = 0.0
             recorder.kick.set()
 
-    def _stop(self, call: _Call) -> None:
-        for recorder in call.recorders.values():
-            if recorder.task is not None:
-                recorder.task.cancel()
+    # --- recorders and legs -------------------------------------------------------------------
 
-    # --- one recorder -------------------------------------------------------------------------
+    def _book(self, call: Call, control: RecorderControl, leg: str = "") -> None:
+        booked = call.book(control, leg)
+        if booked is not None:
+            booked.task = self._spawn(self._asking.drive(call, booked))
 
-    async def _drive(self, call: _Call, recorder: _Recorder) -> None:
-        """Ask one recorder of one call, for as long as the call wants something of it."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(max(0.0, recorder.not_before - loop.time()))
-            recorder.kick.clear()
-            began, masking, epoch = loop.time(), call.masking, call.epoch
-            if recorder.pushed:
-                recorder.pushed, recorder.pushed_at = False, began
-            ask = recorder.control.mask if masking else recorder.control.unmask
-            request = loop.create_task(ask(call.sip_call_id, call.token))
-            try:
-                await asyncio.wait([request], timeout=self._answer_s)
-                self._answered(call, recorder, masking, epoch, self._word(recorder, request))
-            finally:
-                request.cancel()
-                # Not before it has really ended may the next one go out.
-                await asyncio.wait([request])
-                if not request.cancelled():
-                    request.exception()
-            if not call.masking and recorder.proved >= 0:
-                await recorder.kick.wait()
-                continue
-            try:
-                async with asyncio.timeout_at(began + self._period_s):
-                    await recorder.kick.wait()
-            except TimeoutError:
-                pass
+    def _follow_legs(self, call: Call, beside: Sequence[Leg]) -> None:
+        wanted = {(control.name, leg) for control, leg in beside}
+        gone = [(control, leg) for control, leg in call.legs() if (control.name, leg) not in wanted]
+        self._let_go(call, call.unbook(gone))
+        for control, leg in beside:
+            alone = self._calls.get(leg)
+            if alone is not None and not (alone.leases or alone.releasing):
+                alone.stop()  # it was being let go
+                del self._calls[leg]
+            self._book(call, control, leg)
 
-    def _word(self, recorder: _Recorder, request: asyncio.Task[RecorderAnswer]) -> RecorderAnswer:
-        name = recorder.control.name
-        if not request.done():
-            detail = f"{name} did not answer within {self._answer_s:.1f} s."
-            return RecorderAnswer(recorder=name, verdict="failed", detail=detail)
-        if not request.cancelled() and (problem := request.exception()) is None:
-            return request.result()
-        # The port says it never raises; one that does has surely not proved anything.
-        why = "cancelled" if request.cancelled() else type(problem).__name__
-        return RecorderAnswer(recorder=name, verdict="failed", detail=f"{name} failed ({why}).")
+    def _let_go(self, call: Call, legs: Sequence[Booked]) -> None:
+        """Legs that go on without this call: unmasked, as calls of their own that nobody holds."""
+        for booked in legs:
+            alone = self._calls.get(booked.leg)
+            if alone is None:
+                alone = self._calls[booked.leg] = Call(booked.leg, beside_token(call.token))
+                alone.masking = False
+            if not alone.masking:
+                self._book(alone, booked.control)
+
+    # --- what they answer ---------------------------------------------------------------------
 
     def _answered(
-        self, call: _Call, recorder: _Recorder, masking: bool, epoch: int, answer: RecorderAnswer
+        self, call: Call, recorder: Booked, masking: bool, epoch: int, answer: RecorderAnswer
     ) -> None:
         if masking is not call.masking:
             return
@@ -358,9 +302,9 @@ class MaskLeases:
 
     # --- words --------------------------------------------------------------------------------
 
-    def _review(self, call: _Call) -> None:
+    def _review(self, call: Call) -> None:
         """Tell every lease of the call what the recorders' words mean for it."""
-        recorders = list(call.recorders.values())
+        recorders = list(call.booked.values())
         answers = tuple(recorder.answer for recorder in recorders if recorder.answer is not None)
         bad = [answer for answer in answers if not self._good(answer)]
         words = " ".join(f"{answer.recorder}: {answer.detail}" for answer in bad)
@@ -370,7 +314,7 @@ class MaskLeases:
             done = all(recorder.proved >= 0 for recorder in recorders)
             if done and self._calls.get(call.sip_call_id) is call:
                 del self._calls[call.sip_call_id]
-                asyncio.get_running_loop().call_soon(self._stop, call)
+                asyncio.get_running_loop().call_soon(call.stop)
             for mine in list(call.releasing):
                 # A listener may have held the call again.
                 if mine in call.releasing:
@@ -380,7 +324,7 @@ class MaskLeases:
             if mine not in call.leases:
                 continue
             if all(recorder.proved >= mine.epoch for recorder in recorders):
-                self._say(mine, "held", f"Paused: {_listed(good)}.", "", good, answers)
+                self._say(mine, "held", _held(good, answers), "", good, answers)
             elif bad:
                 todo = todo or "Take no card data until it is paused again; if it stays so, call IT."
                 self._say(mine, "lost", f"Recording may be going on. {words}", todo, good, answers)
@@ -389,7 +333,7 @@ class MaskLeases:
 
     def _say(
         self,
-        mine: _Lease,
+        mine: Lease,
         phase: MaskPhase,
         message: str = "",
         todo: str = "",
@@ -414,7 +358,7 @@ class MaskLeases:
         mine.state = state
         self._report(mine)
 
-    def _report(self, mine: _Lease) -> None:
+    def _report(self, mine: Lease) -> None:
         loop = asyncio.get_running_loop()
         try:
             mine.on_state(mine.state)
@@ -444,6 +388,11 @@ def _refusal(recorders: Sequence[RecorderControl]) -> str:
     if not names:
         return "No recorder is configured, so nothing can prove that none records."
     return "Two recorders have the same name." if len(set(names)) < len(names) else ""
+
+
+def _held(good: Sequence[str], answers: Sequence[RecorderAnswer]) -> str:
+    bare = [answer.recorder for answer in answers if answer.verdict == "unconfirmed"]
+    return f"Paused: {_listed(good)}." + (f" Without proof: {_listed(bare)}." if bare else "")
 
 
 def _unheard(state: LeaseState) -> None:

@@ -4,6 +4,7 @@ Rules:
 - `want` asks every recorder; only the lease's word "held" unlocks anything, and the session
   hears of it first (main thread), the vault after.
 - "lost" locks and wipes the vault on the spot, on the io thread, before anyone is told.
+- Our own recorder masks every call of the phone at once; the others are asked for each leg that is up.
 - A lease that is released after a crash of the window is asked for again first: nothing else
   knows which recorders to unmask.
 """
@@ -21,6 +22,7 @@ import structlog
 from halodesk.protocol.phone_link import Recording
 from halodesk.runtime import recordings
 from halodesk.runtime.lease import LeaseState, MaskLeases
+from halodesk.runtime.lease_book import Leg
 from halodesk.runtime.ports import RecorderControl
 from halodesk.runtime.threads import IoThread
 from halodesk.runtime.vault import Vault, WipeReason
@@ -34,7 +36,7 @@ Report = Callable[[Literal["held", "lost", "none"], tuple[str, ...], str, str, d
 
 
 class Masking:
-    """Main-thread face of the leases; all work is on the io thread."""
+    """Main-thread face of the leases; all work is on the io thread. `recorders`: our own is the first."""
 
     def __init__(
         self,
@@ -49,6 +51,8 @@ class Masking:
         self._leases, self._recorders, self._vault, self._io = leases, recorders, vault, io
         self._digests: set[Future[None]] = set()
         self._guard = threading.Lock()
+        self._legs: dict[str, tuple[str, ...]] = {}
+        """What `legs_are` said last, by the customer's call; main thread."""
         self._held = ""
         """The lease whose last word, on the io thread, was "held"."""
 
@@ -59,7 +63,7 @@ class Masking:
 
     def want(self, lease: str, sip_call_id: str, report: Report) -> None:
         """Mask every recorder of the call; `report` is called at each change of the lease."""
-        self._io.call(self._hold, lease, sip_call_id, report)
+        self._io.call(self._hold, lease, sip_call_id, self._legs.get(sip_call_id, ()), report)
 
     def unlock(self, lease: str) -> None:
         """Let digits in, unless the lease was lost while its "held" was on its way here."""
@@ -73,15 +77,30 @@ class Masking:
 
     def take_back(self, lease: str, sip_call_id: str, report: Report) -> None:
         """`release` for a lease of a window that died; `report` hears "none" when all recorders go on."""
-        self._io.call(self._take_back, lease, sip_call_id, report)
+        self._io.call(self._take_back, lease, sip_call_id, self._legs.get(sip_call_id, ()), report)
 
     def call_ended(self, sip_call_id: str) -> None:
         """Nothing is left to mask or unmask."""
+        self._legs.pop(sip_call_id, None)
         self._forbid("hang_up")
         self._io.call(self._leases.call_ended, sip_call_id)
 
+    def leg_ended(self, sip_call_id: str) -> None:
+        """A leg that was not the customer's call is over."""
+        self._io.call(self._leases.call_ended, sip_call_id)
+
+    def legs_are(self, sip_call_id: str, legs: tuple[str, ...]) -> None:
+        """SIP Call-IDs of the legs beside a customer's call, those that are to be masked with it.
+
+        Until every recorder of a new one has proved it, nothing is unlocked.
+        """
+        if self._legs.get(sip_call_id, ()) != legs:
+            self._legs[sip_call_id] = legs
+            self._io.call(self._follow, sip_call_id, legs)
+
     def call_moved(self, old: str, new: str) -> None:
         """The call goes on under another SIP Call-ID, and so do its leases."""
+        self._legs[new] = self._legs.pop(old, ())
         self._io.call(self._leases.call_moved, old, new)
 
     def digest(self, recording: Recording, done: OnDigest, *, torn: bool = False) -> None:
@@ -97,11 +116,18 @@ class Masking:
         """Wait for what `digest` has begun."""
         wait(tuple(self._digests), timeout_s)
 
-    def _take_back(self, lease: str, sip_call_id: str, report: Report) -> None:
-        self._hold(lease, sip_call_id, report)  # in the same turn: no recorder is asked to mask
+    def _follow(self, sip_call_id: str, legs: tuple[str, ...]) -> None:
+        self._leases.legs_are(sip_call_id, self._beside(legs))
+
+    def _beside(self, legs: tuple[str, ...]) -> list[Leg]:
+        _, *platform = self._recorders()
+        return [(control, leg) for leg in legs for control in platform]
+
+    def _take_back(self, lease: str, sip_call_id: str, legs: tuple[str, ...], report: Report) -> None:
+        self._hold(lease, sip_call_id, legs, report)  # in the same turn: no recorder is asked to mask
         self._leases.release(lease)
 
-    def _hold(self, lease: str, sip_call_id: str, report: Report) -> None:
+    def _hold(self, lease: str, sip_call_id: str, legs: tuple[str, ...], report: Report) -> None:
         def changed(state: LeaseState) -> None:
             _log.info("mask", lease=lease, state=state.state, by=list(state.confirmed_by), why=state.message)
             phase: Any = {"held": "held", "lost": "lost", "open": "none"}.get(state.state)
@@ -115,7 +141,8 @@ class Masking:
             positions = {k: v for answer in state.answers for k, v in answer.positions.items()}
             report(phase, state.confirmed_by, state.message, state.todo, positions)
 
-        self._leases.hold(lease, sip_call_id, self._recorders(), changed)
+        beside = self._beside(legs)
+        self._leases.hold(lease, sip_call_id, self._recorders(), changed, beside=beside)
 
     def _forbid(self, reason: WipeReason) -> None:
         with self._guard:

@@ -45,6 +45,19 @@ class RecorderAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Call key to sample offset in that recorder's own file, where it is known."""
 
 
+_BESIDE = "beside:"
+
+
+def beside(lease: str) -> str:
+    """Name of the lease as a recorder hears it for a leg beside the customer's call."""
+    return lease if is_beside(lease) else _BESIDE + lease
+
+
+def is_beside(lease: str) -> bool:
+    """Whether it is asked for such a leg: policy expects a recording of the customer's call only."""
+    return lease.startswith(_BESIDE)
+
+
 class RecorderControl(Protocol):
     """Masks one recorder for one call. Idempotent: asking again is how a lease is renewed."""
 

@@ -173,6 +173,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     orphan_after_s: float = 60.0
     """How long a phone without a window keeps its calls."""
     mask_longest_s: float = 900.0
+    unconfirmed_unlocks: bool = False
+    """A recorder that acknowledges without proof counts as masked, if the server's policy agrees."""
     call_waiting: bool = True
     """A second call rings while the agent speaks; else its caller hears that the line is busy."""
     blind_transfer: Literal["watched", "pbx"] = "watched"

@@ -51,6 +51,7 @@ class Outside:
         self.facts: list[tuple[str, ...]] = []
         self.torn: list[str] = []
         self.reports: list[Report] = []
+        self.legs: dict[str, tuple[str, ...]] = {}
 
     # store
 
@@ -89,6 +90,12 @@ class Outside:
 
     def call_moved(self, old: str, new: str) -> None:
         self.facts.append(("moved", old, new))
+
+    def leg_ended(self, sip_call_id: str) -> None:
+        self.facts.append(("leg ended", sip_call_id))
+
+    def legs_are(self, sip_call_id: str, legs: tuple[str, ...]) -> None:
+        self.legs[sip_call_id] = legs
 
     def digest(self, recording: link.Recording, done: OnDigest, *, torn: bool = False) -> None:
         if torn:
@@ -299,22 +306,46 @@ def test_masks_are_proved_again_after_a_conference_and_a_failed_transfer(
     assert [fact[0] for fact in scene.outside.facts].count("want") == times
 
 
-def test_in_a_conference_no_mask_is_held_where_the_pbx_records(scene: Scene) -> None:
+def leg(**change: Any) -> link.CallInfo:
+    return replace(
+        CALL, **{"key": "leg", "sip_call_id": "leg@phone", "direction": "out", "beside": "k", **change}
+    )
+
+
+def test_a_leg_that_is_up_is_masked_with_the_call(scene: Scene) -> None:
     scene.outside.has_platform = True
     scene.to_payment()
-    assert scene.mask == "held"
-    scene.outside.facts.clear()
+    masked = scene.outside.legs
+    assert masked.get("old@phone", ()) == ()
+    for state, wanted in (("calling", ()), ("early", ("leg@phone",)), ("active", ("leg@phone",))):
+        scene.desk.phone_notice(link.CallChanged(call=leg(state=state)))
+        assert masked["old@phone"] == wanted, state
+    scene.desk.merge()
+    assert scene.outside.asked(link.Merge), "both are masked"
     scene.desk.phone_notice(link.CallChanged(call=replace(CALL, conference=True)))
-    assert scene.mask == "lost", "the boxes are locked and wiped"
-    assert [fact[0] for fact in scene.outside.facts].count("want") == 0
-    scene.desk.phone_notice(link.CallChanged(call=CALL))
-    assert [fact[0] for fact in scene.outside.facts].count("want") == 1
-    scene.report("held")
-    assert scene.mask == "held"
-    leg = replace(CALL, key="leg", sip_call_id="leg@phone", direction="out", beside="k")
-    scene.desk.phone_notice(link.CallChanged(call=leg))
+    assert scene.mask != "lost"
+    scene.outside.facts.clear()
+    scene.desk.phone_notice(link.CallChanged(call=leg(state="ended")))
+    assert ("leg ended", "leg@phone") in scene.outside.facts
+    assert masked["old@phone"] == ()
+
+
+def test_a_ringing_call_and_a_call_for_help_are_not_masked_with_it(scene: Scene) -> None:
+    scene.to_payment()
+    scene.desk.phone_notice(link.CallChanged(call=leg(state="incoming", direction="in", beside="")))
+    assert scene.outside.legs.get("old@phone", ()) == ()
+    scene.desk.phone_notice(link.CallChanged(call=leg(key="help", beside="", emergency=True)))
+    assert scene.outside.legs.get("old@phone", ()) == ()
+
+
+def test_a_call_for_help_joins_no_masked_conference(scene: Scene) -> None:
+    scene.to_payment()
+    scene.desk.phone_notice(link.CallChanged(call=leg(beside="", emergency=True)))
     scene.desk.merge()
     assert not scene.outside.asked(link.Merge)
+    scene.desk.phone_notice(link.CallChanged(call=leg(beside="", emergency=True, conference=True)))
+    scene.desk.phone_notice(link.CallChanged(call=replace(CALL, conference=True)))
+    assert scene.mask == "lost"
 
 
 def test_masks_are_proved_again_when_another_leg_is_answered(scene: Scene) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from halodesk.recording import open_control
 from halodesk.recording.control import Control, Surroundings, no_server
+from halodesk.runtime.ports import beside
 from tests.fakes.freeswitch import FakeFreeSwitch, Leg
 
 CALL = "abc@desk"
@@ -76,6 +77,8 @@ def test_where_nothing_records_policy_decides(expects: bool) -> None:
         async with pbx(expects_recording=expects) as (server, control):
             server.legs["caller"].recordings.clear()
             assert (await control.mask(CALL, "card")).verdict == ("failed" if expects else "confirmed")
+            beside_it = await control.mask(CALL, beside("card"))
+            assert beside_it.verdict == "confirmed", "a recording is expected of the customer's call only"
 
     run(test)
 
