@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QHelpEvent, QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QToolTip, QWidget
 
-from halodesk.engine.flow_agent.picture import ACROSS, DOWN, HEIGHT, WIDTH, Arrow, Box, Picture
+from halodesk.engine.flow_agent.picture import ACROSS, WIDTH, Arrow, Box, Picture
 from halodesk.runtime.simulator_port import Way
 from halodesk.ui.flow_agents.event_words import tr
 from halodesk.ui.theme.active import colour
@@ -143,8 +143,10 @@ class _Canvas(QWidget):
         if len(points) > 2:
             path.cubicTo(points[1], points[2], end)
         elif end.x() - begin.x() > _FAR * self._scale:  # over what stands between, not through it
-            top = min(begin.y(), end.y()) - (HEIGHT + DOWN) * self._scale
-            path.cubicTo(QPointF(begin.x() + 24, top), QPointF(end.x() - 24, top), end)
+            layers = (end.x() - begin.x()) / self._scale // _FAR
+            peak = self._at(0, -min(12 + 12 * layers, _ABOVE - 6)).y()
+            first, last = (y - (y - peak) / 0.75 for y in (begin.y(), end.y()))  # three quarters are reached
+            path.cubicTo(QPointF(begin.x() + 24, first), QPointF(end.x() - 24, last), end)
         else:
             reach = max(24.0, (end.x() - begin.x()) / 2)
             path.cubicTo(QPointF(begin.x() + reach, begin.y()), QPointF(end.x() - reach, end.y()), end)

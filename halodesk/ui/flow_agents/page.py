@@ -260,7 +260,7 @@ class FlowAgentsPage(RailPage):
         self.drop_caller.setVisible(bool(view.caller))
         node, visits = ("", ()) if talk is None else (talk.node, talk.visits)
         self.flow.show_flow(view.picture, view.ways, node, visits)
-        self.said.show_html(reading.transcript(talk), follow=True)
+        self.said.show_html(reading.transcript(talk, bool(view.agent)), follow=True)
         events, prompt, tools, found = self._readings
         events.show_html(reading.happened(talk, view.tool_names), follow=True)
         prompt.show_html(reading.prompt(talk))

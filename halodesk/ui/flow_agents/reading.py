@@ -54,10 +54,12 @@ class Reading(QTextBrowser):
         bar.setValue(bar.maximum() if follow and at_end else min(place, bar.maximum()))
 
 
-def transcript(talk: Talk | None) -> str:
-    """Who said what."""
+def transcript(talk: Talk | None, opened: bool) -> str:
+    """Who said what; before anybody did, how to begin."""
+    if talk is None and not opened:
+        return _line(tr("Choose a flow agent, or open its file."), "muted")
     if talk is None:
-        return ""
+        return _line(tr("Start begins the conversation: you are the caller."), "muted")
     parts = [_said(*group) for group in _in_turns(talk.spoken)]
     if talk.reason is not None:
         words = tr("The end: {why}.").format(why=reason_words(talk.reason))
