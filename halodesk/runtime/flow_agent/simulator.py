@@ -73,7 +73,7 @@ class Simulator:
         self._duplex: TextDuplex | None = None
         self._running: Future[None] | None = None
         self._number = 0
-        self._asked = 0
+        self._asked: dict[str, int] = {}
         self._known: tuple[object, ...] = ()
         """What the prompt in the view was built of."""
 
@@ -97,19 +97,19 @@ class Simulator:
             self._tell()
             return
         self._change(allowed=True)
-        self._read(self._library.names, lambda names: self._change(agents=tuple(names)), newest=False)
+        self._read(self._library.names, lambda names: self._change(agents=tuple(names)), "names")
 
     def choose(self, agent: str) -> None:
         """Open an agent of the library; a conversation under way ends."""
-        self._read(partial(self._library.load, agent), partial(self._opened, ""))
+        self._read(partial(self._library.load, agent), partial(self._opened, ""), "document")
 
     def open_document(self, path: Path) -> None:
         """Open a document's file."""
-        self._read(partial(_document, path), partial(self._opened, path.name))
+        self._read(partial(_document, path), partial(self._opened, path.name), "document")
 
     def open_caller(self, path: Path) -> None:
         """Take a caller's file."""
-        self._read(partial(callers.load, path), self._called)
+        self._read(partial(callers.load, path), self._called, "caller")
 
     def no_caller(self) -> None:
         """Without a caller's file again."""
@@ -148,16 +148,15 @@ class Simulator:
         self._lines = list(self._script.says) if self._script is not None else []
         self._change(next_line=self._lines[0] if self._lines else "")
 
-    def _read(self, work: Callable[[], Read], done: Callable[[Read], None], *, newest: bool = True) -> None:
-        """Off the main thread. `newest`: what was asked for later takes its place."""
+    def _read(self, work: Callable[[], Read], done: Callable[[Read], None], what: str) -> None:
+        """Off the main thread. Of `what` is asked for twice only the later one counts."""
         if not self._may():
             self.refresh()
             return
-        self._asked += newest
-        number = self._asked
+        number = self._asked[what] = self._asked.get(what, 0) + 1
 
         def came(found: Read) -> None:
-            if self._may() and not (newest and number != self._asked):
+            if self._may() and number == self._asked[what]:
                 done(found)
 
         async def read() -> None:

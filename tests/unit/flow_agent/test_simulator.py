@@ -174,6 +174,18 @@ def test_the_models_of_the_settings_talk_and_are_let_go(main: Main, open_: Calla
     assert closed == ["script"]
 
 
+def test_document_and_caller_are_both_there_when_asked_for_at_once(
+    main: Main, open_: Callable[..., Simulator], tmp_path: Path
+) -> None:
+    simulator = open_()
+    simulator.open_document(SAMPLES / "service_survey.json")
+    simulator.choose("clinic-booking")  # the later of the two
+    simulator.open_caller(caller(tmp_path, Completion(text="Yes?")))
+    simulator.refresh()
+    main.until(lambda: bool(simulator.view.agent and simulator.view.caller and simulator.view.agents))
+    assert (simulator.view.agent, simulator.view.caller) == ("clinic-booking", "caller")
+
+
 def test_what_cannot_be_opened_is_said_and_what_is_open_stays(
     main: Main, open_: Callable[..., Simulator], tmp_path: Path
 ) -> None:
