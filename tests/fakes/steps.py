@@ -21,9 +21,9 @@ def codes(*steps: dict[str, Any], **more: Any) -> list[str]:
     return [found.code for found in findings(small(*steps, **more))]
 
 
-def secret(name: str = "ssn") -> dict[str, Any]:
+def secret(name: str = "ssn", retention: str = "capture") -> dict[str, Any]:
     """An encrypted field."""
-    return {"name": name, "type": "encrypted", "kind": "ssn", "retention": "capture"}
+    return {"name": name, "type": "encrypted", "kind": "ssn", "retention": retention}
 
 
 TEXT = {"name": "typed", "type": "text"}

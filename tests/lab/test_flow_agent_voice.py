@@ -84,13 +84,18 @@ async def converse(pbx: Pbx, seat: Seat, folder: Path, path: Path) -> tuple[Talk
         username="1003",
         password=SECRET,
     )
-    settings = s.Settings(account=account, sip_bind=HOST, sound=s.Sound(devices="none"))
+    # The recogniser's model knows wideband sound; over 8 kHz it hears three words of ten wrongly.
+    network = s.Network(codecs=("g722", "pcma"))
+    settings = s.Settings(account=account, sip_bind=HOST, sound=s.Sound(devices="none"), network=network)
     person = Person(seat, list(script.says))
     events: list[e.AnyEvent] = []
 
     def watch(line: Head | Line, state: State) -> None:
         if isinstance(line, Line) and line.event is not None:
             events.append(line.event)
+            # A caller who waits for the end of what is said to him.
+            if isinstance(line.event, e.SpeechPlayed) and state.phase in ("listening", "terminal_wait"):
+                person.word.set()
 
     living = asyncio.create_task(person.live())
     try:
@@ -104,7 +109,6 @@ async def converse(pbx: Pbx, seat: Seat, folder: Path, path: Path) -> tuple[Talk
                 tools=MockTools(document, script.tools),
                 parameters=script.parameters,
                 watch=[watch],
-                when_idle=person.word.set,
             )
     finally:
         living.cancel()
@@ -118,12 +122,15 @@ async def converse(pbx: Pbx, seat: Seat, folder: Path, path: Path) -> tuple[Talk
     ids=str,
 )
 def test_a_caller_who_speaks_reaches_the_end(path: Path, pbx: Pbx, seats: OpenSeat, tmp_path: Path) -> None:
-    far = seats("far")
+    far = seats("far", "--codecs", "g722,pcma")
     far.register(pbx, "1004")
     expect = callers.load(AGENTS / "callers" / path).expect
     assert expect is not None
     talked, events = asyncio.run(converse(pbx, far, tmp_path / "seat", path))
     assert talked.answered
     said = [event.text for event in events if isinstance(event, e.CallerSaid)]
-    assert talked.node == expect.node, said
+    assert talked.node == (expect.node or expect.visits[-1]), said
+    script = callers.load(AGENTS / "callers" / path).says
+    heard = sum(words.lower().strip(".,") in " ".join(said).lower() for words in " ".join(script).split())
+    print(f" [{heard} of {len(' '.join(script).split())} words: {said}]")
     assert Path(talked.recording).stat().st_size > 0

@@ -168,7 +168,7 @@ def test_the_key_of_a_request_is_its_own() -> None:
     ],
 )
 def test_what_the_health_check_says(config: dict[str, Any], code: str) -> None:
-    fields = [{"name": "who", "type": "text"}, secret()]
+    fields = [{"name": "who", "type": "text"}, secret(retention="sealed")]
     ask = page_step("ask", "a", fields=fields)
     step = {"key": "a", "type": "api_call", "fallback": "end"}
     good = {**CONFIG, "on_failure": "end", "request": None}

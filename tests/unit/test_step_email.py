@@ -138,7 +138,7 @@ def test_markup_in_a_name_stays_a_name() -> None:
     ],
 )
 def test_what_the_health_check_says(config: dict[str, Any], code: str) -> None:
-    step = {"key": "m", "type": "email", "fallback": "end", "fields": [secret()]}
+    step = {"key": "m", "type": "email", "fallback": "end", "fields": [secret(retention="sealed")]}
     good = {"to": "a@example.com", "template": {"subject": "s", "text": "t"}}
     assert codes({**step, "config": good}) == []
     assert codes({**step, "config": {**good, **config}}) == [code]

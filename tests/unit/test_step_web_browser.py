@@ -133,7 +133,7 @@ def test_the_arguments_are_those_of_the_port() -> None:
     ],
 )
 def test_what_the_health_check_says(config: dict[str, Any], code: str) -> None:
-    kept = {**secret(), "retention": "sealed"}
+    kept = secret(retention="sealed")
     step = {"key": "b", "type": "web_browser", "fallback": "end", "fields": [*FIELDS, kept]}
     good = {**CONFIG, "on_failure": "end"}
     assert codes({**step, "config": good}) == []

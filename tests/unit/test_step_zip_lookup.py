@@ -172,7 +172,7 @@ def test_what_the_health_check_says() -> None:
         "key": "z",
         "type": "zip_lookup",
         "fallback": "end",
-        "fields": [*FIELDS, secret()],
+        "fields": [*FIELDS, secret(retention="sealed")],
         "config": {"zip": "zip", "targets": {"city": "city"}},
     }
     assert codes(step) == []
