@@ -15,6 +15,7 @@ from PySide6.QtCore import QTimer
 
 from halodesk.app.agent_day import AgentDay
 from halodesk.app.bridge import Bridge
+from halodesk.app.flow_agents import FlowAgents
 from halodesk.app.habits import Habits
 from halodesk.app.keeping import Keeping
 from halodesk.app.outside import Outside
@@ -177,12 +178,16 @@ class Seat:
             clock, lambda: self.sound.state.speaker.device, self.store.open_recording
         )
         self.review = SessionReview(self.store, post, self._player, sees_only=self.people.sees_only)
+        self._flow_agents = FlowAgents(
+            settings, folder, io=self.io, post=post, may=lambda: self.people.sees_only() is None
+        )
         self.window = MainWindow(
             self.desk,
             theme=settings.theme,
             pages=[
                 sessions_entry(self.review),
                 directory_entry(self.day.agent, self.desk.dial, self._show_record),
+                *self._flow_agents.pages(),
             ],
             agent=self.day.agent,
             day=self.day.agent,
@@ -232,6 +237,7 @@ class Seat:
         self.habits.close()
         self.window.close()  # first: it hands over what is still half-typed
         self._visits.close()
+        self._flow_agents.close()
         self.vault.lock("shutdown")
         try:
             self.io.submit(self._shut(quit_phone)).result(10)
@@ -290,6 +296,7 @@ class Seat:
         self.desk.sign_in(who.name, (*who.roles, *own))
         if another:
             self.day.agent.somebody_came()
+            self._flow_agents.simulator.refresh()
 
     def _storage_changed(self, state: StorageState) -> None:
         if state == StorageState():

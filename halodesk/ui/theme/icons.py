@@ -40,6 +40,7 @@ _NAMES = {
     "erase": "ph.backspace-fill",
     "export": "ph.file-arrow-down-fill",
     "flag": "ph.flag-fill",
+    "flow_agents": "ph.robot-fill",
     "hang_up": "ph.phone-disconnect-fill",
     "hold": "ph.pause-fill",
     "incoming": "ph.phone-incoming-fill",

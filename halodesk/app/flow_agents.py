@@ -1,0 +1,60 @@
+"""Flow agents of the seat, wired: the library, the models of the settings, the page of the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from halodesk.connectors.llm import accounts, open_llm
+from halodesk.engine.errors import SettingsError
+from halodesk.engine.flow_agent.manner import Manner
+from halodesk.runtime.flow_agent.library import Library
+from halodesk.runtime.flow_agent.simulator import Simulator
+from halodesk.runtime.settings import Settings
+from halodesk.runtime.threads import IoThread, Post
+from halodesk.ui.flow_agents.page import flow_agents_entry
+from halodesk.ui.pages import PageEntry
+
+
+class FlowAgents:
+    """A model that is set wrongly is told of when somebody talks to it: calls come in without one.
+
+    `may`: whether who works here now may see flow agents.
+    """
+
+    def __init__(
+        self, settings: Settings, folder: Path, *, io: IoThread, post: Post, may: Callable[[], bool]
+    ) -> None:
+        library = Library(folder)
+        try:
+            self._wanted = bool(settings.llm) or bool(library.names())
+        except OSError:  # the page says what is the matter with the folder
+            self._wanted = True
+        try:
+            chain = accounts(settings.llm)
+        except SettingsError:
+            chain = ()
+        manner = Manner()
+        if chain:
+            manner = msgspec.structs.replace(
+                manner, most_cost=chain[0].most_cost, most_tokens=chain[0].most_tokens
+            )
+        self.simulator = Simulator(
+            library,
+            io=io,
+            post=post,
+            models=tuple(f"{one.get('provider', 'openai')}/{one.get('model', '?')}" for one in settings.llm),
+            open_models=lambda: [open_llm(one) for one in accounts(settings.llm)],
+            manner=manner,
+            may=may,
+        )
+
+    def pages(self) -> Sequence[PageEntry]:
+        """The entry of the rail, at a seat that has models or agents; else it would be in agents' way."""
+        return [flow_agents_entry(self.simulator)] if self._wanted else []
+
+    def close(self) -> None:
+        """End what runs; before the io thread does."""
+        self.simulator.close()

@@ -1,0 +1,1 @@
+"""The Flow agents page: the chat simulator."""
