@@ -104,7 +104,9 @@ class Recogniser:
             share = agreement(listed.hypstr, text)
             if share >= 0.5 or listed.prob >= CERTAIN:
                 sure = max(share, listed.prob) * listed.best_score
-                self._tell(Words(text=with_figures(listed.hypstr), final=True, confidence=_share(sure)))
+                # "eighty nine" of which the other heard "nine" alone: the grammar made a word of a breath.
+                words = text if text and agreement(text, listed.hypstr) == 1 else listed.hypstr
+                self._tell(Words(text=with_figures(words), final=True, confidence=_share(sure)))
                 return
         sure = _posterior(free)
         if not self._takes_free and text not in self._built.phrases and sure < FAIR:

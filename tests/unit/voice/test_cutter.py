@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from halodesk.voice import cutter
 from halodesk.voice.cutter import Cutter
 from halodesk.voice.offline_tts import OfflineTTS
 
@@ -56,6 +59,17 @@ def test_the_gate_is_sooner_than_the_endpointer() -> None:
         heard.cutter.feed(SAID[at : at + 640])
     assert heard.told == ["on", "speech"]
     assert heard.cutter.speaking
+
+
+def test_a_soft_beginning_is_given_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Heard()
+    whole.cutter.feed(PAUSE + SAID + PAUSE)
+    monkeypatch.setattr(cutter, "BEFORE_FRAMES", 0)
+    bare = Heard()
+    bare.cutter.feed(PAUSE + SAID + PAUSE)
+    more = len(whole.speech) - len(bare.speech)
+    assert more == 3 * 960, "three frames of 30 ms"
+    assert whole.speech.endswith(bare.speech)
 
 
 def test_silence_is_nothing() -> None:
