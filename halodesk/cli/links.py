@@ -32,11 +32,13 @@ def start(settings: Path | None, data: Path | None, link: str = "") -> int:
     if hand_over(folder, link):
         return 0
     from halodesk.app import failure_shown, run
-    from halodesk.runtime import logs
+    from halodesk.runtime import crash, logs
+    from halodesk.runtime.private_files import close_to_others
     from halodesk.runtime.settings import Settings, load
 
-    with failure_shown():
+    with failure_shown(), crash.watched(folder / "crashes", "seat"):
         logs.set_up(folder / "logs", "seat")
+        logs.mended(close_to_others(folder))
         file = settings or folder / "settings.json"
         found = load(file) if settings is not None or file.exists() else Settings()
         deadline = time.monotonic() + _STARTING_S

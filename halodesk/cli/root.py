@@ -104,17 +104,4 @@ def seat(
     if context.invoked_subcommand is not None:
         return
     with failing():
-        from halodesk.app import failure_shown, run
-        from halodesk.runtime import crash, logs
-        from halodesk.runtime.paths import data_dir
-        from halodesk.runtime.private_files import close_to_others
-        from halodesk.runtime.settings import Settings, load
-
-        folder = data_dir(data)
-        with failure_shown(), crash.watched(folder / "crashes", "seat"):
-            logs.set_up(folder / "logs", "seat")
-            logs.mended(close_to_others(folder))
-            file = settings or folder / "settings.json"
-            found = load(file) if settings is not None or file.exists() else Settings()
-            raise typer.Exit(run(found, folder))
         raise typer.Exit(links.start(settings, data))
