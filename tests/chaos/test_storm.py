@@ -34,6 +34,7 @@ def assert_unharmed(toll: Toll, number: int, say: Callable[[str], None] = print)
     assert 0 < toll.kept <= toll.events
 
 
+@pytest.mark.slow
 def test_a_short_storm_loses_nothing(tmp_path: Path) -> None:
     toll = run(tmp_path, 3, seed=16)
     assert_unharmed(toll, 16)

@@ -78,6 +78,7 @@ def test_a_wrong_sip_password_is_told_with_what_to_do(pbx: Pbx, open_desk: OpenD
         assert "Check user name and password of 1003 in the settings." in desk.words()
 
 
+@pytest.mark.slow
 def test_a_registrar_that_is_not_there_is_told_and_tried_again(pbx: Pbx, open_desk: OpenDesk) -> None:
     given = seat_settings(pbx, "1003", GATEWAY)
     account = s.SipAccount(

@@ -214,6 +214,7 @@ def test_a_window_killed_at_the_card_leaves_the_call_up_and_both_recordings_mask
     assert leak_scan.scan_rows(desk.folder, **secrets) == []
 
 
+@pytest.mark.slow
 def test_a_window_killed_while_the_mask_is_given_back_gives_it_back_later(
     pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat, request: pytest.FixtureRequest
 ) -> None:
@@ -316,6 +317,7 @@ def test_window_and_phone_killed_at_the_card_lead_to_the_wrap_up_without_a_mask(
     desk.records.wait("the end of the session", e.SessionEnded)
 
 
+@pytest.mark.slow
 def test_a_phone_killed_in_mid_call_is_replaced_and_the_call_goes_on(
     pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat, tmp_path: Path
 ) -> None:
@@ -396,6 +398,7 @@ def last_mask(seat: XSeat, phase: str, after: float) -> float | None:
     return wall if now == phase and wall >= after else None
 
 
+@pytest.mark.slow
 def test_a_call_that_cannot_be_fetched_back_is_lost_and_the_next_one_works(
     pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat
 ) -> None:

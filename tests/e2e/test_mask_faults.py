@@ -144,6 +144,7 @@ def test_the_inputs_blank_when_the_pbx_stops_confirming_and_it_stays_masked(
         assert found.present_around
 
 
+@pytest.mark.slow
 def test_back_and_next_let_both_recorders_go_on(
     pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk
 ) -> None:

@@ -76,6 +76,7 @@ def lose(desk: DeskSeat, breaks: Callable[[], None]) -> None:
     assert desk.typed("card_number") == 0, "typing is ignored"
 
 
+@pytest.mark.slow
 def test_the_inputs_blank_when_the_server_dies_or_freezes_and_the_pbx_stays_masked(
     pbx: Pbx, world: World, caller: Caller, gateway: Callable[..., GatewayChild], qtbot: QtBot, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ def told(desk: DeskSeat) -> bool:
     return view is not None and view.told and not view.problem
 
 
+@pytest.mark.slow
 def test_in_paused_and_out_by_codes(qtbot: QtBot, pbx: Pbx, tmp_path: Path) -> None:
     config = replace(
         seat_settings(pbx, "1006", "http://127.0.0.1:9"),

@@ -94,6 +94,7 @@ def test_the_caller_hears_the_one_he_was_handed_to(
         assert (tone_levels(heard, 700) > SOUNDS_DB).mean() > 0.7
 
 
+@pytest.mark.slow
 def test_one_who_is_busy_leads_to_the_route_of_failure(
     qtbot: QtBot, pbx: Pbx, parties: Callable[[str, str, float], Seat], tmp_path: Path
 ) -> None:
@@ -111,6 +112,7 @@ def test_one_who_is_busy_leads_to_the_route_of_failure(
         assert customer.client.snapshot.calls[0].state == "active"
 
 
+@pytest.mark.slow
 def test_all_three_are_brought_together(
     qtbot: QtBot, pbx: Pbx, parties: Callable[[str, str, float], Seat], tmp_path: Path
 ) -> None:

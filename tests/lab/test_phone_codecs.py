@@ -48,6 +48,7 @@ def usual(channel: Sound, hertz: float) -> float:
     return float(np.median(tone_levels(channel, hertz)))
 
 
+@pytest.mark.slow
 def test_loud_sound_changes_the_level_of_neither_side(open_seat: OpenSeat, tmp_path: Path) -> None:
     quiet = open_seat("1001", write_tone(tmp_path / "quiet.wav", 700.0), "g722")
     loud = open_seat("1002", with_bursts(tmp_path / "loud.wav"), "g722")

@@ -42,6 +42,7 @@ def quality(seat: Seat, what: str, wanted: Callable[[CallQuality], bool]) -> Cal
     return seat.wait(what, match, 30)
 
 
+@pytest.mark.slow
 def test_lost_sound_is_measured_and_said_on_each_way(seat: Seat, relay: LossyRelay) -> None:
     seat.dial("601", key="tone", account="1001")
     seat.call("active", "tone")

@@ -219,6 +219,7 @@ def talk_while_burning(call: tuple[Seat, Seat, str], card: SoundCard, seconds: f
     return counted
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("burning_window")
 def test_a_busy_window_hardly_touches_the_sound(call: tuple[Seat, Seat, str], card: SoundCard) -> None:
     counted = talk_while_burning(call, card, 10)

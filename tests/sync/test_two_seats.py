@@ -46,6 +46,7 @@ def test_a_version_is_pushed_to_both_seats(world: World) -> None:
             seat.child.kill()
 
 
+@pytest.mark.slow
 def test_a_server_restored_from_an_old_backup_gets_everything_again(world: World, tmp_path: Path) -> None:
     folder = world.enrol("one")
     with recorder(folder) as seat:

@@ -181,6 +181,7 @@ def test_a_registrar_that_is_dead(tmp_path: Path) -> None:
     said(telephone.pbx(given, children.probe(tmp_path, given)), "problem", "server away", "answers no ping")
 
 
+@pytest.mark.slow
 def test_a_registrar_that_is_silent(tmp_path: Path) -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as silent:
         silent.bind((HOST, 0))

@@ -111,6 +111,7 @@ def test_everything_goes_to_the_outbound_proxy_and_its_name_counts(tmp_path: Pat
         assert f"Route: <sip:{HOST}:{proxy.port};transport=tls;lr>" in proxy.received[0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no signal stops a process there")
 def test_a_computer_that_slept_registers_on_a_new_connection(tmp_path: Path) -> None:
     """A process that is stopped for longer than `SLEPT_S` cannot tell it from sleep."""
