@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from halodesk.connectors.llm import open_llm
@@ -19,16 +20,18 @@ from halodesk.runtime.flow_agent.simulate import Talked, converse
 from tests.fakes.flow_faults import FAULTS, FLOW, SAID, Fault
 from tests.fakes.llm_server import LlmServer, Reply, llm_server
 
-FAST = Manner(first_token_s=0.4, stall_s=0.4, quiet_s=0.2, terminal_s=0.1)
+PATIENT = Manner(first_token_s=20.0, stall_s=20.0, quiet_s=0.2, terminal_s=0.1)
+WAITED = msgspec.structs.replace(PATIENT, first_token_s=3.0, stall_s=3.0)
+"""Where the model keeps one waiting: as long as the next completion takes on a busy machine."""
 
 
-def talked(server: LlmServer, *says: str, document: Any = FLOW, **script: Any) -> Talked:
+def talked(server: LlmServer, *says: str, manner: Manner = PATIENT, **script: Any) -> Talked:
     async def work() -> Talked:
         account = LlmAccount(provider="openai", model="m", url=server.url)
         llm = open_llm(account)
         try:
             return await converse(
-                document, Script(name="x", says=says, **script), models=[llm, llm], manner=FAST
+                FLOW, Script(name="x", says=says, **script), models=[llm, llm], manner=manner
             )
         finally:
             await llm.close()
@@ -43,7 +46,8 @@ def said(run: Talked) -> list[str]:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_of_the_model(fault: Fault) -> None:
     with llm_server(*fault.replies) as server:
-        run = talked(server, "Yes.")
+        keeps_waiting = any(reply.fault in ("hang", "stall") for reply in fault.replies)
+        run = talked(server, "Yes.", manner=WAITED if keeps_waiting else PATIENT)
     assert run.node == fault.node
     assert tuple(one.split(": ")[1] for one in run.refused) == fault.refused
     assert said(run)[-1] == "And now?", "the caller hears something, and the agent goes on"
@@ -58,15 +62,15 @@ def test_an_endless_loop_of_tools_comes_to_an_end() -> None:
 
     with llm_server(answer=answer) as server:
         run = talked(server, "Yes.")
-    assert len(run.tools) == FAST.rounds
-    assert said(run)[-1] == FAST.fallback
+    assert len(run.tools) == PATIENT.rounds
+    assert said(run)[-1] == PATIENT.fallback
 
 
 def test_all_models_are_away() -> None:
     with llm_server(Reply(fault="500")) as server:
         run = talked(server, "Yes.")
     assert run.reason == "no_human"
-    assert said(run)[-1] == FAST.no_human
+    assert said(run)[-1] == PATIENT.no_human
     assert not run.ok
 
 
