@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from halodesk.connectors.llm.faults import lost
 from halodesk.connectors.llm.provider import CONNECT_SECONDS, LlmAccount, Provider
 from halodesk.engine.errors import SettingsError
 from halodesk.runtime.flow_agent_ports import (
@@ -72,25 +73,16 @@ class AnthropicChat:
             if not whole:
                 raise ChatError("cut", "The answer broke off.")
             yield EndPiece(finish=finish, usage=self._account.priced(prompt, completion))
-        except anthropic.APITimeoutError:
-            raise ChatError("timeout", "The model did not answer in time.") from None
-        except anthropic.RateLimitError:
-            raise ChatError("rate_limited", "The model takes no more requests now.") from None
-        except anthropic.APIStatusError as error:
-            lasting = error.status_code < 500 and error.status_code not in (408, 409)
-            raise ChatError(
-                "refused" if lasting else "away", f"The model's server answered {error.status_code}."
-            ) from None
-        except anthropic.APIConnectionError:
-            if begun:
-                raise ChatError("cut", "The connection broke in the middle of the answer.") from None
-            raise ChatError("away", "The model's server cannot be reached.") from None
-        except (httpx2.TransportError, httpx2.StreamError):
-            raise ChatError("cut", "The connection broke in the middle of the answer.") from None
-        except anthropic.APIError:
-            raise ChatError("malformed", "The model's server reported a fault in its answer.") from None
-        except (ValueError, TypeError, AttributeError, LookupError):
-            raise ChatError("malformed", "The model's server answered in another language.") from None
+        except (
+            anthropic.APIError,
+            httpx2.TransportError,
+            httpx2.StreamError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            LookupError,
+        ) as error:
+            raise lost(error, anthropic, begun=begun) from None
 
     async def close(self) -> None:
         """End its connections."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from halodesk.connectors.llm.faults import lost
 from halodesk.connectors.llm.provider import LlmAccount, Provider
 from halodesk.connectors.openai_client import open_client
 from halodesk.engine.errors import SettingsError
@@ -70,25 +71,16 @@ class OpenAIChat:
             if not counted.prompt:
                 counted = self._account.priced(estimated(list(request.messages)), said // 4)
             yield EndPiece(finish=end, usage=counted)
-        except openai.APITimeoutError:
-            raise ChatError("timeout", "The model did not answer in time.") from None
-        except openai.RateLimitError:
-            raise ChatError("rate_limited", "The model takes no more requests now.") from None
-        except openai.APIStatusError as error:
-            lasting = error.status_code < 500 and error.status_code not in (408, 409)
-            raise ChatError(
-                "refused" if lasting else "away", f"The model's server answered {error.status_code}."
-            ) from None
-        except openai.APIConnectionError:
-            if begun:
-                raise ChatError("cut", "The connection broke in the middle of the answer.") from None
-            raise ChatError("away", "The model's server cannot be reached.") from None
-        except (httpx2.TransportError, httpx2.StreamError):
-            raise ChatError("cut", "The connection broke in the middle of the answer.") from None
-        except openai.APIError:
-            raise ChatError("malformed", "The model's server reported a fault in its answer.") from None
-        except (ValueError, TypeError, AttributeError, LookupError):
-            raise ChatError("malformed", "The model's server answered in another language.") from None
+        except (
+            openai.APIError,
+            httpx2.TransportError,
+            httpx2.StreamError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            LookupError,
+        ) as error:
+            raise lost(error, openai, begun=begun) from None
 
     async def close(self) -> None:
         """End its connections."""

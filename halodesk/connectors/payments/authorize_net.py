@@ -256,6 +256,7 @@ class AuthorizeNetGateway:
         found = await self._details(order.charge_id)
         if found is None:
             return x.refused("not_found", reasons.REFUSED)
+        # A refund names the card by its last four; the gateway has the rest and wants the date masked so.
         card = {"cardNumber": found.payment.credit_card.card_number[-4:], "expirationDate": "XXXX"}
         wanted = {
             "amount": _amount(order),
