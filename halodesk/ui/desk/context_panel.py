@@ -17,7 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from halodesk.engine import commands as c
-from halodesk.engine.page import CartLineView, CartView, Page
+from halodesk.engine.page import Page
+from halodesk.engine.page_cart import CartLineView, CartView
 from halodesk.runtime.ports import DeskPort
 from halodesk.ui.desk.payment_card import PaymentCard
 from halodesk.ui.parts import pill

@@ -5,8 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFrame,
     QHeaderView,
     QStyle,
     QStyledItemDelegate,
@@ -17,6 +15,7 @@ from PySide6.QtWidgets import (
 from halodesk.runtime.review import SessionLine
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.pill import Tone
+from halodesk.ui.parts.row_table import as_rows
 from halodesk.ui.sessions.list_model import CHAIN_ROLE, COLUMNS, LINE_ROLE, Column, SessionModel
 from halodesk.ui.theme.active import colour
 from halodesk.ui.theme.fonts import font
@@ -49,23 +48,7 @@ class SessionTable(QTableView):
         self.setAccessibleName(self.tr("Sessions"))
         self.setModel(model)
         self.setItemDelegate(_RowDelegate(self))
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setShowGrid(False)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setTabKeyNavigation(False)
-        self.setWordWrap(False)
-        self.verticalHeader().hide()
-        # One height for all: Qt then never asks ten thousand rows for theirs.
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.verticalHeader().setDefaultSectionSize(_ROW)
-        head = self.horizontalHeader()
-        head.setFixedHeight(36)
-        head.setHighlightSections(False)
-        head.setSectionsClickable(False)
+        head = as_rows(self, _ROW)
         for at, column in enumerate(COLUMNS):
             if column in _WIDTHS:
                 head.setSectionResizeMode(at, QHeaderView.ResizeMode.Fixed)
