@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-import halodesk.app.seat as seat_module
+from halodesk.app.parts import phone_argv
 from halodesk.engine import events as e
 from halodesk.protocol.phone_link import LendVoice, SendDtmf, Speak
 from halodesk.runtime import settings as s
@@ -84,9 +84,9 @@ def test_a_human_takes_over_and_hands_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tone = write_tone(tmp_path / "human.wav", HUMAN_HZ)
-    argv = seat_module.phone_argv
     monkeypatch.setattr(
-        seat_module, "phone_argv", lambda *given, **more: [*argv(*given, **more), "--microphone", str(tone)]
+        "halodesk.app.seat.phone_argv",
+        lambda *given, **more: [*phone_argv(*given, **more), "--microphone", str(tone)],
     )
     far = seats("far", "--codecs", "g722,pcma")
     far.register(pbx, "1004")
