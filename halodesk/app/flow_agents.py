@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,10 +13,13 @@ from halodesk.connectors.llm import accounts, open_llm
 from halodesk.connectors.webhook_tools import WebhookTools
 from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent.manner import Manner
-from halodesk.runtime.flow_agent.library import Library
-from halodesk.runtime.flow_agent.live import IDLE_S, LiveAgents, LiveDesk
+from halodesk.runtime.flow_agent.answering import Answering, AnsweringDesk
+from halodesk.runtime.flow_agent.library import IMPORT, Library, unknown_agents
+from halodesk.runtime.flow_agent.live import IDLE_S, LiveAgents
 from halodesk.runtime.flow_agent.simulator import Simulator
-from halodesk.runtime.settings import Settings
+from halodesk.runtime.phone_settings import flow_agents_of
+from halodesk.runtime.ports import DeskNotice
+from halodesk.runtime.settings import FlowAgentLine, Settings
 from halodesk.runtime.threads import IoThread, Post
 from halodesk.ui.flow_agents.page import flow_agents_entry
 from halodesk.ui.pages import PageEntry
@@ -47,6 +51,7 @@ class FlowAgents:
             )
         self._manner = manner
         self.live: LiveAgents | None = None
+        self._answering: Answering | None = None
         self.simulator = Simulator(
             library,
             io=io,
@@ -59,13 +64,17 @@ class FlowAgents:
 
     def on_calls(
         self,
-        desk: LiveDesk,
+        desk: AnsweringDesk,
         lines: LiveLines,
         *,
+        ready: Callable[[], bool],
         attended: Callable[[], bool],
         attention: Callable[[str], None],
     ) -> LiveAgents:
-        """Flow agents on the calls of this Desk. `lines` get what the phone tells."""
+        """Flow agents on the calls of this Desk. `lines` get what the phone tells.
+
+        `ready`, `attended`: whether the agent takes calls, and whether somebody is there at all.
+        """
         self.live = LiveAgents(
             self._library,
             desk,
@@ -78,7 +87,16 @@ class FlowAgents:
             attended=attended,
             attention=attention,
         )
+        answer = flow_agents_of(self._settings)
+        if answer:
+            self._answering = Answering(self.live, desk, answer, ready=ready, attended=attended)
+            self._name_unknown(desk, answer)
         return self.live
+
+    def _name_unknown(self, desk: AnsweringDesk, answer: Mapping[str, FlowAgentLine]) -> None:
+        with contextlib.suppress(OSError):  # the page says what is the matter with the folder
+            for words in unknown_agents(self._library, answer.values()):
+                desk.notice(DeskNotice(level="warning", message=words, todo=IMPORT))
 
     def pages(self) -> Sequence[PageEntry]:
         """The entry of the rail, at a seat that has models or agents; else it would be in agents' way."""
@@ -87,5 +105,7 @@ class FlowAgents:
     def close(self) -> None:
         """End what runs; before the io thread does."""
         self.simulator.close()
+        if self._answering is not None:
+            self._answering.close()
         if self.live is not None:
             self.live.close()
