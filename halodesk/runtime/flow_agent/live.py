@@ -286,7 +286,7 @@ class LiveAgents:
         talk = self._talk
         if talk is None or self.view.mode != "human":
             return
-        problem = hindrance(self._desk, self._desk.call)
+        problem = hindrance(self._desk, self._leg(talk))
         if problem:
             self.change(problem=problem, todo="")
             return
@@ -326,17 +326,22 @@ class LiveAgents:
             if self.view.call and self._desk.session is None and (call is None or call.state == "ended"):
                 self.change(call="", agent="", said=(), reason=None, problem="", todo="")
             return
-        mine = next((leg for leg in self._desk.legs if leg.key == talk.key), None)
+        mine = self._leg(talk)
         if mine is None:
             self._io.call(talk.gone, call.reason if call is not None else "")
             return
         why = hindrance(self._desk, mine)
+        if not why and self.view.problem == talk.why:
+            self.change(problem="")  # what it told of is over
         if why:
             self._lost = self._lost or mine.state != "active"
             self.take_over(why)
         elif self._lost:
             self._lost = False  # it is back, in another phone, which knows of no listener
             self._io.submit(self._voice(talk, talk.listen_again()))
+
+    def _leg(self, talk: LiveTalk) -> CallInfo | None:
+        return next((leg for leg in self._desk.legs if leg.key == talk.key), None)
 
     def _on_call(self) -> bool:
         return self.view.mode in ("agent", "human")
