@@ -37,6 +37,7 @@ from halodesk.runtime.flow_agent.live_line import LiveTalk, OpenLine
 from halodesk.runtime.flow_agent.live_record import LiveRecord
 from halodesk.runtime.flow_agent.live_run import How, LiveRun, Prepared, Wanted, posted
 from halodesk.runtime.flow_agent.live_view import Transcript, shown
+from halodesk.runtime.flow_agent.runner import Watch
 from halodesk.runtime.flow_agent_ports import ChatLLM, ToolCaller
 from halodesk.runtime.live_agent_port import LiveView
 from halodesk.runtime.ports import DeskNotice, Topic, Unsubscribe
@@ -183,12 +184,13 @@ class LiveAgents:
         by: str = "",
         keeps_call: bool = False,
         prepared: Prepared | None = None,
+        watch: Sequence[Watch] = (),
     ) -> None:
         """Let this document speak on the call in hand.
 
         `over` hears once, on the main thread, where it stands at the end; also where it could not
         begin: `State.began` is False then. `by`: who wanted it. `keeps_call`: at its end it leaves the
-        call to the human and does not hang up.
+        call to the human and does not hang up. `watch` sees the log, on the io loop.
         """
         call = self._desk.call
         problem = "A flow agent is on the call already." if self.view.mode == "agent" else ""
@@ -218,6 +220,7 @@ class LiveAgents:
             dict(parameters or {}),
             self._attended(),
             prepared.line if prepared is not None else None,
+            tuple(watch),
         )
         self._running = self._io.submit(self._converse(one, wanted, before))
 
@@ -228,7 +231,7 @@ class LiveAgents:
 
     def prepare(
         self,
-        agent: str,
+        agent: str | Document,
         call: CallInfo,
         done: Callable[[Prepared], None],
         failed: Callable[[str, str], None],
