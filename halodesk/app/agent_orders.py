@@ -52,6 +52,7 @@ class AgentOrders:
         self._folder, self._live, self._desk = folder, live, desk
         self._io, self._post, self._locked = io, post, locked
         self._order: _Order | None = None
+        OrderFiles.sweep(folder)
         self._leave = desk.subscribe(self._told)
 
     def close(self) -> None:

@@ -5,6 +5,8 @@ Rules:
   command. Its name goes through the door (`runtime.door`); nothing of it comes from anybody without the key.
 - The window appends the log of the conversation line by line and at last puts the outcome in place whole.
 - The window's end is seen by its lock: a command never waits for one that is gone.
+- What was said stands in the log in clear as long as the command waits. What a kill or a power cut leaves is
+  taken away at the window's next start (`sweep`).
 """
 
 from __future__ import annotations
@@ -77,6 +79,12 @@ class OrderFiles:
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             raise wrong from None
         return files, order, loads(msgspec.json.encode(order.document))
+
+    @staticmethod
+    def sweep(data: Path) -> None:
+        """Away with what nobody waits for any more; at a window's start."""
+        for path in (data / "run").glob("call-*"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def remove(self) -> None:
         """The command has all it wants."""

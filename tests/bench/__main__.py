@@ -25,6 +25,7 @@ from tests.bench import (
     sealing,
     server,
     survival,
+    take_over,
     telephony,
     window,
 )
@@ -49,6 +50,7 @@ PARTS = (
     leaks,
     server,
     flow_agent,
+    take_over,
 )
 
 

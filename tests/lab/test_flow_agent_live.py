@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from msgspec.structs import replace
 from pytestqt.qtbot import QtBot
 
 from halodesk.app.parts import phone_argv
+from halodesk.cli.flow_agent_window import by_window
 from halodesk.engine import events as e
+from halodesk.engine.flow_agent import events as f
+from halodesk.engine.flow_agent.log import Head, Line
 from halodesk.protocol.phone_link import LendVoice, SendDtmf, Speak
 from halodesk.runtime import settings as s
 from halodesk.runtime.flow_agent.library import Library
@@ -177,6 +181,45 @@ def test_a_call_is_answered_by_a_flow_agent_and_ended_by_the_human(
         assert (began.agent, began.by) == ("test-agent", "")
         left = next(one for one in desk.records.record().events if isinstance(one, e.CallLeft))
         assert left.by == "agent"
+
+
+@pytest.mark.slow
+def test_a_command_has_the_open_window_call(
+    qtbot: QtBot, tmp_path: Path, pbx: Pbx, seats: OpenSeat, model: LlmServer
+) -> None:
+    far = seats("far", "--codecs", "g722,pcma")
+    far.register(pbx, "1004")
+    document = agent(
+        node("one", is_initial=True, is_terminal=True),
+        greeting="Hello {{who}}.",
+        context_variables={"who": {"type": "string", "description": "Their name."}},
+    )
+    shown: list[Head | Line] = []
+    with desk_seat(qtbot, seat_with(pbx, tmp_path, model), tmp_path / "seat") as desk:
+        desk.registered()
+        with ThreadPoolExecutor(1) as beside:
+            told = beside.submit(
+                lambda: asyncio.run(
+                    by_window(
+                        tmp_path / "seat",
+                        document,
+                        "1004",
+                        {"who": "Ben"},
+                        lambda line, _: shown.append(line),
+                    )
+                )
+            )
+            desk.until("the call", lambda: desk.seat.desk.call is not None)
+            key = far.answer().key
+            desk.until("the greeting", lambda: said(desk, "agent") == ["Hello Ben."], 40_000)
+            assert desk.hands.can_use("live_take_over")
+            far.hang_up(key)
+            desk.until("the outcome", told.done)
+        talked = told.result()
+    assert talked is not None
+    assert (talked.answered, talked.reason, talked.node) == (True, "hung_up", "one")
+    assert Path(talked.recording).stat().st_size > 0
+    assert any(isinstance(line.event, f.Ended) for line in shown if isinstance(line, Line))
 
 
 def seat_with(pbx: Pbx, folder: Path, model: LlmServer) -> s.Settings:

@@ -190,6 +190,15 @@ def test_a_window_that_closes_says_so(open_window: Callable[..., Window], tmp_pa
     assert "closed" in window.outcome(files).problem
 
 
+def test_what_a_kill_has_left_is_away_at_the_next_start(
+    open_window: Callable[..., Window], tmp_path: Path
+) -> None:
+    left = placed(tmp_path)
+    left.log(head(DOCUMENT, Manner()))
+    open_window()
+    assert not left.path.exists()
+
+
 def test_the_files_are_for_their_owner_and_go(tmp_path: Path) -> None:
     files = placed(tmp_path)
     assert stat.S_IMODE(files.path.stat().st_mode) == 0o700
