@@ -179,12 +179,13 @@ def evaluate(
 ) -> None:
     """Let many callers talk to a flow agent: pass rate and coverage. Exit code 1 on a failure."""
     with failing(as_json):
-        from halodesk.cli.flow_agent_talk import batch, callers_of
+        from halodesk.cli.flow_agent_talk import batch
+        from halodesk.runtime.flow_agent.batch import callers_in
 
         report, lines = asyncio.run(
             batch(
                 file,
-                callers_of(callers),
+                callers_in(callers),
                 llm_url=llm_url,
                 model=model,
                 times=times,
