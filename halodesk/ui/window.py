@@ -19,6 +19,7 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence,
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from halodesk.runtime.agent_ports import AgentPort, DayPort, DayTopic
+from halodesk.runtime.live_agent_port import LivePort
 from halodesk.runtime.ports import DeskPort, SoundPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
 from halodesk.ui.desk.call_area import CallArea
@@ -62,11 +63,12 @@ class MainWindow(QMainWindow):
         tools: Tools | None = None,
         agent: AgentPort | None = None,
         day: DayPort | None = None,
+        live: LivePort | None = None,
     ) -> None:
         """`pages`: those beside the Desk. Without `sound` there is no choice of devices.
 
         `agent`: whose state is shown and chosen; `day`: his calls and messages.
-        `tools`: what step pages use beside the desk.
+        `tools`: what step pages use beside the desk. `live`: flow agents on calls.
         """
         self._restyle_to(resolve(theme))
         super().__init__()
@@ -97,7 +99,7 @@ class MainWindow(QMainWindow):
         self.wrap_up.attach(agent)
         self.band = MaskBand()
         self.rail = Rail(pages)
-        self.calls = CallArea(desk, lambda: self.show_page(DESK))
+        self.calls = CallArea(desk, lambda: self.show_page(DESK), live)
         self.ring_band, self.call_panel = self.calls.ring_band, self.calls.call_panel
         self.call_panel.sound.attach(sound)
         self.banners = Banners()
@@ -161,6 +163,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         desk = self._desk
         self.rail.chosen.connect(self.show_page)
+        self.calls.flow_agent.left.connect(self.focus_page)
         self.ready.dial.connect(desk.dial)
         self.ready.line.chosen.connect(desk.choose_line)
         self.step.dial.connect(desk.dial)
@@ -479,6 +482,7 @@ class MainWindow(QMainWindow):
             for leave in self._leave_too:
                 leave()
             self.call_panel.sound.detach()
+            self.calls.detach()
             if self._unfollow is not None:
                 self._unfollow()
             self.closed.emit()
