@@ -15,7 +15,7 @@ from halodesk.engine.events import AnyEvent, EffectRequested
 from halodesk.protocol import envelope as envelopes
 from halodesk.protocol.sync import Policy
 from halodesk.recording import control_type, open_control
-from halodesk.recording.control import Control, MaskServer, Surroundings
+from halodesk.recording.control import Control, MaskServer, Press, Surroundings
 from halodesk.runtime.late_money import MONEY
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.phone_settings import network_options
@@ -75,9 +75,10 @@ def open_controls(
     policy: Policy,
     on_changed: Callable[[str, RecorderAnswer], None],
     line: Callable[[], MaskServer],
+    press: Press,
 ) -> list[Control]:
     """Every recorder control of the settings. Raises `SettingsError`, also where policy forbids one."""
-    around = Surroundings(on_changed=on_changed, line=line)
+    around = Surroundings(on_changed=on_changed, line=line, press=press)
     for wanted in settings.controls:
         if not policy.seat_recorders and control_type(wanted).has_credentials:
             raise SettingsError(

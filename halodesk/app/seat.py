@@ -49,6 +49,7 @@ from halodesk.runtime.sound import SoundDesk
 from halodesk.runtime.threads import IoThread, SystemClock
 from halodesk.runtime.transfers import DeskTransfers
 from halodesk.runtime.vault import SecretHandle, Vault, WipeReason
+from halodesk.sip.code_keys import CodeKeys
 from halodesk.sip.keeper import PhoneKeeper
 from halodesk.sip.own_recorder import OwnRecorder
 from halodesk.store.review import SessionReview
@@ -109,7 +110,9 @@ class Seat:
             max_seconds=settings.mask_longest_s,
             allow_unconfirmed=unconfirmed_unlocks(settings, policy if link is not None else None),
         )
-        self._controls = open_controls(settings, policy, self._recorder_changed, self._mask_line)
+        self._controls = open_controls(
+            settings, policy, self._recorder_changed, self._mask_line, CodeKeys(lambda: self.keeper.client)
+        )
         self._masking = Masking(
             leases=self._leases,
             recorders=self._recorders,
