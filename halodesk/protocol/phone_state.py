@@ -139,6 +139,8 @@ class CallInfo(msgspec.Struct, frozen=True, kw_only=True):
     keys_heard: str = ""
     """The keys the other side pressed last; none that it pressed while the recording was masked."""
     keys_by: HeardBy = ""
+    taken_elsewhere: bool = False
+    """It rang here, and the PBX has said that another phone took it."""
     answer_after_s: float | None = None
     """The INVITE asks to be answered by itself after so long, and its account allows it."""
 
