@@ -19,7 +19,16 @@ from halodesk.app.flow_agents import FlowAgents
 from halodesk.app.habits import Habits
 from halodesk.app.keeping import Keeping
 from halodesk.app.outside import Outside
-from halodesk.app.parts import Found, only_one, open_controls, open_money, phone_argv, unconfirmed_unlocks
+from halodesk.app.parts import (
+    Found,
+    only_one,
+    open_controls,
+    open_money,
+    phone_argv,
+    refused_flow,
+    secured_only,
+    unconfirmed_unlocks,
+)
 from halodesk.app.people import SeatPeople
 from halodesk.app.readiness import Readiness
 from halodesk.app.sealing import open_sealer, taker
@@ -87,6 +96,9 @@ class Seat:
         local = {flow.key: flow for flow in flow_list}
         flow_list = list((local | published).values())  # what was signed and published wins over a file
         seat = self.store.seat()
+        link = self.store.sync.link()
+        policy = msgspec.json.decode(link.policy, type=Policy) if link is not None else Policy()
+        self._policy = policy
         self.io = IoThread()
         self.vault = Vault(clock.mono)
         self.vault.subscribe(lambda handle, reason: post(partial(self._wiped, handle, reason)))
@@ -96,15 +108,13 @@ class Seat:
             argv=lambda start_masked: phone_argv(
                 settings, folder, start_masked=start_masked, lock=self.store.recording_key.public
             ),
-            accounts=accounts_of(settings),
+            accounts=accounts_of(settings, secured_only=secured_only(policy, flow_list)),
             loop=self.io.loop,
             on_attached=lambda snapshot, found: post(partial(self._attached, snapshot, found)),
             on_notice=lambda notice: post(partial(self._noticed, notice)),
             on_away=lambda error: post(partial(self._away, error)),
         )
         self._own = OwnRecorder(lambda: self.keeper.client)
-        link = self.store.sync.link()
-        policy = msgspec.json.decode(link.policy, type=Policy) if link is not None else Policy()
         self._leases = MaskLeases(
             clock,
             max_seconds=settings.mask_longest_s,
@@ -322,7 +332,11 @@ class Seat:
         self.desk.notice(DeskNotice(level="warning", message=words, todo="Tell your supervisor."))
 
     def _flow_came(self, flow: flows.Flow) -> None:
-        self.desk.offer(flow)
+        refusal = refused_flow(flow, self.settings, self._policy)
+        if refusal is None:
+            self.desk.offer(flow)
+        else:
+            self.desk.notice(refusal)
 
     def _sync_changed(self, state: SyncState) -> None:
         self.desk.sync_changed(state)

@@ -62,6 +62,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts besides the registrar whose INVITEs are taken; all others get no line."""
     dtmf: DtmfMethod = "auto"
     """How keypad tones travel."""
+    secured_only: bool = False
+    """Policy: not used unless it speaks TLS and requires SRTP."""
     auto_answer: bool = False
     """The PBX and allowed peers may ask by header that a call be answered by itself."""
 
