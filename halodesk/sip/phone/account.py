@@ -53,8 +53,9 @@ RETRY_MOST_S = 60.0
 RESTART_S = 60.0
 RESTART_MOST_S = 3.0
 """A PBX that has been away for less than `RESTART_S` is probably restarting: it is asked at least this often,
-so that connection, handshake and digest are done within 5 s of its return. 2,000 seats are 1,300 tries a
-second while it is away, fewer than in the first second of any outage, and 670 registrations a second later."""
+so that connection, handshake and digest are done within 5 s of its return. 2,000 seats are 1,300 tries in a
+second while it is away, fewer than in the first second of any outage, and 670 registrations when it is
+back."""
 
 jitter = random.SystemRandom()
 
