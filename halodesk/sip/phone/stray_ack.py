@@ -3,7 +3,7 @@
 An ACK without a tag in To belongs to a refusal and to the very transaction of its INVITE, which takes it
 (RFC 3261, 17.1.1.3). One of another branch is taken by pjsip's user agent for a copy of that INVITE, which it
 answers with 482 (8.2.2.2); an answer to an ACK is an assertion, and the process is gone. Two datagrams of
-anybody do it: the INVITE may be a stranger's, refused as it is.
+a peer that may ring do it, or of somebody who writes its address on them.
 
 Rules:
 
@@ -64,7 +64,7 @@ class _Module(ctypes.Structure):
 class StrayAcks:
     """The module. Keep it as long as the library lives; SIP thread only."""
 
-    def __init__(self, log: Log, guard: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, log: Log, guard: Callable[[], AbstractContextManager[None, bool]]) -> None:
         """`guard`: keeps exceptions inside the callback (`endpoint.Guard`)."""
         self._log, self._guard = log, guard
         self._module = _Module()
