@@ -80,6 +80,10 @@ async def _mouth(account: SpeechAccount) -> tuple[TTS, str]:
         spare = await mouths()[OFFLINE].open(SpeechAccount(), None)
     try:
         return await mouths()[account.provider].open(account, spare), ""
+    except SettingsError:
+        if spare is not None:
+            await spare.close()
+        raise
     except SpeechAwayError as error:
         if spare is None:
             raise SettingsError(
