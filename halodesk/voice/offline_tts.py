@@ -94,9 +94,10 @@ class OfflineTTS:
     async def close(self) -> None:
         """Ends the process that waits."""
         self._warm = False
-        if self._spare is not None:
-            self._spare.cancel()
-            for found in await asyncio.gather(self._spare, return_exceptions=True):
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.cancel()
+            for found in await asyncio.gather(spare, return_exceptions=True):
                 if isinstance(found, _Speaker):
                     await found.end()
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pocketsphinx import Decoder, Hypothesis
 
 from halodesk.voice.cutter import Cutter
-from halodesk.voice.grammar import Built, complete, grammar_of, with_figures
+from halodesk.voice.grammar import NO, YES, Built, complete, grammar_of, with_figures
 from halodesk.voice.messages import SAMPLE_RATE, Expect, Told, VoiceOff, VoiceOn, Words
 
 GOOD = 0.7
@@ -105,11 +105,10 @@ class Recogniser:
         if listed is None or not complete(self._built, listed.hypstr):
             return False
         free = self._free.hyp()
-        if free is None or agreement(free.hypstr, listed.hypstr) < 1:
+        text = free.hypstr if free is not None else ""
+        if not complete(self._built, text) or not same(text, listed.hypstr):
             return False
-        self._agreed = Words(
-            text=with_figures(listed.hypstr), final=True, confidence=_share(listed.best_score)
-        )
+        self._agreed = Words(text=with_figures(text), final=True, confidence=_share(listed.best_score))
         return True
 
     def _end(self) -> None:
@@ -143,6 +142,11 @@ def agreement(first: str, second: str) -> float:
     """The part of the words of `first` that are in `second`, too."""
     words, others = first.split(), second.split()
     return sum(word in others for word in words) / len(words) if words else 0.0
+
+
+def same(first: str, second: str) -> bool:
+    """Whether two answers are the same: the words, or another yes, or another no."""
+    return any(first in words and second in words for words in (YES, NO)) or agreement(first, second) == 1
 
 
 def _posterior(found: Hypothesis | None) -> float:

@@ -20,7 +20,7 @@ from tests.lab.phones import Seat
 
 PATIENCE_S = 5.0
 """After the end of a line: how long the person waits for any sign of having been heard."""
-KEY = "1#"
+KEY = "1"
 
 
 class Person:
