@@ -146,10 +146,10 @@ async def talk(
             return Talked(answered=False, reason=ended.reason if ended else "Nobody answered.")
         reasons: list[str] = []
         line.voice = PhoneCallVoice(call, client.request)
-        duplex = CallDuplex(line.voice, speech.stt, speech.tts)
+        duplex = CallDuplex(line.voice, speech.stt, speech.tts, played=speech.played)
         runner = Runner(
             document,
-            models=models,
+            models=[*([speech.model] if speech.model is not None else []), *models],
             duplex=duplex,
             tools=tools,
             call=i.CallMeta(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 
@@ -32,8 +32,18 @@ _BYTES_A_MS = 2 * SAMPLE_RATE // 1000
 class CallDuplex:
     """See `runtime.flow_agent_ports.Duplex`. `start` before use."""
 
-    def __init__(self, voice: CallVoice, stt: STT, tts: TTS, *, keys_pause_s: float = KEYS_PAUSE_S) -> None:
+    def __init__(
+        self,
+        voice: CallVoice,
+        stt: STT,
+        tts: TTS,
+        *,
+        keys_pause_s: float = KEYS_PAUSE_S,
+        played: Callable[[str, int, bool], None] | None = None,
+    ) -> None:
+        """`played` is told of each speech that is over: text, milliseconds, whether it was whole."""
         self._voice, self._stt, self._tts, self._keys_pause_s = voice, stt, tts, keys_pause_s
+        self._played = played
         self._news: asyncio.Queue[i.AnyNews | None] = asyncio.Queue()
         self._to_say: asyncio.Queue[e.SpeechQueued] = asyncio.Queue()
         self._asked: dict[int, e.SpeechQueued] = {}
@@ -156,6 +166,8 @@ class CallDuplex:
         speech = self._asked.get(number)
         if speech is None:
             return
+        if self._played is not None:
+            self._played(speech.text, played_ms, whole)
         made = self._made_ms.get(number, 0)
         words = speech.text if whole else heard_part(speech.text, played_ms, made, number in self._whole)
         self._tell_over(number, words, whole=whole)

@@ -62,7 +62,7 @@ FREE = (
     "Please send it to my address in the country.",
 )
 STOP = "Excuse me."
-CUTS = 16
+CUTS = 20
 REPLY = "Thank you, I have noted that. What would you like to tell me next?"
 LONG = (
     "Our opening hours are long, from nine in the morning until half past five in the afternoon on every day"
@@ -398,4 +398,4 @@ def _runs(sounds: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 if __name__ == "__main__":
     for one in figures():
-        print(f"{one.name:58} {one.value:8.4g} {one.unit:6} ({one.low:.4g} to {one.high:.4g}) {one.goal} {one.note}")
+        print(f"{one.name:58} {one.value:8.4g} {one.unit:6} {one.low:.4g} to {one.high:.4g} {one.note}")

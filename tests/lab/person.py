@@ -12,7 +12,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent.log import Head, Line
 from halodesk.engine.flow_agent.state import State
-from halodesk.protocol.phone_link import AnswerCall, CallChanged, LendVoice, Notice, Request, SendDtmf, Speak, SpeechEnded
+from halodesk.protocol.phone_link import (
+    AnswerCall,
+    CallChanged,
+    LendVoice,
+    Notice,
+    Request,
+    SendDtmf,
+    Speak,
+    SpeechEnded,
+)
 from halodesk.runtime.flow_agent.scripted import Completion, ScriptedLLM
 from halodesk.runtime.flow_agent_ports import ChatRequest, Piece
 from halodesk.voice.offline_tts import OfflineTTS

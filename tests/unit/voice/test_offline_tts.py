@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
+from halodesk.voice import offline_tts
 from halodesk.voice.offline_tts import OfflineTTS, clauses, unpadded
 from tests.fakes.loops import in_loop
 
@@ -52,21 +53,28 @@ async def test_the_clauses_are_the_sentence() -> None:
 
 @in_loop
 async def test_a_process_waits_for_its_text_until_the_mouth_closes() -> None:
-    def running() -> set[int]:
-        found = psutil.Process().children()
-        return {one.pid for one in found if one.status() != psutil.STATUS_ZOMBIE}
+    started: asyncio.Queue[Any] = asyncio.Queue()
+    start = offline_tts._Speaker.started
 
-    before = running()
-    mouth = OfflineTTS()
-    mouth.warm()
-    async with asyncio.timeout(20):
-        while not (waits := running() - before):
-            await asyncio.sleep(0.01)
-    assert [pcm async for pcm in mouth.stream("Yes.")]
-    async with asyncio.timeout(20):
-        while waits & running() or not running() - before:
-            await asyncio.sleep(0.01)
-    await mouth.close()
-    assert running() == before
-    assert [pcm async for pcm in mouth.stream("Yes.")], "closed, it still speaks"
-    assert running() == before
+    async def kept(program: str) -> Any:
+        found = await start(program)
+        started.put_nowait(found)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(offline_tts._Speaker, "started", kept)
+        mouth = OfflineTTS()
+        mouth.warm()
+        first: Any = await asyncio.wait_for(started.get(), 20)
+        ends = [first._process.returncode]
+        assert [pcm async for pcm in mouth.stream("Yes.")]
+        ends.append(first._process.returncode)
+        assert ends == [None, 0], "it waits, and has spoken"
+        second: Any = await asyncio.wait_for(started.get(), 20)
+        ends = [second._process.returncode]
+        await mouth.close()
+        ends.append(second._process.returncode)
+        assert ends[0] is None, "the next one waits"
+        assert ends[1] not in (None, 0), "and nothing is left running"
+        assert [pcm async for pcm in mouth.stream("Yes.")], "closed, it still speaks"
+        assert started.qsize() == 1
