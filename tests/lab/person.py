@@ -15,6 +15,7 @@ from halodesk.engine.flow_agent.state import State
 from halodesk.protocol.phone_link import (
     AnswerCall,
     CallChanged,
+    HangUp,
     LendVoice,
     Notice,
     Request,
@@ -42,7 +43,7 @@ class Person:
         self._speech = 0
         self.word = asyncio.Event()
         self._reaction = asyncio.Event()
-        self._taken = False
+        self._taken = self._ending = False
         self.lines = 0
         """How many lines were begun."""
         self.pressed = 0
@@ -55,6 +56,7 @@ class Person:
         match line.event:
             case e.SpeechPlayed() if state.phase in ("listening", "terminal_wait"):
                 # A caller who waits for the end of what is said to him.
+                self._ending = state.phase == "terminal_wait"
                 self.word.set()
             case e.CallerSaid():
                 self._taken = True
@@ -83,14 +85,18 @@ class Person:
         return self._key
 
     async def live(self) -> None:
-        """Talks until it is cancelled."""
+        """Says all its lines; who has none left hangs up."""
         await self.answer()
         while True:
             await self.word.wait()
             self.word.clear()
             self._taken = False
+            if not self._left:
+                if not self._ending:
+                    await self.ask(HangUp(call=self._key))
+                return  # in a terminal node the agent ends the call
             self.lines += 1
-            line = self._left.pop(0) if self._left else f"dtmf:{KEY}"
+            line = self._left.pop(0)
             if line.startswith("dtmf:"):
                 await self.press(line.removeprefix("dtmf:"))
                 continue
