@@ -60,6 +60,8 @@ class Talked(msgspec.Struct, frozen=True, kw_only=True):
     node: str = ""
     turns: int = 0
     recording: str = ""
+    cost: float = 0.0
+    """Of models and speech, where the settings have prices."""
 
 
 class _Phone:
@@ -245,4 +247,5 @@ def _talked(state: State, reasons: list[str], call: CallInfo | None) -> Talked:
         node=state.node,
         turns=state.turn,
         recording=kept,
+        cost=state.spent.cost,
     )

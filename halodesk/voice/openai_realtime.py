@@ -34,7 +34,7 @@ def session_of(account: RealtimeAccount) -> dict[str, Any]:
 async def _open(account: RealtimeAccount, ear: Callable[[], Awaitable[STT]], mouth: TTS | None) -> Talks:
     line = RealtimeLine(account)
     model = RealtimeModel(line, account)
-    hears = RealtimeEar(line, account.answer_s, ear, model.heard)
+    hears = RealtimeEar(line, account, ear, model.heard)
     speaks = RealtimeMouth(line, mouth, model.cut)
 
     async def close() -> None:

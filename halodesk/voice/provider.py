@@ -44,6 +44,11 @@ class SpeechAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     answer_s: Annotated[float, msgspec.Meta(gt=0, le=30)] = 4.0
     """Of an ear: how long the words of one utterance may take."""
 
+    price_minute: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Of an ear: of a minute of sound, in whatever currency the caps are in."""
+    price_letters: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Of a mouth: of a million letters."""
+
     def __repr__(self) -> str:
         """Without the key."""
         return f"<SpeechAccount {self.provider}/{self.model}>"

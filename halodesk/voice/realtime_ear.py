@@ -27,6 +27,7 @@ from halodesk.engine.flow_agent import inputs as i
 from halodesk.runtime.flow_agent_ports import STT, Expected
 from halodesk.voice.cutter import Cutter
 from halodesk.voice.messages import SAMPLE_RATE
+from halodesk.voice.provider import RealtimeAccount
 from halodesk.voice.realtime_line import Event, RealtimeLine
 
 _log = structlog.get_logger("voice")
@@ -53,11 +54,13 @@ class RealtimeEar:
     def __init__(
         self,
         line: RealtimeLine,
-        answer_s: float,
+        account: RealtimeAccount,
         spare: Callable[[], Awaitable[STT]],
         told: Callable[[str, str], None],
     ) -> None:
-        self._line, self._answer_s, self._open_spare, self._told = line, answer_s, spare, told
+        self._line, self._open_spare, self._told = line, spare, told
+        self._answer_s, self._price = account.answer_s, account.price_minute
+        self.cost = 0.0
         self._news: asyncio.Queue[i.VoiceBegan | i.VoiceEnded | i.Heard | None] = asyncio.Queue()
         self._cutter = Cutter(voice=self._voice, speech=self._speech, end=self._end)
         self._now: _Utterance | None = None
@@ -142,6 +145,7 @@ class RealtimeEar:
             self._line.post({"type": "input_audio_buffer.clear"})
             utterance.heard.set_result(_NOTHING)
         else:
+            self.cost += self._price * len(utterance.pcm) / (2 * SAMPLE_RATE * 60)
             utterance.commit = self._line.post({"type": "input_audio_buffer.commit"})
         self._waiting.append(utterance)
         self._more.set()

@@ -247,3 +247,30 @@ async def test_words_and_expectations_pass() -> None:
 )
 def test_what_was_heard_of_a_cut_speech(played: int, made: int, whole: bool, words: str) -> None:
     assert heard_part("one two three four", played, made, whole) == words
+
+
+class PricedEar(Ear):
+    """Costs what it is set to."""
+
+    cost = 0.0
+
+
+@in_loop
+async def test_what_speech_costs_is_told_once_when_words_are_over() -> None:
+    phone, ear = Phone(), PricedEar()
+    duplex = CallDuplex(phone, ear, Mouth())
+    await duplex.start()
+    news = duplex.news()
+    charged: list[float] = []
+    async with asyncio.timeout(5):
+        for cost in (0.5, 0.5, 0.75):
+            ear.cost = cost
+            ear.heard.put_nowait(i.Heard(text="yes"))
+            ear.heard.put_nowait(i.Heard(text="over"))
+            async for one in news:
+                if isinstance(one, i.SpeechCharged):
+                    charged.append(one.cost)
+                if isinstance(one, i.Heard) and one.text == "over":
+                    break
+    await duplex.close()
+    assert charged == [0.5, 0.25]

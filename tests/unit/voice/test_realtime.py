@@ -17,6 +17,7 @@ from halodesk.runtime.flow_agent_ports import (
     ChatRequest,
     EndPiece,
     Expected,
+    Priced,
     TextPiece,
 )
 from halodesk.voice.offline_tts import OfflineTTS
@@ -139,7 +140,7 @@ async def test_a_turn_is_heard_answered_and_spoken_over_one_line() -> None:
         server.texts, server.responses = [Read("I'd like to book.")], [Said("Gladly. Which day?")]
         line = await connected(
             server, model="m1", voice="marin", price_prompt=1, price_heard=10, price_completion=2,
-            price_spoken=20,
+            price_spoken=20, price_minute=0.6,
         )  # fmt: skip
         assert server.model == "m1"
         heard = await line.hear()
@@ -162,6 +163,8 @@ async def test_a_turn_is_heard_answered_and_spoken_over_one_line() -> None:
     assert server.session["instructions"] == "You are the office."
     assert [tool["name"] for tool in server.session["tools"]] == ["book"]
     assert len(server.committed[0]) == pytest.approx(len(WORDS) * 1.5, rel=0.5)
+    assert isinstance(line.talks.stt, Priced)
+    assert line.talks.stt.cost == pytest.approx(len(server.committed[0]) / 48_000 * 0.01, rel=0.02)
 
 
 @in_loop
