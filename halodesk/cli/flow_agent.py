@@ -154,7 +154,8 @@ def call(
         if as_json:
             typer.echo(last_line(talked))
         elif talked.answered:
-            typer.echo(f"({talked.reason} in {talked.node or 'the prompt'}; {talked.turns} turns)")
+            cost = f", cost {talked.cost:.4f}" if talked.cost else ""
+            typer.echo(f"({talked.reason} in {talked.node or 'the prompt'}; {talked.turns} turns{cost})")
             typer.echo(f"Recording: {talked.recording or 'none'}")
         else:
             typer.echo(f"Not answered: {talked.reason}")

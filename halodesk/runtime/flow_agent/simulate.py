@@ -118,7 +118,7 @@ async def converse(
     finally:
         speaking.cancel()
         await asyncio.gather(speaking, return_exceptions=True)
-    return _talked(script, state, lines, name)
+    return judged(script, state, lines, name)
 
 
 async def evaluate(
@@ -206,7 +206,8 @@ def _again(result: dict[str, Any]) -> Any:
     return result["value"] if result.get("ok") else {"error": result.get("error", "")}
 
 
-def _talked(script: Script, state: State, lines: list[Line], name: str) -> Talked:
+def judged(script: Script, state: State, lines: list[Line], name: str = "") -> Talked:
+    """What came of a conversation, and whether that is what its caller's file expects."""
     events = [line.event for line in lines if line.event is not None]
     ended = next((one for one in events if isinstance(one, e.Ended)), None)
     transitions: list[tuple[str, str]] = []
