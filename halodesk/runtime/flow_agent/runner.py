@@ -169,7 +169,7 @@ class Runner:
                 if alarm is not None:
                     alarm.cancel()
             case e.NodeEntered():
-                self._duplex.expect(expected(self.document, event.node))
+                self._duplex.expect(expected(self.document, event.node, self.state.form))
             case e.SummaryAsked():
                 self._spawn(self._summary(event))
             case e.HangUpAsked():
@@ -215,8 +215,10 @@ class Runner:
 
     async def _tool(self, event: e.ToolAsked) -> None:
         tool = self.document.tool(event.tool)
-        found = await self._called(tool, event.arguments, event.key, event.timeout_s)
-        self.tell(i.ToolDone(call=event.call, ok=found.ok, value=found.value, error=found.error))
+        found = await self._called(tool, event.arguments, event.key, event.timeout_s, event.function)
+        self.tell(
+            i.ToolDone(call=event.call, ok=found.ok, value=found.value, error=found.error, form=found.form)
+        )
 
     async def _action(self, event: e.ActionAsked) -> None:
         tool = self.document.tool(event.tool)
@@ -226,12 +228,17 @@ class Runner:
         found = await self._called(tool, event.arguments, key, event.timeout_s)
         self.tell(
             i.ActionDone(
-                epoch=event.epoch, call=event.call, ok=found.ok, value=found.value, error=found.error
+                epoch=event.epoch,
+                call=event.call,
+                ok=found.ok,
+                value=found.value,
+                error=found.error,
+                form=found.form,
             )
         )
 
     async def _called(
-        self, tool: Tool | None, given: dict[str, Any], key: str, timeout_s: float
+        self, tool: Tool | None, given: dict[str, Any], key: str, timeout_s: float, function: str = ""
     ) -> ToolAnswer:
         if tool is None:
             return ToolAnswer(ok=False, error="There is no such tool.")
@@ -246,6 +253,7 @@ class Runner:
             timeout_s=timeout_s,
             idempotent=tool.idempotent,
             headers={name: texts.filled(text, values) for name, text in tool.headers.items()},
+            function=function,
         )
         # The answer is late; the request is not taken back: what it does over there may be done already.
         work = asyncio.create_task(self._tools.call(request))
