@@ -152,7 +152,7 @@ def _step(old: Step, new: Step, renamed: Mapping[str, str]) -> Iterator[Change]:
                 old=getattr(old, name),
                 new=getattr(new, name),
             )
-    for name in ("type", "mask", "required_role", "target_seconds"):
+    for name in ("type", "mask", "required_role", "driver", "target_seconds"):
         if getattr(old, name) != getattr(new, name):
             yield Change(
                 kind="changed",
