@@ -12,8 +12,9 @@ from halodesk.connectors.llm import accounts, open_llm
 from halodesk.connectors.webhook_tools import WebhookTools
 from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent.manner import Manner
+from halodesk.runtime.flow_agent.halo_live import HaloAgents, HaloDesk
 from halodesk.runtime.flow_agent.library import Library
-from halodesk.runtime.flow_agent.live import IDLE_S, LiveAgents, LiveDesk
+from halodesk.runtime.flow_agent.live import IDLE_S, LiveAgents
 from halodesk.runtime.flow_agent.simulator import Simulator
 from halodesk.runtime.settings import Settings
 from halodesk.runtime.threads import IoThread, Post
@@ -47,6 +48,7 @@ class FlowAgents:
             )
         self._manner = manner
         self.live: LiveAgents | None = None
+        self._halo: HaloAgents | None = None
         self.simulator = Simulator(
             library,
             io=io,
@@ -59,7 +61,7 @@ class FlowAgents:
 
     def on_calls(
         self,
-        desk: LiveDesk,
+        desk: HaloDesk,
         lines: LiveLines,
         *,
         attended: Callable[[], bool],
@@ -78,6 +80,7 @@ class FlowAgents:
             attended=attended,
             attention=attention,
         )
+        self._halo = HaloAgents(self.live, desk, post=self._post, models=lambda: bool(self._settings.llm))
         return self.live
 
     def pages(self) -> Sequence[PageEntry]:
@@ -87,5 +90,7 @@ class FlowAgents:
     def close(self) -> None:
         """End what runs; before the io thread does."""
         self.simulator.close()
+        if self._halo is not None:
+            self._halo.close()
         if self.live is not None:
             self.live.close()

@@ -102,7 +102,7 @@ def _text(part: Any) -> str:
 
 
 def _whole(old: Flow, new: Flow) -> Iterator[Change]:
-    for name in ("key", "name", "client", "start"):
+    for name in ("key", "name", "client", "start", "driver"):
         if getattr(old, name) != getattr(new, name):
             yield Change(
                 kind="changed", what="flow", name=name, old=getattr(old, name), new=getattr(new, name)

@@ -8,7 +8,8 @@ Rules:
   the caller hands both in, or None where that is not at hand.
 - By meaning: the shape of the flow (`health_graph`), what stands in each step (`health_content`),
   conditions (`health_conditions`), secrets (`health_secrets`), values on their way
-  (`health_dataflow`), who works each step (`health_drivers`), and each step type's own config (`StepType.check`).
+  (`health_dataflow`), who works each step (`health_drivers`), and each step type's own config
+  (`StepType.check`).
 """
 
 from __future__ import annotations

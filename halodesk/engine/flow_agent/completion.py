@@ -27,7 +27,7 @@ from halodesk.engine.flow_agent import arguments
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.engine.flow_agent.data import cleaned, result
-from halodesk.engine.flow_agent.document import END_CALL, Function, Tool
+from halodesk.engine.flow_agent.document import ANYWHERE, END_CALL, Function, Tool
 from halodesk.engine.flow_agent.form import Form, safe
 from halodesk.engine.flow_agent.prompt import END_CALL_SCHEMA
 from halodesk.engine.flow_agent.scene import Scene
@@ -94,15 +94,15 @@ def tool_done(scene: Scene, news: i.ToolDone) -> None:
     if routing is not None and routing.call == news.call:
         _routed(scene, routing, news)
         return
-    name = next(
-        (
-            one.call.name
-            for message in scene.state.messages
-            for one in message.calls
-            if one.call.id == news.call
-        ),
-        "",
-    )
+    calls = (one.call for message in scene.state.messages for one in message.calls)
+    call = next((call for call in calls if call.id == news.call), None)
+    name, given = ("", "") if call is None else (call.name, call.arguments)
+    node = scene.node
+    function = None if node is None else node.function(name)
+    words = _refusal(news) if function is not None and function.handler else ""
+    if words:
+        _turned_down(scene, news.call, name, given, "not_accepted", words, safe(news.form))
+        return
     outcome = result(news.ok, news.value, news.error)
     scene.emit(e.ToolSettled(call=news.call, name=name, result=outcome, form=safe(news.form)))
     _elsewhere(scene, news.form)
@@ -131,21 +131,26 @@ def failed(scene: Scene, news: i.ModelFailed) -> None:
 def _routed(scene: Scene, asked: e.ToolAsked, news: i.ToolDone) -> None:
     """What a function's handler said: a node to go to, why not, or that a human is needed."""
     said = news.value if isinstance(news.value, dict) else {}
+    given = msgspec.json.encode(asked.arguments).decode()
+
+    def no(code: e.Refusal, words: str) -> None:
+        _turned_down(scene, asked.call, asked.function, given, code, words, form)
+
     route = asked.route or e.Route(function=asked.function)
     target = str(said.get("next_node") or route.target)
     form = safe(news.form)
     if not news.ok:
-        _not_routed(scene, asked, "handler_failed", cleaned(news.error)[:500] or "It failed.", form)
-    elif said.get("refused"):
-        _not_routed(scene, asked, "not_accepted", cleaned(str(said["refused"]))[:500], form)
+        no("handler_failed", cleaned(news.error)[:500] or "It failed.")
+    elif _refusal(news):
+        no("not_accepted", _refusal(news))
     elif said.get("human"):
         why = cleaned(str(said["human"]))[:200]
         outcome = {"ok": True, "now": f"A colleague is needed: {why}"}
         scene.emit(e.ToolSettled(call=asked.call, name=asked.name, result=outcome))
         scene.well()
         scene.give_up(why, page=True)
-    elif target not in (route.target, *route.to) or scene.document.node(target) is None:
-        _not_routed(scene, asked, "handler_failed", "It named no step to go on with.", form)
+    elif not _open_to(route, target) or scene.document.node(target) is None:
+        no("handler_failed", "It named no step to go on with.")
     else:
         scene.emit(
             e.TransitionAccepted(
@@ -156,13 +161,22 @@ def _routed(scene: Scene, asked: e.ToolAsked, news: i.ToolDone) -> None:
         settle(scene)
 
 
-def _not_routed(scene: Scene, asked: e.ToolAsked, code: e.Refusal, words: str, form: Form | None) -> None:
-    """The handler said no: the model is told, and it counts like any refused call."""
-    given = msgspec.json.encode(asked.arguments).decode()[:2000]
+def _open_to(route: e.Route, target: str) -> bool:
+    return target in (route.target, *route.to) or ANYWHERE in route.to
+
+
+def _refusal(news: i.ToolDone) -> str:
+    """Why a handler did not take a call, in its words."""
+    said = news.value.get("refused") if news.ok and isinstance(news.value, dict) else None
+    return cleaned(str(said))[:500] if said else ""
+
+
+def _turned_down(
+    scene: Scene, call: str, name: str, given: str, code: e.Refusal, words: str, form: Form | None
+) -> None:
+    """A handler said no: the model is told, and it counts like any refused call."""
     scene.emit(
-        e.CallRefused(
-            call=asked.call, name=asked.function, arguments=given, code=code, message=words, form=form
-        )
+        e.CallRefused(call=call, name=name, arguments=given[:2000], code=code, message=words, form=form)
     )
     times = scene.state.bad_rounds + 1
     scene.emit(e.BadRound(times=times))

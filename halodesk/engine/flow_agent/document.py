@@ -30,6 +30,8 @@ SPACE = uuid.UUID("5f0c1d0e-5a39-5b0b-9c4c-6f2f9d1f6a11")
 LARGEST = 4 << 20
 """Bytes of a document."""
 END_CALL = "end_call"
+ANYWHERE = "*"
+"""In `Function.to` of a form: any node of the document. It is none, so the check finds it in a file."""
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import structlog
 
 from halodesk.engine.flow_agent import arguments, prompt, texts
@@ -134,6 +135,13 @@ class Runner:
                     return  # half words change nothing and would fill the log
             case i.HumanSaid():
                 news = i.HumanSaid(text=cleaned(news.text))
+            case i.ModelSaid():
+                news = msgspec.structs.replace(news, text=cleaned(news.text))
+            case i.ModelDone() if news.calls:
+                calls = (
+                    msgspec.structs.replace(call, arguments=cleaned(call.arguments)) for call in news.calls
+                )
+                news = msgspec.structs.replace(news, calls=tuple(calls))
         events = decide(self.document, self.manner, self.state, news)
         if not events and isinstance(news, i.SpeechBegan):
             return

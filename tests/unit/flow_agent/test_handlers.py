@@ -168,7 +168,7 @@ class World:
     """A page beside the conversation."""
 
     def __init__(self) -> None:
-        self.now = form("one", "go", "note", data={"page": "First"})
+        self.now: Form | None = form("one", "go", "note", data={"page": "First"})
         self.takes: Any = {"next_node": "two"}
         self.looked = 0
 

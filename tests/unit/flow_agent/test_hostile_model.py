@@ -210,7 +210,7 @@ def check_all(talk: Talk) -> None:
     keys = [event.key for event in talk.of(e.ToolAsked)]
     assert len(keys) == len(set(keys))
     assert folded(talk.events) == talk.state
-    text = b"".join(map(encode, [head(talk.document, talk.manner), *talk.lines]))
+    text = encode(head(talk.document, talk.manner)) + b"".join(encode(line) for line in talk.lines)
     _, differs = replay(talk.document, talk.manner, read(text)[1])
     assert differs is None
 
