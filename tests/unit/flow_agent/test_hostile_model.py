@@ -13,6 +13,7 @@ from halodesk.engine.flow_agent.document import Function, internal_id
 from halodesk.engine.flow_agent.form import Form
 from halodesk.engine.flow_agent.log import encode, folded, head, read, replay
 from halodesk.engine.flow_agent.prompt import request_for
+from tests.examples import many
 from tests.fakes.flow_agent import Talk, agent, call, node, tool
 
 SIZE = {"type": "string", "enum": ["small", "large"]}
@@ -231,7 +232,7 @@ THROUGH_A_PAGE: list[tuple[Any, ...]] = [
 ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=many(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(THROUGH_A_PAGE, True, 1, True)
 @given(st.lists(steps, max_size=40), st.booleans(), st.integers(1, 3), st.booleans())
 def test_any_order_of_anything(
