@@ -202,6 +202,7 @@ class Seat:
             agent=self.day.agent,
             day=self.day.agent,
             sound=self.sound,
+            live=self.live,
             tools=Tools(visits=self._visits),
         )
         self._keeping = Keeping(self.store, settings.recordings, folder)
