@@ -23,7 +23,8 @@ from halodesk.engine.flow import Flow
 from halodesk.engine.flow_agent.state import State
 from halodesk.engine.page import Page
 from halodesk.runtime.flow_agent.halo_driver import HaloDriver
-from halodesk.runtime.flow_agent.live import LiveAgents, LiveDesk, hindrance
+from halodesk.runtime.flow_agent.live import LiveAgents
+from halodesk.runtime.flow_agent.live_desk import LiveDesk, hindrance
 from halodesk.runtime.ports import DeskNotice, Topic, Unsubscribe
 from halodesk.runtime.session import LiveSession
 from halodesk.runtime.threads import Post
@@ -157,6 +158,8 @@ class HaloAgents:
         session, page = self._desk.session, self._desk.page
         if session is None or page is None or (session.id, page.step, page.visit) != entered:
             return
+        if self._live.view.mode in ("agent", "human"):
+            return  # the one that answered the call speaks
         why = "" if self._models() else "There is no model that could speak."
         why = why or hindrance(self._desk, self._desk.call)
         if why:
