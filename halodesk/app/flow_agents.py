@@ -13,7 +13,9 @@ from halodesk.connectors.llm import accounts, open_llm
 from halodesk.connectors.webhook_tools import WebhookTools
 from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent.manner import Manner
+from halodesk.runtime.desk import Desk
 from halodesk.runtime.flow_agent.answering import Answering, AnsweringDesk
+from halodesk.runtime.flow_agent.halo_live import HaloAgents
 from halodesk.runtime.flow_agent.library import IMPORT, Library, unknown_agents
 from halodesk.runtime.flow_agent.live import IDLE_S, LiveAgents
 from halodesk.runtime.flow_agent.simulator import Simulator
@@ -51,6 +53,7 @@ class FlowAgents:
             )
         self._manner = manner
         self.live: LiveAgents | None = None
+        self._halo: HaloAgents | None = None
         self._answering: Answering | None = None
         self.simulator = Simulator(
             library,
@@ -64,7 +67,7 @@ class FlowAgents:
 
     def on_calls(
         self,
-        desk: AnsweringDesk,
+        desk: Desk,
         lines: LiveLines,
         *,
         ready: Callable[[], bool],
@@ -87,6 +90,7 @@ class FlowAgents:
             attended=attended,
             attention=attention,
         )
+        self._halo = HaloAgents(self.live, desk, post=self._post, models=lambda: bool(self._settings.llm))
         answer = flow_agents_of(self._settings)
         if answer:
             self._answering = Answering(self.live, desk, answer, ready=ready, attended=attended)
@@ -105,6 +109,8 @@ class FlowAgents:
     def close(self) -> None:
         """End what runs; before the io thread does."""
         self.simulator.close()
+        if self._halo is not None:
+            self._halo.close()
         if self._answering is not None:
             self._answering.close()
         if self.live is not None:

@@ -89,7 +89,10 @@ def chat(
         bool, typer.Option("--json", help="Print the log of events, one JSON line each.")
     ] = False,
 ) -> None:
-    """Talk to a flow agent in writing. Webhooks are mocked, unless --live-tools is given."""
+    """Talk to a flow agent in writing. Webhooks are mocked, unless --live-tools is given.
+
+    A halo flow (*.flow.json) is worked page by page; a stand-in does what is a human's.
+    """
     with failing(as_json):
         from halodesk.cli.flow_agent_talk import talk
 

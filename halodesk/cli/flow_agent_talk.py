@@ -18,6 +18,7 @@ from halodesk.connectors.llm import accounts, open_llm
 from halodesk.connectors.llm.provider import LlmAccount
 from halodesk.connectors.webhook_tools import WebhookTools
 from halodesk.engine.errors import SettingsError
+from halodesk.engine.flow import load as load_flow
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent.document import Document, loads
 from halodesk.engine.flow_agent.log import Head, Line, encode
@@ -25,12 +26,16 @@ from halodesk.engine.flow_agent.manner import Manner
 from halodesk.engine.flow_agent.state import State
 from halodesk.runtime.flow_agent import callers
 from halodesk.runtime.flow_agent.batch import keep
+from halodesk.runtime.flow_agent.halo_rehearsal import rehearse
 from halodesk.runtime.flow_agent.simulate import MANNER, Report, converse, evaluate
 from halodesk.runtime.flow_agent_ports import ChatLLM
+from halodesk.runtime.functions import functions_beside_a_loop
 from halodesk.runtime.paths import data_dir
 from halodesk.runtime.settings import Settings, load
 
 KEY = "HALODESK_LLM_KEY"
+HALO = ".flow.json"
+"""How the file of a halo flow ends; any other is a flow agent's document."""
 
 
 async def talk(
@@ -48,7 +53,7 @@ async def talk(
     as_json: bool,
 ) -> int:
     """One conversation; the exit code."""
-    document = loads(read_bytes(file))
+    data_of = read_bytes(file)
     who = callers.Script(name="terminal") if script is None else callers.load(script)
     who = msgspec.structs.replace(who, parameters={**who.parameters, **given_parameters(parameters)})
     found = _settings(settings, data)
@@ -56,16 +61,18 @@ async def talk(
     manner = manner_of(MANNER if script is not None else Manner(), found, llm_url, first_word_s)
     tools = WebhookTools(found.tool_hosts) if live_tools else None
     kept = None if log is None else log.open("wb")
+    said: dict[str, Any] = {
+        "models": [llm for llm, _ in chain],
+        "manner": manner,
+        "watch": [Printer(as_json, kept)],
+        "caller": _Typist() if script is None else None,
+    }
     try:
-        run = await converse(
-            document,
-            who,
-            models=[llm for llm, _ in chain],
-            tools=tools,
-            manner=manner,
-            watch=[Printer(as_json, kept)],
-            caller=_Typist() if script is None else None,
-        )
+        if file.name.endswith(HALO):
+            with functions_beside_a_loop() as functions:
+                run, _ = await rehearse(load_flow(data_of), who, functions, **said)
+        else:
+            run = await converse(loads(data_of), who, tools=tools, **said)
     finally:
         if kept is not None:
             kept.close()
@@ -227,6 +234,8 @@ def _shown(event: e.AnyEvent) -> str:
         case e.NodeEntered() if event.node:
             how = f" by {event.function}" if event.function else ""
             return f"  [{event.node}{how}]"
+        case e.HumanWanted():
+            return f"  [a colleague is needed: {event.why}]"
         case e.CallRefused():
             return f"  [{event.name} refused: {event.message}]"
         case e.EntryFailed():

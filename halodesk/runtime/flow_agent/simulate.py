@@ -68,8 +68,9 @@ async def converse(
     watch: Sequence[Watch] = (),
     caller: Caller | None = None,
     name: str = "",
+    began: Callable[[Runner], None] | None = None,
 ) -> Talked:
-    """One conversation to its end."""
+    """One conversation to its end. `began`: who stands beside it as a colleague, and hears of its runner."""
     lines: list[Line] = []
 
     def keep(line: Head | Line, _state: State) -> None:
@@ -93,7 +94,10 @@ async def converse(
         manner=manner,
         watch=[keep, *watch],
         when_idle=word.set,
+        colleague=began is not None,
     )
+    if began is not None:
+        began(runner)
 
     async def speak() -> None:
         while True:
@@ -234,7 +238,7 @@ def judged(script: Script, state: State, lines: list[Line], name: str = "") -> T
         lines=tuple(lines),
     )
     said = [one.text for one in events if isinstance(one, e.SpeechQueued)]
-    gave_up = [one.why for one in events if isinstance(one, e.HumanWanted)]
+    gave_up = [one.why for one in events if isinstance(one, e.HumanWanted) and not one.page]
     problems = [f"The agent could not go on: {why}." for why in gave_up]
     if script.expect is not None:
         problems = [*_unmet(script.expect, run, said)]
