@@ -263,4 +263,5 @@ _FOLDS: dict[type[Any], Callable[[Session, Any], Session]] = {
     e.RecordingKept: _recording,
     e.SessionEnded: _ended,
     e.CallRescued: _call_rescued,
+    e.ProposalSettled: _nothing,
 }
