@@ -89,6 +89,9 @@ from halodesk.protocol.phone_voice import (
     FarSound as FarSound,
 )
 from halodesk.protocol.phone_voice import (
+    HearCall as HearCall,
+)
+from halodesk.protocol.phone_voice import (
     LendVoice as LendVoice,
 )
 from halodesk.protocol.phone_voice import (
@@ -102,6 +105,9 @@ from halodesk.protocol.phone_voice import (
 )
 from halodesk.protocol.phone_voice import (
     SpeechStarted as SpeechStarted,
+)
+from halodesk.protocol.phone_voice import (
+    StopHearing as StopHearing,
 )
 from halodesk.protocol.phone_voice import (
     StopSpeech as StopSpeech,
@@ -406,6 +412,8 @@ Request = (
     | ReturnVoice
     | Speak
     | StopSpeech
+    | HearCall
+    | StopHearing
     | Ping
     | Quit
 )
