@@ -19,10 +19,12 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence,
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from halodesk.runtime.agent_ports import AgentPort, DayPort, DayTopic
+from halodesk.runtime.live_agent_port import LivePort
 from halodesk.runtime.ports import DeskPort, SoundPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
 from halodesk.ui.desk.call_area import CallArea
 from halodesk.ui.desk.context_panel import ContextPanel
+from halodesk.ui.desk.copilot_strip import CopilotStrip
 from halodesk.ui.desk.day_buttons import DayButtons
 from halodesk.ui.desk.ended_page import EndedPage
 from halodesk.ui.desk.progress import Progress
@@ -62,10 +64,11 @@ class MainWindow(QMainWindow):
         tools: Tools | None = None,
         agent: AgentPort | None = None,
         day: DayPort | None = None,
+        live: LivePort | None = None,
     ) -> None:
         """`pages`: those beside the Desk. Without `sound` there is no choice of devices.
 
-        `agent`: whose state is shown and chosen; `day`: his calls and messages.
+        `agent`: whose state is shown and chosen; `day`: his calls and messages. `live`: machines on calls.
         `tools`: what step pages use beside the desk.
         """
         self._restyle_to(resolve(theme))
@@ -104,6 +107,7 @@ class MainWindow(QMainWindow):
         self.ready = ReadyPage()
         self.context = ContextPanel(desk)
         self.step = StepPage(desk, self._render_session, self.context.notes.keep, tools=tools)
+        self.copilot = CopilotStrip(self.step, self.call_panel.controls)
         self.ended = EndedPage()
         self.progress = Progress()
         self._desk_page: QWidget = self.ready
@@ -112,9 +116,11 @@ class MainWindow(QMainWindow):
         self._foot = QWidget()
         self._build()
         self.step.warm_up()
+        self.copilot.attach(live)
         self._connect()
         self._leave: Unsubscribe | None = desk.subscribe(self._changed)
         self._leave_too: list[Unsubscribe] = [agent.subscribe(self._agent_told)] if agent is not None else []
+        self._leave_too.append(self.copilot.detach)
         self._leave_too += [
             entry.watch(partial(self.rail.show_news, place + 1))
             for place, entry in enumerate(pages)
@@ -131,7 +137,7 @@ class MainWindow(QMainWindow):
         middle = QVBoxLayout(self._middle)
         middle.setContentsMargins(0, 0, 0, 0)
         middle.setSpacing(Space.M)
-        for widget in (self.calls, self.banners, self.wrap_up):
+        for widget in (self.calls, self.banners, self.wrap_up, self.copilot):
             middle.addWidget(widget)
         middle.addWidget(self._stack, 1)
         body = QHBoxLayout()
@@ -182,7 +188,7 @@ class MainWindow(QMainWindow):
             "Ctrl+Enter": self._go_on,
             "Alt+N": self._write_note,
         }
-        keys |= self.calls.keys()
+        keys |= self.calls.keys() | self.copilot.keys()
         keys |= {f"Alt+{number}": partial(self._choose, number) for number in range(1, 10)}
         keys |= {
             f"Ctrl+{place + 1}": partial(self.show_page, place) for place in range(len(self._entries) + 1)
@@ -443,6 +449,7 @@ class MainWindow(QMainWindow):
 
     def _fit_panes(self) -> None:
         beside = self.page_beside is not None
+        self.copilot.be_away(beside)
         narrow, session = self.width() < _NARROW, self._in_session and not beside
         self._foot.setHidden(beside)
         self.status.side.setVisible(narrow and session)
