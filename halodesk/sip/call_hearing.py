@@ -30,23 +30,21 @@ class PhoneCallHearing:
         """`call`: its key. `near`: the agent is heard, too."""
         self._call, self._ask, self._near = call, ask, near
         self._sounds: asyncio.Queue[Sound | None] = asyncio.Queue()
-        self._over = False
+        self.over = False
 
-    def take(self, notice: Notice) -> bool:
-        """A notice of the phone; whether it was sound for this one alone."""
+    def take(self, notice: Notice) -> None:
+        """A notice of the phone; those of other calls change nothing."""
         match notice:
             case FarSound(call=self._call) | NearSound(call=self._call):
-                if not self._over and self._sounds.qsize() < _MOST_SOUND:
+                if not self.over and self._sounds.qsize() < _MOST_SOUND:
                     self._sounds.put_nowait(notice)
-                return True
             case CallChanged(call=call) if call.key == self._call and call.state == "ended":
                 self.end()
-        return False
 
     def end(self) -> None:
         """Nothing more comes: the call is over, or the phone is away."""
-        if not self._over:
-            self._over = True
+        if not self.over:
+            self.over = True
             self._sounds.put_nowait(None)
 
     async def start(self) -> None:
@@ -55,7 +53,7 @@ class PhoneCallHearing:
 
     async def stop(self) -> None:
         """See `CallHearing`."""
-        if not self._over:
+        if not self.over:
             self.end()
             with contextlib.suppress(PhoneError):
                 await self._ask(StopHearing(call=self._call))

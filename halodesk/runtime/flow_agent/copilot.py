@@ -82,7 +82,7 @@ class CopilotDesk(Protocol):
 
 
 class Copilot:
-    """The part of `live_agent_port.LivePort` that advises. `close` it before the io thread."""
+    """The part of `live_agent_port.LivePort` that advises; its view is a part of that. `close` it before io."""
 
     def __init__(
         self,
@@ -96,19 +96,19 @@ class Copilot:
         has_models: bool = False,
         manner: Manner | None = None,
         always: bool = False,
+        free: Callable[[], bool] = lambda: True,
         today: Callable[[], date] = date.today,
     ) -> None:
         """`hearing`: listens to the call of that key, and to the agent where the second is true.
 
         It, `open_ear` and `open_models` are called on the io loop. `always`: start with each call.
+        `free`: no flow agent holds the call.
         """
         self._desk, self._io, self._post = desk, io, post
         self._hearing, self._open_ear, self._open_models = hearing, open_ear, open_models
         self._has_models, self._manner = has_models, manner or Manner()
-        self._always, self._today = always, today
+        self._always, self._free, self._today = always, free, today
         self.view = LiveView()
-        self.free: Callable[[], bool] = lambda: True
-        """Whether nothing else holds the call: no flow agent speaks on it."""
         self._listeners: list[Callable[[], None]] = []
         self._by_hand: dict[str, bool] = {}
         """Calls on which somebody has put it, or from which it was sent."""
@@ -138,32 +138,36 @@ class Copilot:
 
     # wishes
 
-    def assist(self) -> None:
-        """Listen to the call in hand."""
+    def assist(self, agent: str = "") -> None:
+        """Listen to the call in hand, along the page in front."""
         call = self._call()
-        if call is not None and self._listening is None:
+        if agent:
+            self._say_why_not("The co-pilot follows the page of the flow; it is not led by a flow agent.")
+        elif call is not None and self._listening is None:
             self._by_hand[call.key] = True
             self._starts.pop(call.key, None)
-            self._change(problem="", todo="")
-            self._look()
+            self._say_why_not("")
+            self.look()
 
-    def dismiss(self) -> None:
-        """Listen no more to this call."""
-        if self._listening is not None:
-            self._by_hand[self.view.call] = False
-            self._stop()
-            self._look()
+    def stop(self) -> bool:
+        """Listen no more to this call; whether it was listened to."""
+        if self._listening is None:
+            return False
+        self._by_hand[self.view.call] = False
+        self._stop()
+        self.look()
+        return True
 
     def accept(self, proposal: int) -> c.Refused | None:
         """Do what is proposed. One that is gone, or for a field the agent types into, does nothing."""
         refused = self._proposals.settle(proposal, accepted=True)
-        self._look()
+        self.look()
         return refused
 
     def turn_down(self, proposal: int) -> None:
         """Do not show it again."""
         self._proposals.settle(proposal, accepted=False)
-        self._look()
+        self.look()
 
     def typed(self, field: str) -> None:
         """The agent types into this field."""
@@ -174,7 +178,7 @@ class Copilot:
 
     def _changed(self, topic: Topic) -> None:
         if topic in ("call", "session", "parking", "registration"):
-            self._look()
+            self.look()
 
     def _call(self) -> CallInfo | None:
         """The call it could listen to now."""
@@ -183,11 +187,11 @@ class Copilot:
             return None
         return call
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """How things stand; what follows from it."""
         call = self._call()
         key = call.key if call is not None else ""
-        if self._listening is not None and (key != self.view.call or not self.free()):
+        if self._listening is not None and (key != self.view.call or not self._free()):
             self._stop()
         if self._listening is None and call is not None and self._wanted(key):
             self._start(key)
@@ -195,14 +199,15 @@ class Copilot:
         if self._listening is not None and call is not None and page is not None:
             self._pause(_why_deaf(call, page))
             self._follow(page)
-        possible = call is not None and self.free()
+        possible = call is not None and self._free()
         if self.view.copilot.possible != possible:
-            self._change(copilot=msgspec.structs.replace(self.view.copilot, possible=possible))
+            remark = self.view.copilot.remark if possible else ""
+            self._change(copilot=msgspec.structs.replace(self.view.copilot, possible=possible, remark=remark))
 
     def _wanted(self, key: str) -> bool:
         wanted = self._by_hand.get(key, self._always)
         tried = self._starts.get(key, 0)
-        return wanted and self.free() and self._desk.phone_problem is None and tried < _STARTS
+        return wanted and self._free() and self._desk.phone_problem is None and tried < _STARTS
 
     def _pause(self, why: str) -> None:
         if why != self._paused:
@@ -304,7 +309,10 @@ class Copilot:
         if problem and self._desk.phone_problem is None:
             self._by_hand[call] = False
             _log.warning("copilot_deaf", why=problem)
-            self._change(problem=problem, todo=todo)
+            self._say_why_not(f"{problem} {todo}".strip())
+
+    def _say_why_not(self, words: str) -> None:
+        self._change(copilot=msgspec.structs.replace(self.view.copilot, remark=words))
 
     # words
 

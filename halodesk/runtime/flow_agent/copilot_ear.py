@@ -72,7 +72,12 @@ class Listener:
     """`run` until the call is over or it is cancelled; the other methods on the loop, too."""
 
     def __init__(
-        self, hearing: Callable[[], CallHearing], open_ear: OpenEar, tell: Callable[[Told], None], *, near: bool
+        self,
+        hearing: Callable[[], CallHearing],
+        open_ear: OpenEar,
+        tell: Callable[[Told], None],
+        *,
+        near: bool,
     ) -> None:
         """`hearing` is called on the loop."""
         self._open_hearing, self._open, self._tell = hearing, open_ear, tell
@@ -150,9 +155,7 @@ class Listener:
     async def _words(self, who: Who, ear: STT) -> None:
         async for news in ear.news():
             if isinstance(news, i.Heard) and news.final and news.text.strip():
-                self._tell(
-                    Words(who=who, text=news.text, confidence=news.confidence, pauses=self._pauses)
-                )
+                self._tell(Words(who=who, text=news.text, confidence=news.confidence, pauses=self._pauses))
 
     async def _close(self) -> None:
         if self._hearing is not None:

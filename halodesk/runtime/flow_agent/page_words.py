@@ -25,7 +25,17 @@ YES = frozenset(
     ("yes", "yeah", "yep", "sure", "correct", "right", "that is right", "that's right", "i agree", "i do")
 )
 NO = frozenset(
-    ("no", "nope", "wrong", "that is wrong", "that's wrong", "i don't", "i do not", "no thank you", "no thanks")
+    (
+        "no",
+        "nope",
+        "wrong",
+        "that is wrong",
+        "that's wrong",
+        "i don't",
+        "i do not",
+        "no thank you",
+        "no thanks",
+    )
 )
 _ESCAPES = ("yes", "no", "call me back", "not interested")
 _BEFORE = frozenset(("well", "um", "uh", "okay", "so", "oh", "hm", "just"))

@@ -43,7 +43,9 @@ def tr(words: str) -> str:
 class CopilotStrip(QFrame):
     """Renders `LiveView`; hidden while the co-pilot is off and has nothing to say."""
 
-    def __init__(self, step: StepPage, controls: CallControls, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, step: StepPage, controls: CallControls, now: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__()
         self.setObjectName("copilot_strip")
         self.setProperty("pane", "card")
