@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from halodesk.app.speech import open_ear
 from halodesk.engine.errors import PhoneAwayError
 from halodesk.engine.flow_agent.manner import Manner

@@ -236,7 +236,7 @@ class _Decision(Settling):
         return None
 
     def settle_proposal(self, command: c.SettleProposal) -> c.Refused | None:
-        """Done as if the agent had typed and pressed it, by the same rules; or kept that it was not wanted."""
+        """Done as if typed and pressed, by the same rules; or kept that it was not wanted."""
         if (command.step, command.visit) != (self.state.step, self.state.visit):
             return c.Refused(code="other_step", message="Another step is open by now.")
         if is_sensitive(self.step):

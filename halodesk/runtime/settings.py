@@ -159,7 +159,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     speech: dict[str, Any] = {}
     """Ear and mouth of flow agents on a call (`voice.provider.SpeechSettings`); empty: offline."""
     copilot: bool | None = None
-    """The co-pilot listens to each call from its beginning; unset: when the agent asks for it; false: never."""
+    """Whether the co-pilot listens to each call from its beginning; unset: when the agent asks for it.
+    False: there is none."""
     tool_hosts: tuple[dict[str, Any], ...] = ()
     """Where webhook tools of flow agents may call (`connectors.webhook_tools.ToolHost`)."""
     ami: Ami | None = None

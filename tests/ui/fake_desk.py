@@ -278,6 +278,11 @@ class FakeDesk:
         self.tell("session")
         return None
 
+    def weigh(self, command: c.Command) -> list[AnyEvent] | c.Refused:
+        if self.state is None:
+            return c.Refused(code="no_session", message="There is no session.")
+        return decide(self.flow, self.state, command, self.moment)
+
     def draft(self, field: str, raw: Any) -> None:
         self.draft_calls.append((field, raw))
         self._drafts[field] = raw

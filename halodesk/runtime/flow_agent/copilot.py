@@ -36,7 +36,7 @@ from halodesk.runtime.flow_agent import copilot_ear as ear
 from halodesk.runtime.flow_agent.clock import LoopClock
 from halodesk.runtime.flow_agent.completions import complete
 from halodesk.runtime.flow_agent.copilot_ask import ideas_of, request_for
-from halodesk.runtime.flow_agent.page_words import Idea, certain, expected_on
+from halodesk.runtime.flow_agent.page_words import certain, expected_on
 from halodesk.runtime.flow_agent.proposals import Proposals
 from halodesk.runtime.flow_agent_ports import ChatLLM, ChatRequest
 from halodesk.runtime.live_agent_port import CopilotView, LiveView, Utterance
@@ -82,7 +82,7 @@ class CopilotDesk(Protocol):
 
 
 class Copilot:
-    """The part of `live_agent_port.LivePort` that advises; its view is a part of that. `close` it before io."""
+    """The part of `live_agent_port.LivePort` that advises, with a view of its own. `close` it before io."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A page of a halo flow and what a caller says to it: what may be said there, and what is certain without a model.
+"""A page of a halo flow and a caller: what may be said there, and what is certain without a model.
 
 Rules:
 - Certain is an utterance that is, but for polite words around it, one enum value, a yes, a no or a number,

@@ -59,7 +59,7 @@ class Voices:
         self.stop_hearing(key, client)
 
     def hear(self, key: str, client: Client, *, near: bool = False) -> None:
-        """A program of `client` hears the far end; whoever speaks goes on speaking, and is heard where `near`.
+        """A program of `client` hears the far end, and where `near` whoever speaks to it.
 
         Raises `PhoneRefusedError` where the call has no sound, or the program hears it already.
         """

@@ -1,0 +1,164 @@
+"""A call that is listened to, without sound: a test says what the recognisers understood."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import AsyncIterator, Callable, Sequence
+from time import monotonic
+from typing import Any
+
+from halodesk.engine.errors import HaloDeskError
+from halodesk.engine.flow_agent import inputs as i
+from halodesk.protocol.phone_link import FarSound
+from halodesk.runtime.call_hearing import Sound
+from halodesk.runtime.flow_agent.copilot import Copilot
+from halodesk.runtime.flow_agent.copilot_ear import Ear, Who
+from halodesk.runtime.flow_agent_ports import ChatLLM, Expected
+from halodesk.runtime.live_agent_port import Proposal
+from halodesk.runtime.threads import IoThread
+from tests.ui.fake_desk import FakeDesk
+
+
+class FakeEar:
+    """`STT` that hears what it is told to have heard."""
+
+    def __init__(self) -> None:
+        self._news: asyncio.Queue[i.Heard | None] = asyncio.Queue()
+        self.fed = 0
+        self.closed = False
+        self.expected = Expected()
+
+    def hear(self, heard: i.Heard) -> None:
+        self._news.put_nowait(heard)
+
+    def feed(self, pcm: bytes) -> None:
+        self.fed += len(pcm)
+
+    def expect(self, expected: Expected) -> None:
+        self.expected = expected
+
+    async def final(self) -> i.Heard | None:
+        return None
+
+    async def news(self) -> AsyncIterator[i.VoiceBegan | i.VoiceEnded | i.Heard]:
+        while (found := await self._news.get()) is not None:
+            yield found
+
+    async def close(self) -> None:
+        self.closed = True
+        self._news.put_nowait(None)
+
+
+class FakeHearing:
+    """`CallHearing` whose sound a test gives."""
+
+    def __init__(self, call: str, near: bool) -> None:
+        self.call, self.near = call, near
+        self._sounds: asyncio.Queue[Sound | None] = asyncio.Queue()
+        self.stopped = False
+
+    async def start(self) -> None:
+        """It hears."""
+
+    async def stop(self) -> None:
+        self.stopped = True
+        self.end()
+
+    def end(self) -> None:
+        self._sounds.put_nowait(None)
+
+    def give(self, sound: Sound) -> None:
+        self._sounds.put_nowait(sound)
+
+    async def sounds(self) -> AsyncIterator[Sound]:
+        while (sound := await self._sounds.get()) is not None:
+            yield sound
+
+
+class Room:
+    """A desk with a co-pilot; `until` runs what is posted to the main thread."""
+
+    def __init__(
+        self,
+        desk: FakeDesk,
+        *,
+        models: Callable[[], Sequence[ChatLLM]] | None = None,
+        away: bool = False,
+        broken: HaloDeskError | None = None,
+        **more: Any,
+    ) -> None:
+        self.desk = desk
+        self.ears: list[FakeEar] = []
+        self.hearings: list[FakeHearing] = []
+        self._away, self.broken = away, broken
+        self._calls: queue.Queue[Callable[[], None]] = queue.Queue()
+        self.io = IoThread()
+        self.copilot = Copilot(
+            desk,
+            io=self.io,
+            post=self._calls.put,
+            hearing=self._hear,
+            open_ear=self._open,
+            open_models=models or tuple,
+            has_models=models is not None,
+            **more,
+        )
+
+    def close(self) -> None:
+        self.copilot.close()
+        self.io.close()
+
+    def _hear(self, call: str, near: bool) -> FakeHearing:
+        self.hearings.append(FakeHearing(call, near))
+        return self.hearings[-1]
+
+    async def _open(self) -> Ear:
+        if self.broken is not None:
+            raise self.broken
+        self.ears.append(FakeEar())
+        return Ear(stt=self.ears[-1], away=self._away)
+
+    def until(self, holds: Callable[[], bool], seconds: float = 10.0) -> None:
+        end = monotonic() + seconds
+        while not holds():
+            try:
+                self._calls.get(timeout=max(0.01, end - monotonic()))()
+            except queue.Empty:
+                raise AssertionError(f"waited in vain; {self.copilot.view}") from None
+
+    def begin(self) -> None:
+        """The agent puts it on the call."""
+        self.copilot.assist("")
+        self.until(lambda: self.copilot.view.copilot.listening != "")
+
+    def ear(self, who: Who = "caller") -> FakeEar:
+        """The newest of this speaker: with two, the caller's is opened first."""
+        live = [ear for ear in self.ears if not ear.closed]
+        return live[0 if who == "caller" else 1]
+
+    def say(self, text: str, who: Who = "caller", confidence: float = 0.9) -> None:
+        """Until the co-pilot knows of it."""
+        before = len(self.copilot.view.said)
+        self.io.call(self.ear(who).hear, i.Heard(text=text, confidence=confidence))
+        self.until(lambda: len(self.copilot.view.said) > before or self.copilot.view.mode == "")
+
+    def give_sound(self) -> None:
+        self.io.call(self.hearings[-1].give, FarSound(call="call-1", pcm=bytes(640)))
+
+    def settle(self) -> None:
+        """Until everything that was on its way through the io loop has arrived."""
+        done: list[bool] = []
+        self.io.call(
+            lambda: self.io.loop.call_later(0.02, lambda: self._calls.put(lambda: done.append(True)))
+        )
+        self.until(lambda: bool(done))
+
+    @property
+    def proposals(self) -> tuple[Proposal, ...]:
+        return self.copilot.view.proposals
+
+    @property
+    def shown(self) -> list[str]:
+        """What stands, in the words of the page."""
+        return [f"{one.title}: {one.shown}" if one.shown else one.title for one in self.proposals]
