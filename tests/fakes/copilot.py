@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 from collections.abc import AsyncIterator, Callable, Sequence
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from halodesk.engine.errors import HaloDeskError
@@ -122,10 +123,9 @@ class Room:
     def until(self, holds: Callable[[], bool], seconds: float = 10.0) -> None:
         end = monotonic() + seconds
         while not holds():
-            try:
-                self._calls.get(timeout=max(0.01, end - monotonic()))()
-            except queue.Empty:
-                raise AssertionError(f"waited in vain; {self.copilot.view}") from None
+            assert monotonic() < end, f"waited in vain; {self.copilot.view}"
+            with contextlib.suppress(queue.Empty):
+                self._calls.get(timeout=0.01)()  # what is waited for may happen without a post
 
     def begin(self) -> None:
         """The agent puts it on the call."""
@@ -142,6 +142,13 @@ class Room:
         before = len(self.copilot.view.said)
         self.io.call(self.ear(who).hear, i.Heard(text=text, confidence=confidence))
         self.until(lambda: len(self.copilot.view.said) > before or self.copilot.view.mode == "")
+
+    def posted(self, holds: Callable[[], bool] = lambda: True) -> None:
+        """Until something has been posted, which is left lying."""
+        end = monotonic() + 10
+        while self._calls.empty() or not holds():
+            assert monotonic() < end, "nothing was posted"
+            sleep(0.005)
 
     def give_sound(self) -> None:
         self.io.call(self.hearings[-1].give, FarSound(call="call-1", pcm=bytes(640)))

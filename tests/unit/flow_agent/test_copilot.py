@@ -438,6 +438,33 @@ def test_an_answer_for_a_page_that_was_left_counts_for_nothing(
     assert room.shown == []
 
 
+def test_an_answer_that_was_on_its_way_when_the_call_was_held_is_dropped(
+    desk: FakeDesk, server: LlmServer, open_: Callable[..., Room]
+) -> None:
+    room = open_(server)
+    server.replies = [Reply(calls=(note("half a dozen", boxes=6),)), Reply()]
+    room.say("half a dozen")
+    room.posted()
+    desk.hold()
+    desk.unhold()
+    room.settle()
+    assert room.shown == []
+    assert room.copilot.view.tokens > 0, "it was paid for all the same"
+
+
+def test_words_that_were_on_their_way_when_the_call_was_held_are_dropped(
+    desk: FakeDesk, open_: Callable[..., Room]
+) -> None:
+    room = open_()
+    room.io.call(room.ear().hear, _heard("3"))
+    room.posted()
+    desk.hold()
+    desk.unhold()
+    room.settle()
+    assert room.copilot.view.said == ()
+    assert room.shown == []
+
+
 def test_what_was_said_before_may_answer_the_next_page(
     desk: FakeDesk, server: LlmServer, open_: Callable[..., Room]
 ) -> None:
