@@ -1,4 +1,4 @@
-"""Flow agents of the seat, wired: the library, the models of the settings, the page of the simulator."""
+"""Flow agents of the seat, wired: the library, the models of the settings, the simulator, live calls."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from pathlib import Path
 
 import msgspec
 
+from halodesk.app.live_lines import LiveLines
 from halodesk.connectors.llm import accounts, open_llm
+from halodesk.connectors.webhook_tools import WebhookTools
 from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent.manner import Manner
 from halodesk.runtime.flow_agent.library import Library
+from halodesk.runtime.flow_agent.live import IDLE_S, LiveAgents, LiveDesk
 from halodesk.runtime.flow_agent.simulator import Simulator
 from halodesk.runtime.settings import Settings
 from halodesk.runtime.threads import IoThread, Post
@@ -27,7 +30,8 @@ class FlowAgents:
     def __init__(
         self, settings: Settings, folder: Path, *, io: IoThread, post: Post, may: Callable[[], bool]
     ) -> None:
-        library = Library(folder)
+        self._settings, self._io, self._post = settings, io, post
+        self._library = library = Library(folder)
         try:
             self._wanted = bool(settings.llm) or bool(library.names())
         except OSError:  # the page says what is the matter with the folder
@@ -41,6 +45,8 @@ class FlowAgents:
             manner = msgspec.structs.replace(
                 manner, most_cost=chain[0].most_cost, most_tokens=chain[0].most_tokens
             )
+        self._manner = manner
+        self.live: LiveAgents | None = None
         self.simulator = Simulator(
             library,
             io=io,
@@ -51,6 +57,29 @@ class FlowAgents:
             may=may,
         )
 
+    def on_calls(
+        self,
+        desk: LiveDesk,
+        lines: LiveLines,
+        *,
+        attended: Callable[[], bool],
+        attention: Callable[[str], None],
+    ) -> LiveAgents:
+        """Flow agents on the calls of this Desk. `lines` get what the phone tells."""
+        self.live = LiveAgents(
+            self._library,
+            desk,
+            io=self._io,
+            post=self._post,
+            open_line=lines.open,
+            open_models=lambda: [open_llm(one) for one in accounts(self._settings.llm)],
+            tools=WebhookTools(self._settings.tool_hosts),
+            manner=msgspec.structs.replace(self._manner, idle_s=IDLE_S),
+            attended=attended,
+            attention=attention,
+        )
+        return self.live
+
     def pages(self) -> Sequence[PageEntry]:
         """The entry of the rail, at a seat that has models or agents; else it would be in agents' way."""
         return [flow_agents_entry(self.simulator)] if self._wanted else []
@@ -58,3 +87,5 @@ class FlowAgents:
     def close(self) -> None:
         """End what runs; before the io thread does."""
         self.simulator.close()
+        if self.live is not None:
+            self.live.close()

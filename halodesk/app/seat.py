@@ -18,6 +18,7 @@ from halodesk.app.bridge import Bridge
 from halodesk.app.flow_agents import FlowAgents
 from halodesk.app.habits import Habits
 from halodesk.app.keeping import Keeping
+from halodesk.app.live_lines import LiveLines
 from halodesk.app.outside import Outside
 from halodesk.app.parts import Found, only_one, open_controls, open_money, phone_argv, unconfirmed_unlocks
 from halodesk.app.people import SeatPeople
@@ -90,6 +91,12 @@ class Seat:
         self.vault = Vault(clock.mono)
         self.vault.subscribe(lambda handle, reason: post(partial(self._wiped, handle, reason)))
         self._sandbox = JsSandbox(clock, argv=[*command(), "js-worker"])
+        self._lines = LiveLines(
+            settings.speech,
+            lambda: self.keeper,
+            hang_up=lambda key: post(partial(self.desk.hang_up_leg, key)),
+            hung_up=lambda key: self.desk.hung_up_here(key),
+        )
         self.keeper = PhoneKeeper(
             data_dir=folder,
             argv=lambda start_masked: phone_argv(
@@ -98,8 +105,8 @@ class Seat:
             accounts=accounts_of(settings),
             loop=self.io.loop,
             on_attached=lambda snapshot, found: post(partial(self._attached, snapshot, found)),
-            on_notice=lambda notice: post(partial(self._noticed, notice)),
-            on_away=lambda error: post(partial(self._away, error)),
+            on_notice=self._lines.first(lambda notice: post(partial(self._noticed, notice))),
+            on_away=self._lines.first_away(lambda error: post(partial(self._away, error))),
         )
         self._own = OwnRecorder(lambda: self.keeper.client)
         link = self.store.sync.link()
@@ -181,6 +188,9 @@ class Seat:
         self._flow_agents = FlowAgents(
             settings, folder, io=self.io, post=post, may=lambda: self.people.sees_only() is None
         )
+        self.live = self._flow_agents.on_calls(
+            self.desk, self._lines, attended=lambda: not self._locked(), attention=self._wanted
+        )
         self.window = MainWindow(
             self.desk,
             theme=settings.theme,
@@ -207,7 +217,7 @@ class Seat:
             io=self.io,
             post=post,
             readiness=Readiness(self.day.agent),
-            locked=lambda: self._guard is not None and self._guard.locked,
+            locked=self._locked,
         )
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
@@ -297,6 +307,12 @@ class Seat:
         if another:
             self.day.agent.somebody_came()
             self._flow_agents.simulator.refresh()
+
+    def _locked(self) -> bool:
+        return self._guard is not None and self._guard.locked
+
+    def _wanted(self, agent: str) -> None:
+        self.habits.call_attention(agent)
 
     def _storage_changed(self, state: StorageState) -> None:
         if state == StorageState():

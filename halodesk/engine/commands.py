@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from halodesk.engine.events import CallFacts, Incident
+from halodesk.engine.events import CallFacts, FlowAgentFact, Incident
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +163,12 @@ class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
 
 
+class NoteFlowAgent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a flow agent on this session's call does, for the record. Taken after the end, too."""
+
+    fact: FlowAgentFact
+
+
 class Restart(msgspec.Struct, frozen=True, kw_only=True):
     """The seat came back after a crash: secrets in memory are gone, open effects are settled."""
 
@@ -191,6 +197,7 @@ Command = (
     | UnlockStep
     | SettleProposal
     | TakeOver
+    | NoteFlowAgent
     | Restart
     | Abandon
 )

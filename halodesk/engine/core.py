@@ -32,6 +32,7 @@ from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.errors import DocumentError
 from halodesk.engine.fields.base import CARD_NUMBER, Problem
 from halodesk.engine.flow import Flow, content_hash
+from halodesk.engine.flow_agent.data import without_cards
 from halodesk.engine.options import with_options
 from halodesk.engine.pan import has_card_number
 from halodesk.engine.registry import field_types, step_types
@@ -59,6 +60,8 @@ def decide(
 
     `moment` is what is so outside just now (the time, the agent's roles).
     """
+    if isinstance(command, c.NoteFlowAgent) and state.status != "new":
+        return [_clean(command.fact)]  # nothing of a session moves by it
     decision = _Decision(flow, state, moment or Moment())
     if isinstance(command, c.Start):
         return decision.start(command)
@@ -355,6 +358,11 @@ class _Decision(Settling):
             if not isinstance(value, Problem) and value is not None:
                 values[name] = value
         return values
+
+
+def _clean(fact: e.FlowAgentFact) -> e.FlowAgentFact:
+    """Callers say card numbers, and models repeat them."""
+    return fact if isinstance(fact, e.FlowAgentBegan) else without_cards(fact)
 
 
 def _unfit(flow: Flow) -> c.Refused | None:

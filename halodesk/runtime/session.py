@@ -23,7 +23,7 @@ from halodesk.engine.session import Session
 from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.log import SessionLog
 
-_CHATTER = (e.NoteAdded, e.Incident)
+_CHATTER = (e.NoteAdded, e.Incident, e.FlowAgentTalk)
 """Facts that may wait 200 ms for company on their way to disk."""
 
 

@@ -17,6 +17,7 @@ from halodesk.engine.registry import field_types
 from halodesk.engine.replay import Frame, frames
 from halodesk.protocol import envelope as envelopes
 from halodesk.protocol.envelope import Envelope, StoredEvent
+from halodesk.store.flow_agent_words import flow_agent_words
 from halodesk.store.sessions import SessionRow, Sessions
 
 
@@ -169,6 +170,8 @@ def _words(known: Flow, frame: Frame) -> str:
         case e.RecordingKept():
             seconds = event.samples / event.sample_rate
             return f"Recording kept: {seconds:.1f} s, {len(event.windows)} masked windows"
+        case e.FlowAgentBegan() | e.FlowAgentTalk() | e.FlowAgentActed() | e.FlowAgentEnded():
+            return flow_agent_words(event)
         case e.SessionEnded():
             return f"Session {event.reason}: {event.disposition}"
         case _:

@@ -143,8 +143,9 @@ def test_a_program_hears_while_the_microphone_speaks(pair: tuple[Seat, Seat, str
     agent.ask(StopHearing(call=key))
     agent.ask(StopHearing(call=key))
     agent.forget()
-    talk(0.3)
+    talk(1.0)
     assert heard(agent.notices).size <= 320, "it hears no more"
     agent.hang_up(key)
     microphone = tone_levels(read_stereo(far.call("ended", "far"))[:, 1], AGENT_HZ) > SOUNDS_DB
-    assert microphone[:40].sum() > 20 and microphone[-20:-5].all(), "the agent was heard before and after"
+    assert microphone[:40].sum() > 20, "the agent was heard before"
+    assert microphone[-25:-5].mean() > 0.8, "and after"

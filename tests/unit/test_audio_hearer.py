@@ -63,7 +63,8 @@ def test_each_is_taken_off_wherever_it_stands() -> None:
     middle = Talker("a", inner, lambda notice: None, lambda: False)
     outer = hearer(middle, [])
     line = without(outer, middle)
-    assert line is outer and outer.own is inner
+    assert line is outer
+    assert outer.own is inner
     assert without(line, outer) is inner
     assert without(inner, inner) is own
     assert without(own, inner) is own, "one that is gone already changes nothing"
@@ -73,4 +74,5 @@ def test_it_ends_with_its_call() -> None:
     own = Own()
     line = hearer(own, [])
     line.close()
-    assert not line.here and own.closed
+    assert not line.here
+    assert own.closed

@@ -111,8 +111,9 @@ class Runner:
                 alarm.cancel()
             for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(listening, *self._tasks, *self._working, return_exceptions=True)
-            await self._duplex.close()
+            await asyncio.gather(listening, *self._tasks, return_exceptions=True)
+            await self._duplex.close()  # a tool may take long: nobody waits for it on the call
+            await asyncio.gather(*self._working, return_exceptions=True)
         return self.state
 
     async def _listen(self) -> None:

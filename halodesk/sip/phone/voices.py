@@ -42,7 +42,7 @@ class Voices:
         self._hearers: dict[tuple[str, Client], Hearer] = {}
 
     def lend(self, key: str, client: Client) -> None:
-        """A program of `client` speaks on the call, and hears it. Raises `PhoneRefusedError` where it cannot."""
+        """A program of `client` speaks on the call, and hears it; else raises `PhoneRefusedError`."""
         call = self._calls.active(key)
         with self._lock:
             known = self._lent.get(key)
