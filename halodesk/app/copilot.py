@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from halodesk.app.speech import open_ear
-from halodesk.engine.errors import PhoneAwayError
+from halodesk.engine.errors import PhoneAwayError, PhoneError
 from halodesk.engine.flow_agent.manner import Manner
-from halodesk.protocol.phone_link import Notice, Reply, Request
+from halodesk.protocol.phone_link import NearSound, Notice, Reply, Request
 from halodesk.runtime.flow_agent.copilot import Copilot, CopilotDesk
 from halodesk.runtime.flow_agent.live import LiveAgents
 from halodesk.runtime.flow_agent_ports import ChatLLM
+from halodesk.runtime.settings import Settings
 from halodesk.runtime.threads import IoThread, Post
 from halodesk.sip.call_hearing import PhoneCallHearing
 from halodesk.sip.keeper import PhoneKeeper
@@ -24,15 +24,26 @@ class Hearings:
         self._keeper = keeper
         self._open: list[PhoneCallHearing] = []
 
-    def take(self, notice: Notice) -> None:
-        """A notice of the phone."""
-        for hearing in self._open:
-            hearing.take(notice)
+    def first(self, then: Callable[[Notice], None]) -> Callable[[Notice], None]:
+        """Takes each notice of the phone before `then`, which is told nothing of our own sound."""
 
-    def away(self) -> None:
+        def take(notice: Notice) -> None:
+            for hearing in self._open:
+                hearing.take(notice)
+            if not isinstance(notice, NearSound):
+                then(notice)
+
+        return take
+
+    def first_away(self, then: Callable[[PhoneError], None]) -> Callable[[PhoneError], None]:
         """The phone has died, and with it every ear in it."""
-        for hearing in self._open:
-            hearing.end()
+
+        def away(error: PhoneError) -> None:
+            for hearing in self._open:
+                hearing.end()
+            then(error)
+
+        return away
 
     def open(self, call: str, near: bool) -> PhoneCallHearing:
         """To listen to the call of this key."""
@@ -51,29 +62,32 @@ def open_copilot(
     live: LiveAgents,
     desk: CopilotDesk,
     hearings: Hearings,
+    settings: Settings,
     *,
     io: IoThread,
     post: Post,
-    speech: Mapping[str, Any],
     models: Callable[[], Sequence[ChatLLM]],
-    has_models: bool,
     manner: Manner,
-    always: bool,
-) -> Copilot:
-    """The assistant of `live`, and its part of that one's view."""
+    locked: Callable[[], bool],
+) -> Copilot | None:
+    """The assistant of `live`, and its part of that one's view; None where the settings want none.
+
+    `locked`: nobody sits there whom it could advise.
+    """
+    if settings.copilot is False:
+        return None
     copilot = Copilot(
         desk,
         io=io,
         post=post,
         hearing=hearings.open,
-        open_ear=lambda: open_ear(speech),
+        open_ear=lambda: open_ear(settings.speech),
         open_models=models,
-        has_models=has_models,
+        has_models=bool(settings.llm),
         manner=manner,
-        always=always,
-        free=lambda: live.view.mode in ("", "copilot"),
+        always=bool(settings.copilot),
+        free=lambda: live.view.mode in ("", "copilot") and not locked(),
     )
-    live.assistant = copilot
     own = ("mode", "call", "said", "proposals", "tokens", "cost", "copilot")
 
     def show() -> None:
@@ -86,4 +100,5 @@ def open_copilot(
             live.change(copilot=view.copilot)
 
     copilot.subscribe(show)
+    live.assistant = copilot
     return copilot

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import msgspec
 
+from halodesk.app.copilot import Hearings, open_copilot
 from halodesk.app.live_lines import LiveLines
 from halodesk.connectors.llm import accounts, open_llm
 from halodesk.connectors.webhook_tools import WebhookTools
 from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent.manner import Manner
+from halodesk.runtime.flow_agent.copilot import Copilot, CopilotDesk
 from halodesk.runtime.flow_agent.library import Library
 from halodesk.runtime.flow_agent.live import IDLE_S, LiveAgents, LiveDesk
 from halodesk.runtime.flow_agent.simulator import Simulator
+from halodesk.runtime.flow_agent_ports import ChatLLM
 from halodesk.runtime.settings import Settings
 from halodesk.runtime.threads import IoThread, Post
 from halodesk.ui.flow_agents.page import flow_agents_entry
@@ -47,12 +50,13 @@ class FlowAgents:
             )
         self._manner = manner
         self.live: LiveAgents | None = None
+        self.copilot: Copilot | None = None
         self.simulator = Simulator(
             library,
             io=io,
             post=post,
             models=tuple(f"{one.get('provider', 'openai')}/{one.get('model', '?')}" for one in settings.llm),
-            open_models=lambda: [open_llm(one) for one in accounts(settings.llm)],
+            open_models=self.open_models,
             manner=manner,
             may=may,
         )
@@ -72,13 +76,37 @@ class FlowAgents:
             io=self._io,
             post=self._post,
             open_line=lines.open,
-            open_models=lambda: [open_llm(one) for one in accounts(self._settings.llm)],
+            open_models=self.open_models,
             tools=WebhookTools(self._settings.tool_hosts),
             manner=msgspec.structs.replace(self._manner, idle_s=IDLE_S),
             attended=attended,
             attention=attention,
         )
         return self.live
+
+    def open_models(self) -> Sequence[ChatLLM]:
+        """The chain of the settings. Raises `SettingsError`."""
+        return [open_llm(one) for one in accounts(self._settings.llm)]
+
+    def beside_calls(self, desk: CopilotDesk, hearings: Hearings, locked: Callable[[], bool]) -> None:
+        """The co-pilot on the calls of this Desk; after `on_calls`. `hearings` get what the phone tells."""
+        if self.live is not None:
+            self.copilot = open_copilot(
+                self.live,
+                desk,
+                hearings,
+                self._settings,
+                io=self._io,
+                post=self._post,
+                models=self.open_models,
+                manner=self._manner,
+                locked=locked,
+            )
+
+    def look_again(self) -> None:
+        """Whether somebody sits there has changed."""
+        if self.copilot is not None:
+            self.copilot.look()
 
     def pages(self) -> Sequence[PageEntry]:
         """The entry of the rail, at a seat that has models or agents; else it would be in agents' way."""
@@ -87,5 +115,7 @@ class FlowAgents:
     def close(self) -> None:
         """End what runs; before the io thread does."""
         self.simulator.close()
+        if self.copilot is not None:
+            self.copilot.close()
         if self.live is not None:
             self.live.close()

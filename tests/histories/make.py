@@ -18,7 +18,6 @@ from halodesk.runtime.log import SessionLog
 from halodesk.store.record import json_lines
 from tests.fakes.order import ADDRESS, Run
 
-
 FLOW_AGENT: tuple[e.FlowAgentFact, ...] = (
     e.FlowAgentBegan(conversation="c1", agent="clinic", document="ab" * 32, by="Ann Lee"),
     e.FlowAgentActed(conversation="c1", kind="node", name="greeting"),
