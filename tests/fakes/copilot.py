@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from time import monotonic, sleep
 from typing import Any
 
+from halodesk.engine import events as e
+from halodesk.engine import flow as flows
 from halodesk.engine.errors import HaloDeskError
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.protocol.phone_link import FarSound
@@ -19,6 +21,83 @@ from halodesk.runtime.flow_agent_ports import ChatLLM, Expected
 from halodesk.runtime.live_agent_port import Proposal
 from halodesk.runtime.threads import IoThread
 from tests.ui.fake_desk import FakeDesk
+
+FLOW = {
+    "key": "order",
+    "name": "Order",
+    "start": "ask",
+    "steps": [
+        {
+            "key": "ask",
+            "type": "script",
+            "title": "The order",
+            "config": {"body": "> How many boxes, and which size?"},
+            "fields": [
+                {"name": "boxes", "type": "number", "label": "Boxes", "config": {"min": 1, "max": 12}},
+                {
+                    "name": "size",
+                    "type": "dropdown",
+                    "label": "Size",
+                    "options": [{"value": "s", "label": "Small"}, {"value": "l", "label": "Extra large"}],
+                },
+                {"name": "name", "type": "text", "label": "Name", "config": {"max_length": 20}},
+                {"name": "plan", "type": "text", "label": "Plan", "read_only": True, "default": "basic"},
+            ],
+            "fallback": "sure",
+        },
+        {
+            "key": "sure",
+            "type": "script",
+            "title": "Sure?",
+            "fields": [
+                {
+                    "name": "agreed",
+                    "type": "boolean",
+                    "label": "Agreed",
+                    "required": True,
+                    "config": {"buttons": True, "true_label": "Yes, order", "false_label": "No"},
+                }
+            ],
+            "routes": [{"to": "secret", "when": [{"variable": "agreed", "value": True}]}],
+            "fallback": "end",
+        },
+        {
+            "key": "secret",
+            "type": "script",
+            "title": "Number",
+            "fields": [
+                {"name": "ssn", "type": "encrypted", "label": "SSN", "kind": "ssn", "retention": "sealed"},
+                {"name": "colour", "type": "text", "label": "Colour"},
+            ],
+            "fallback": "end",
+        },
+        {"key": "end", "type": "end", "title": "End"},
+    ],
+}
+
+
+def order_desk() -> FakeDesk:
+    """On a call, at the first page of that flow."""
+    made = FakeDesk(flows.from_builtins(FLOW))
+    made.ring()
+    made.answer_call()
+    return made
+
+
+def settled(desk: FakeDesk) -> list[e.ProposalSettled]:
+    """What became of proposals, as the record has it."""
+    return [event for event in desk.events if isinstance(event, e.ProposalSettled)]
+
+
+def values(desk: FakeDesk) -> dict[str, Any]:
+    """What stands on the pages."""
+    assert desk.state is not None
+    return dict(desk.state.values)
+
+
+def heard(text: str) -> i.Heard:
+    """A final utterance."""
+    return i.Heard(text=text)
 
 
 class FakeEar:
