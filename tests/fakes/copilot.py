@@ -19,7 +19,7 @@ from halodesk.runtime.flow_agent.copilot import Copilot
 from halodesk.runtime.flow_agent.copilot_ear import Ear, Who
 from halodesk.runtime.flow_agent_ports import ChatLLM, Expected
 from halodesk.runtime.live_agent_port import Proposal
-from halodesk.runtime.threads import IoThread
+from halodesk.runtime.threads import IoThread, Post
 from tests.ui.fake_desk import FakeDesk
 
 FLOW = {
@@ -157,13 +157,14 @@ class FakeHearing:
 
 
 class Room:
-    """A desk with a co-pilot; `until` runs what is posted to the main thread."""
+    """A desk with a co-pilot; `until` runs what is posted to the main thread, unless `post` is another's."""
 
     def __init__(
         self,
         desk: FakeDesk,
         *,
         models: Callable[[], Sequence[ChatLLM]] | None = None,
+        post: Post | None = None,
         away: bool = False,
         broken: HaloDeskError | None = None,
         **more: Any,
@@ -177,7 +178,7 @@ class Room:
         self.copilot = Copilot(
             desk,
             io=self.io,
-            post=self._calls.put,
+            post=post or self._calls.put,
             hearing=self._hear,
             open_ear=self._open,
             open_models=models or tuple,

@@ -11,6 +11,7 @@ import shiboken6
 from PySide6.QtCore import QAbstractAnimation, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
+from halodesk.runtime.live_agent_port import LivePort
 from halodesk.runtime.ports import ReviewPort
 from halodesk.ui.sessions.page import sessions_entry
 from halodesk.ui.theme.active import ThemeChoice
@@ -44,6 +45,12 @@ def review() -> ReviewPort | None:
 
 
 @pytest.fixture
+def live() -> LivePort | None:
+    """What a model does on the call in hand; none, unless a test's own module says so."""
+    return None
+
+
+@pytest.fixture
 def sound() -> FakeSound:
     """A headset and a built-in pair."""
     return FakeSound()
@@ -51,7 +58,12 @@ def sound() -> FakeSound:
 
 @pytest.fixture
 def open_window(
-    qapp: QApplication, desk: FakeDesk, pictures: Path, review: ReviewPort | None, sound: FakeSound
+    qapp: QApplication,
+    desk: FakeDesk,
+    pictures: Path,
+    review: ReviewPort | None,
+    sound: FakeSound,
+    live: LivePort | None,
 ) -> Iterator[Opener]:
     """Opens windows on `desk`; afterwards no widget, timer, animation or listener may be left."""
     opened: list[MainWindow] = []
@@ -59,7 +71,7 @@ def open_window(
 
     def open_(theme: ThemeChoice = "light", width: int = 1280, height: int = 800) -> Hands:
         pages = [sessions_entry(review)] if review is not None else []
-        window = MainWindow(desk, theme=theme, pages=pages, sound=sound)
+        window = MainWindow(desk, theme=theme, pages=pages, sound=sound, live=live)
         opened.append(window)
         window.resize(width, height)
         window.show()

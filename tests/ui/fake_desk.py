@@ -73,6 +73,8 @@ class FakeDesk:
         self._drafts: dict[str, Any] = {}
         self._digits: dict[str, str] = {}
         self._listeners: list[Callable[[Topic], None]] = []
+        self.strangers = 0
+        """Listeners that are not the window's."""
 
     # values
 
@@ -104,7 +106,7 @@ class FakeDesk:
 
     @property
     def listeners(self) -> int:
-        return len(self._listeners)
+        return len(self._listeners) - self.strangers
 
     def subscribe(self, listener: Callable[[Topic], None]) -> Unsubscribe:
         self._listeners.append(listener)

@@ -125,6 +125,7 @@ class Copilot:
         self._proposals = Proposals(desk)
         self._remarks: dict[str, str] = {}
         self._leave = desk.subscribe(self._changed)
+        self.look()
 
     def subscribe(self, listener: Callable[[], None]) -> Unsubscribe:
         """Told after each change of the view."""
