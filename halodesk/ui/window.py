@@ -107,7 +107,7 @@ class MainWindow(QMainWindow):
         self.ready = ReadyPage()
         self.context = ContextPanel(desk)
         self.step = StepPage(desk, self._render_session, self.context.notes.keep, tools=tools)
-        self.copilot = CopilotStrip(self.step, self.call_panel.controls)
+        self.copilot = CopilotStrip(self.step, self.status.copilot)
         self.ended = EndedPage()
         self.progress = Progress()
         self._desk_page: QWidget = self.ready

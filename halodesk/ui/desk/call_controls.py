@@ -20,7 +20,6 @@ class CallControls(QWidget):
     """Whether it is to be muted."""
     keys = Signal(str)
     transfer = Signal()
-    copilot = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,9 +31,6 @@ class CallControls(QWidget):
         )
         self.keypad_button = Button(kind="secondary", icon="keypad", name="open_keypad")
         self.transfer_button = Button(kind="secondary", icon="transfer", hint="F3", name="transfer_call")
-        self.copilot_button = Button(kind="secondary", icon="listen", name="toggle_copilot")
-        self.copilot_button.hide()
-        self.copilot_button.clicked.connect(self.copilot)
         self.keypad = Keypad(self)
         self.hold_button.clicked.connect(self.toggle_hold)
         self.microphone_button.clicked.connect(self.toggle_microphone)
@@ -49,7 +45,6 @@ class CallControls(QWidget):
             self.microphone_button,
             self.transfer_button,
             self.keypad_button,
-            self.copilot_button,
         ):
             layout.addWidget(button)
         self.hide()
@@ -93,12 +88,6 @@ class CallControls(QWidget):
             on=False,
         )
         self._label(self.keypad_button, "keypad", "", self.tr("Keypad"), "F8", on=False)
-
-    def show_copilot(self, offered: bool, on: bool) -> None:
-        """Whether a co-pilot may be put on the call, and whether it is."""
-        words = self.tr("Stop the co-pilot") if on else self.tr("Co-pilot: listen and propose")
-        self._label(self.copilot_button, "listen", "", words, "Alt+C", on=on)
-        self.copilot_button.setVisible(offered)
 
     def set_brief(self, brief: bool) -> None:
         """Signs without words, where there is little room."""

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWi
 
 from halodesk.runtime.live_agent_port import CopilotView, LivePort, LiveView, Proposal
 from halodesk.runtime.ports import Unsubscribe
-from halodesk.ui.desk.call_controls import CallControls
+from halodesk.ui.desk.copilot_button import CopilotButton
 from halodesk.ui.desk.step_page import StepPage
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.buttons import Button
@@ -44,13 +44,13 @@ class CopilotStrip(QFrame):
     """Renders `LiveView`; hidden while the co-pilot is off and has nothing to say."""
 
     def __init__(
-        self, step: StepPage, controls: CallControls, now: Callable[[], float] = time.monotonic
+        self, step: StepPage, button: CopilotButton, now: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__()
         self.setObjectName("copilot_strip")
         self.setProperty("pane", "card")
         self.setAccessibleName(tr("Co-pilot"))
-        self._step, self._controls, self._now = step, controls, now
+        self._step, self._button, self._now = step, button, now
         self._live: LivePort | None = None
         self._leave: Unsubscribe | None = None
         self._away = False
@@ -62,7 +62,7 @@ class CopilotStrip(QFrame):
         self._words = elided(role="muted", name="copilot_words")
         self._used = label(role="caption", name="copilot_used")
         self._off = Button(
-            kind="ghost", icon="close", hint="Alt+C", name="copilot_stop", height=Size.BUTTON_SMALL
+            tr("Stop"), kind="ghost", hint="Alt+C", name="copilot_stop", height=Size.BUTTON_SMALL
         )
         self._off.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._off.clicked.connect(self.stop)
@@ -93,7 +93,7 @@ class CopilotStrip(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(Space.S + Size.BUTTON_SMALL + Space.XS + _CARD + Space.M)
         step.typed.connect(self._typed)
-        controls.copilot.connect(self.toggle)
+        button.clicked.connect(self.toggle)
         self.hide()
 
     def attach(self, live: LivePort | None) -> None:
@@ -188,7 +188,7 @@ class CopilotStrip(QFrame):
             return
         view = self._live.view
         copilot = view.copilot
-        self._controls.show_copilot(copilot.possible, copilot.on)
+        self._button.render_as_stands(possible=copilot.possible, on=copilot.on)
         shown = copilot.on or (bool(copilot.remark) and copilot.remark != self._dismissed)
         self.setVisible(shown and not self._away)
         if not shown:
@@ -199,6 +199,7 @@ class CopilotStrip(QFrame):
         self._used.setText(_used(view))
         self._used.setVisible(bool(self._used.text()))
         meaning = tr("Stop the co-pilot (Alt+C)") if copilot.on else tr("Put this away")
+        self._off.set_words(tr("Stop") if copilot.on else tr("Close"))
         self._off.setAccessibleName(meaning)
         self._off.setToolTip(meaning)
         self._show_cards(view.proposals)
@@ -238,8 +239,9 @@ class ProposalCard(QFrame):
         self._title = elided(role="strong", name=f"proposal_title:{place}")
         self._because = elided(role="muted", name=f"proposal_because:{place}")
         self.take = Button(
+            tr("Accept") if place == 0 else "",
             kind="primary" if place == 0 else "secondary",
-            icon="check",
+            icon="" if place == 0 else "check",
             hint="Alt+Enter" if place == 0 else "",
             name=f"proposal_accept:{place}",
             height=Size.BUTTON_SMALL,
