@@ -45,8 +45,9 @@ from halodesk.runtime.threads import IoThread, Post
 
 _log = structlog.get_logger("copilot")
 
-SURE = 0.5
-"""What a recogniser must be worth for its words alone to be proposed."""
+SURE = 0.35
+"""What a recogniser must be worth for its words alone to be proposed. It has refused what it doubts already,
+and a human looks: less than a flow agent would need."""
 _KEPT = 60
 """Utterances kept of a call."""
 _STARTS = 3

@@ -94,9 +94,10 @@ class Listener:
         """Listens. Tells `Deaf` at its end, whatever happens."""
         problem, todo = "", ""
         try:
-            await self._open_ears()
+            listens = await self._open_ears()
             self._hearing = self._open_hearing()
             await self._hearing.start()
+            self._tell(listens)
             async for sound in self._hearing.sounds():
                 who: Who = "caller" if isinstance(sound, FarSound) else "human"
                 ear = self._ears.get(who)
@@ -129,12 +130,12 @@ class Listener:
         for ear in old:
             await ear.close()
         try:
-            await self._open_ears()
+            self._tell(await self._open_ears())
         except HaloDeskError as error:
             _log.warning("copilot_ear_lost", error=type(error).__name__, message=error.message)
             self._tell(Deaf(problem=error.message, todo=error.todo))
 
-    async def _open_ears(self) -> None:
+    async def _open_ears(self) -> Listens:
         opened: list[tuple[Who, Ear]] = []
         try:
             for who in self._who:
@@ -147,10 +148,9 @@ class Listener:
         for who, ear in opened:
             self._ears[who] = ear.stt
             self._tasks[who] = asyncio.create_task(self._words(who, ear.stt))
-        if opened:
-            self.expect(self._expected)
-            first = opened[0][1]
-            self._tell(Listens(away=any(ear.away for _, ear in opened), said=first.said))
+        self.expect(self._expected)
+        said = next((ear.said for _, ear in opened), "")
+        return Listens(away=any(ear.away for _, ear in opened), said=said)
 
     async def _words(self, who: Who, ear: STT) -> None:
         async for news in ear.news():
