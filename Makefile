@@ -48,8 +48,8 @@ demo: setup ## the sandbox demo: in a window, or without a display into build/de
 test: setup lint ## lint and every test that is not slow
 	@$(PYTEST) -m "not slow and not bench" $(ARGS)
 
-test-full: setup lint ## lint and every test
-	@$(PYTEST) -m "not bench" $(ARGS)
+test-full: setup lint ## lint and every test, properties with all their examples
+	@HALODESK_THOROUGH=1 $(PYTEST) -m "not bench" $(ARGS)
 
 chaos: setup ## kill seats, server and database at random and cut their lines; prints each seed
 	@$(BIN)/python -m pytest -m chaos -s $(ARGS)

@@ -10,11 +10,15 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
+from tests.examples import many
+
 # Before any import of Qt or of a module that asks platformdirs at import time.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 # A slow machine is no failure: tests that measure time are benchmarks.
-settings.register_profile("halodesk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "halodesk", deadline=None, max_examples=many(100), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("halodesk")
 
 _home = Path(tempfile.mkdtemp(prefix="halodesk-tests-"))

@@ -95,7 +95,7 @@ def open_copilot(
         if view.mode == "copilot":
             live.change(**{name: getattr(view, name) for name in own}, agent="", problem="", todo="")
         elif live.view.mode == "copilot":
-            live.change(mode="", proposals=(), copilot=view.copilot)
+            live.change(mode="", call="", said=(), proposals=(), copilot=view.copilot)
         else:
             live.change(copilot=view.copilot)
 

@@ -207,8 +207,8 @@ class Seat:
             agent=self.day.agent,
             day=self.day.agent,
             sound=self.sound,
-            tools=Tools(visits=self._visits),
             live=self.live,
+            tools=Tools(visits=self._visits),
         )
         self._keeping = Keeping(self.store, settings.recordings, folder)
         if self.people.required:

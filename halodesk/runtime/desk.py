@@ -272,7 +272,7 @@ class Desk(DeskCalls):
                 case e.EffectRequested():
                     self._after(durable, self._start_effect, session, event)
                 case e.EffectResolved():
-                    self._io.call(self._effects.cancel, session.id, event.id)
+                    self._after(durable, self._cancel_effect, session.id, event.id)
                 case e.MaskChanged(phase="wanted"):
                     self._want_mask(session, event.lease)
                 case e.MaskChanged(phase="held"):
@@ -303,6 +303,9 @@ class Desk(DeskCalls):
 
     def _start_effect(self, session: LiveSession, ask: e.EffectRequested) -> None:
         self._io.submit(self._effects.run(session.id, ask, scope(session.state)))
+
+    def _cancel_effect(self, session_id: str, effect: str) -> None:
+        self._io.submit(self._effects.cancel(session_id, effect))
 
     def settled(self, session_id: str, answer: c.Resolve) -> None:
         """What came of an effect; posted by the composition root."""

@@ -89,7 +89,7 @@ class WebDesk(FakeDesk):
         visits = {id_: ask for id_, ask in self.state.effects.items() if ask.kind == BrowserVisit.kind}
         for gone in self._running - set(visits):
             self._running.discard(gone)
-            self._io.call(self._effects.cancel, self.session_id, gone)
+            self._io.submit(self._effects.cancel(self.session_id, gone))
         for id_, ask in visits.items():
             if id_ not in self._running:
                 self._running.add(id_)

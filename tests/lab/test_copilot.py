@@ -19,7 +19,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-import halodesk.app.seat as seat_module
+from halodesk.app.parts import phone_argv
 from halodesk.engine import events as e
 from halodesk.protocol.phone_link import LendVoice, Speak, SpeechEnded
 from halodesk.runtime import settings as s
@@ -44,9 +44,9 @@ def test_the_caller_answers_and_a_key_fills_it_in(
     qtbot: QtBot, tmp_path: Path, pbx: Pbx, seats: OpenSeat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tone = write_tone(tmp_path / "agent.wav", AGENT_HZ)
-    argv = seat_module.phone_argv
     monkeypatch.setattr(
-        seat_module, "phone_argv", lambda *given, **more: [*argv(*given, **more), "--microphone", str(tone)]
+        "halodesk.app.seat.phone_argv",
+        lambda *given, **more: [*phone_argv(*given, **more), "--microphone", str(tone)],
     )
     far = seats("far", "--codecs", "g722,pcma")
     far.register(pbx, "1004")

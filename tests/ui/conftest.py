@@ -11,13 +11,13 @@ import shiboken6
 from PySide6.QtCore import QAbstractAnimation, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
-from halodesk.runtime.live_agent_port import LivePort
 from halodesk.runtime.ports import ReviewPort
 from halodesk.ui.sessions.page import sessions_entry
 from halodesk.ui.theme.active import ThemeChoice
 from halodesk.ui.window import MainWindow
 from tests.fakes.sound import FakeSound
 from tests.ui.fake_desk import FakeDesk
+from tests.ui.fake_live import FakeLive
 from tests.ui.hands import Hands
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -45,15 +45,15 @@ def review() -> ReviewPort | None:
 
 
 @pytest.fixture
-def live() -> LivePort | None:
-    """What a model does on the call in hand; none, unless a test's own module says so."""
-    return None
-
-
-@pytest.fixture
 def sound() -> FakeSound:
     """A headset and a built-in pair."""
     return FakeSound()
+
+
+@pytest.fixture
+def live() -> FakeLive:
+    """No flow agent, unless a test shows one."""
+    return FakeLive()
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def open_window(
     pictures: Path,
     review: ReviewPort | None,
     sound: FakeSound,
-    live: LivePort | None,
+    live: FakeLive,
 ) -> Iterator[Opener]:
     """Opens windows on `desk`; afterwards no widget, timer, animation or listener may be left."""
     opened: list[MainWindow] = []
@@ -87,7 +87,7 @@ def open_window(
         window.close()
         shiboken6.delete(window)
         assert not any(shiboken6.isValid(part) for part in parts), "timers outlive their window"
-    assert desk.listeners == len(sound.listeners) == 0
+    assert desk.listeners == len(sound.listeners) == len(live.listeners) == 0
     ours = [widget for widget in qapp.topLevelWidgets() if widget not in before]
     assert [widget for widget in ours if widget.isVisible()] == []
     leaked = [widget for widget in ours if not widget.parent()]

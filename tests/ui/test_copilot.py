@@ -31,6 +31,10 @@ class Live:
         self.turn_down, self.typed = copilot.turn_down, copilot.typed
 
     @property
+    def listeners(self) -> list[Callable[[], None]]:
+        return self.room.copilot._listeners
+
+    @property
     def view(self) -> LiveView:
         return self.room.copilot.view
 

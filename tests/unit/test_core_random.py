@@ -16,6 +16,7 @@ from halodesk.engine.flow import Flow, from_builtins
 from halodesk.engine.page import page
 from halodesk.engine.rules import is_sensitive
 from halodesk.engine.session import Session
+from tests.examples import many
 from tests.fakes.order import ADDRESS, CALL, CARD, Run, sample, texts
 from tests.fakes.steps import STEPS
 
@@ -211,7 +212,9 @@ def play(data: st.DataObject, flow: Flow, most: int) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=many(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(st.data())
 def test_any_commands_on_the_sample(data: st.DataObject) -> None:
@@ -355,7 +358,9 @@ def flows(draw: st.DrawFn) -> Flow:
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=many(80),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(st.data())
 def test_any_commands_on_any_small_flow(data: st.DataObject) -> None:

@@ -276,11 +276,24 @@ def test_a_visit_ends_with_its_page() -> None:
         bench = Bench(browser=port)
         task = asyncio.create_task(bench.effects.run("s1", requested(VISIT), {}))
         await port.begun.wait()
-        bench.effects.cancel("s1", "another")
-        bench.effects.cancel("s1", "it.1.x.0")
+        await bench.effects.cancel("s1", "another")
+        await bench.effects.cancel("s1", "it.1.x.0")
         with pytest.raises(asyncio.CancelledError):
             await task
         assert port.cancelled.is_set()
+        assert bench.settled == []
+
+    asyncio.run(scene())
+
+
+def test_a_visit_whose_page_is_left_before_it_begins_does_not_begin() -> None:
+    async def scene() -> None:
+        port = FakeBrowser()
+        bench = Bench(browser=port)
+        task = asyncio.create_task(bench.effects.run("s1", requested(VISIT), {}))
+        await asyncio.create_task(bench.effects.cancel("s1", "it.1.x.0"))
+        with pytest.raises(asyncio.CancelledError):
+            await task
         assert bench.settled == []
 
     asyncio.run(scene())
@@ -298,7 +311,7 @@ def test_work_that_must_end_by_itself_is_not_cancelled() -> None:
         bench = Bench(mail=Slow())
         task = asyncio.create_task(bench.effects.run("s1", requested(MAIL), {}))
         await asyncio.sleep(0)
-        bench.effects.cancel("s1", "it.1.x.0")
+        await bench.effects.cancel("s1", "it.1.x.0")
         gate.set()
         await task
         assert [answer.outcome for answer in bench.settled] == ["ok"]

@@ -14,6 +14,7 @@ from halodesk.engine.explore import Report, explore
 from halodesk.engine.explore_proof import proofs
 from halodesk.engine.flow import Flow, load
 from halodesk.engine.simulate import FunctionValue
+from tests.examples import many
 from tests.fakes.functions import functions
 from tests.fakes.order import sample, small
 from tests.fakes.steps import ALL, NEXT, PRODUCT, STEPS, TEMPLATE, page_step
@@ -426,7 +427,7 @@ FIELDS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(st.lists(st.lists(CONDITIONS, min_size=1, max_size=3), min_size=1, max_size=4), st.booleans())
 def test_nothing_that_is_proven_impossible_is_ever_reached(
     routes: list[list[dict[str, Any]]], apart: bool

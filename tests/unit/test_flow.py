@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from halodesk.engine.errors import DocumentError
 from halodesk.engine.flow import MAX_BYTES, MAX_DEPTH, content_hash, dump, from_builtins, load
+from tests.examples import many
 from tests.fakes.order import FLOWS, SAMPLE, sample, sample_document
 
 HISTORIES = Path(__file__).resolve().parents[1] / "histories"
@@ -219,7 +220,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=many(150), deadline=None)
 @given(st.data())
 def test_any_value_anywhere_is_read_or_refused_in_words(data: st.DataObject) -> None:
     """Put any JSON value at any place of a real document."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from halodesk.runtime.lease import LeaseState
 from halodesk.runtime.ports import RecorderAnswer, RecorderVerdict
+from tests.examples import many
 from tests.fakes.leases import CALL, FakeRecorder, Seat, play
 
 RECORDERS, LEASES = ("PBX", "phone"), ("a", "b", "c")
@@ -93,7 +94,7 @@ class HandRecorder(FakeRecorder):
         return answer
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(300), deadline=None)
 @given(st.lists(STEPS, min_size=20, max_size=60))
 def test_never_held_against_a_recorders_last_word_and_never_unmasked_under_a_held_lease(
     history: list[tuple[tuple[str, str, Any], int]],

@@ -56,17 +56,19 @@ BOMBS = {
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bomb_is_stopped_and_the_next_evaluation_works(bomb: str) -> None:
     expression, words = BOMBS[bomb]
+    # What ends for another reason than the time has time enough for it on a busy computer.
+    limit_ms = 100 if not words or "longer" in words else 5_000
 
     async def scene(sandbox: JsSandbox) -> None:
         await sandbox.start()
         begun = time.monotonic()
         if words:
             with pytest.raises(FunctionError, match=words):
-                await sandbox.evaluate(expression, {}, timeout_ms=100)
+                await sandbox.evaluate(expression, {}, timeout_ms=limit_ms)
         else:
-            await sandbox.evaluate(expression, {}, timeout_ms=100)
+            await sandbox.evaluate(expression, {}, timeout_ms=limit_ms)
         # One second beyond the two limits for a computer that is busy with other things.
-        assert time.monotonic() - begun < 0.1 + GRACE_SECONDS + 1
+        assert time.monotonic() - begun < limit_ms / 1000 + GRACE_SECONDS + 1
         assert await sandbox.evaluate("6 * 7", {}) == 42
 
     in_sandbox(scene)

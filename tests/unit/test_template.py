@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 
 from halodesk.engine.errors import TemplateError
 from halodesk.engine.template import names, render_markdown, render_text
+from tests.examples import many
 
 
 def html(text: str, **values: Any) -> str:
@@ -248,7 +249,7 @@ def test_a_page_text_has_no_markup_of_its_values() -> None:
     assert render_text("plain", {}) == "plain"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=many(150), deadline=None)
 @given(st.text(max_size=40))
 def test_any_value_shows_as_exactly_itself(value: str) -> None:
     """Whatever a caller is called: what is seen is that name, blanks folded."""

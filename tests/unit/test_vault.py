@@ -29,6 +29,7 @@ from halodesk.runtime.vault import (
     luhn_ok,
     number_ok,
 )
+from tests.examples import many
 
 NUMBER = SecretHandle("s1", "payment", "card")
 CVV = SecretHandle("s1", "payment", "cvv")
@@ -421,7 +422,7 @@ def test_expiry_through_the_last_day_of_the_month() -> None:
 
 
 @given(st.text(string.digits, min_size=4, max_size=19))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(300), deadline=None)
 def test_vault_and_gateway_agree_on_numbers(number: str) -> None:
     assert brand(view_of(number)) == rules.brand_of(number)
     assert luhn_ok(view_of(number)) == rules.luhn_ok(number)
@@ -435,6 +436,6 @@ def test_vault_and_gateway_agree_on_every_leading_four() -> None:
 
 
 @given(st.text(string.digits + "a\0", max_size=5))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(300), deadline=None)
 def test_vault_and_gateway_agree_on_expiry(expiry: str) -> None:
     assert expiry_ok(view_of(expiry), TODAY) == rules.expiry_ok(expiry, TODAY)

@@ -92,8 +92,12 @@ class Effects:
         if answer is not None:
             self._settle(session, answer)
 
-    def cancel(self, session: str, effect: str) -> None:
-        """The page beside which it ran was left. On the io thread; work that must end by itself goes on."""
+    async def cancel(self, session: str, effect: str) -> None:
+        """The page beside which it ran was left; work that must end by itself goes on.
+
+        A coroutine, as `run` is: asked for after it, it comes after it even where the page was left
+        before the work could begin.
+        """
         kind, task = self._open.get(f"{session}:{effect}", ("", None))
         if task is not None and kind in BACKGROUND:
             task.cancel()

@@ -63,6 +63,7 @@ class CallArea(QWidget):
             "F7": controls.toggle_microphone,
             "F8": controls.open_keypad,
             "F10": self._merge_or_split,
+            "Ctrl+G": controls.put_on_call.choose,
         }
 
     def render_calls(self, *, away: bool) -> bool:

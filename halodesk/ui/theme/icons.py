@@ -41,6 +41,7 @@ _NAMES = {
     "export": "ph.file-arrow-down-fill",
     "flag": "ph.flag-fill",
     "flow_agents": "ph.robot-fill",
+    "fold": "ph.caret-up-bold",
     "hang_up": "ph.phone-disconnect-fill",
     "hold": "ph.pause-fill",
     "incoming": "ph.phone-incoming-fill",
@@ -65,6 +66,7 @@ _NAMES = {
     "sound": "ph.speaker-high-fill",
     "swap": "ph.swap-bold",
     "transfer": "ph.arrow-bend-up-right-fill",
+    "unfold": "ph.caret-down-bold",
     "warning": "ph.warning-fill",
 }
 

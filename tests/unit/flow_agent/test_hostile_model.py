@@ -11,6 +11,7 @@ from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.engine.flow_agent.log import folded, replay
 from halodesk.engine.flow_agent.prompt import request_for
+from tests.examples import many
 from tests.fakes.flow_agent import Talk, agent, call, node, tool
 
 SIZE = {"type": "string", "enum": ["small", "large"]}
@@ -155,7 +156,7 @@ def check_all(talk: Talk) -> None:
     assert differs is None
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=many(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps, max_size=40), st.booleans(), st.integers(1, 3), st.booleans())
 def test_any_order_of_anything(
     script: list[tuple[Any, ...]], colleague: bool, models: int, plays: bool
