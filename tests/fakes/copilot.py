@@ -22,7 +22,7 @@ from halodesk.runtime.live_agent_port import Proposal
 from halodesk.runtime.threads import IoThread, Post
 from tests.ui.fake_desk import FakeDesk
 
-FLOW = {
+FLOW: dict[str, Any] = {
     "key": "order",
     "name": "Order",
     "start": "ask",
