@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,12 +14,15 @@ from halodesk.connectors.llm import accounts, open_llm
 from halodesk.connectors.webhook_tools import WebhookTools
 from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent.manner import Manner
+from halodesk.runtime.flow_agent.answering import Answering, AnsweringDesk
 from halodesk.runtime.flow_agent.copilot import Copilot, CopilotDesk
-from halodesk.runtime.flow_agent.library import Library
-from halodesk.runtime.flow_agent.live import IDLE_S, LiveAgents, LiveDesk
+from halodesk.runtime.flow_agent.library import IMPORT, Library, unknown_agents
+from halodesk.runtime.flow_agent.live import IDLE_S, LiveAgents
 from halodesk.runtime.flow_agent.simulator import Simulator
 from halodesk.runtime.flow_agent_ports import ChatLLM
-from halodesk.runtime.settings import Settings
+from halodesk.runtime.phone_settings import flow_agents_of
+from halodesk.runtime.ports import DeskNotice
+from halodesk.runtime.settings import FlowAgentLine, Settings
 from halodesk.runtime.threads import IoThread, Post
 from halodesk.ui.flow_agents.page import flow_agents_entry
 from halodesk.ui.pages import PageEntry
@@ -51,6 +55,7 @@ class FlowAgents:
         self._manner = manner
         self.live: LiveAgents | None = None
         self.copilot: Copilot | None = None
+        self._answering: Answering | None = None
         self.simulator = Simulator(
             library,
             io=io,
@@ -63,13 +68,17 @@ class FlowAgents:
 
     def on_calls(
         self,
-        desk: LiveDesk,
+        desk: AnsweringDesk,
         lines: LiveLines,
         *,
+        ready: Callable[[], bool],
         attended: Callable[[], bool],
         attention: Callable[[str], None],
     ) -> LiveAgents:
-        """Flow agents on the calls of this Desk. `lines` get what the phone tells."""
+        """Flow agents on the calls of this Desk. `lines` get what the phone tells.
+
+        `ready`, `attended`: whether the agent takes calls, and whether somebody is there at all.
+        """
         self.live = LiveAgents(
             self._library,
             desk,
@@ -82,6 +91,10 @@ class FlowAgents:
             attended=attended,
             attention=attention,
         )
+        answer = flow_agents_of(self._settings)
+        if answer:
+            self._answering = Answering(self.live, desk, answer, ready=ready, attended=attended)
+            self._name_unknown(desk, answer)
         return self.live
 
     def open_models(self) -> Sequence[ChatLLM]:
@@ -108,6 +121,11 @@ class FlowAgents:
         if self.copilot is not None:
             self.copilot.look()
 
+    def _name_unknown(self, desk: AnsweringDesk, answer: Mapping[str, FlowAgentLine]) -> None:
+        with contextlib.suppress(OSError):  # the page says what is the matter with the folder
+            for words in unknown_agents(self._library, answer.values()):
+                desk.notice(DeskNotice(level="warning", message=words, todo=IMPORT))
+
     def pages(self) -> Sequence[PageEntry]:
         """The entry of the rail, at a seat that has models or agents; else it would be in agents' way."""
         return [flow_agents_entry(self.simulator)] if self._wanted else []
@@ -117,5 +135,7 @@ class FlowAgents:
         self.simulator.close()
         if self.copilot is not None:
             self.copilot.close()
+        if self._answering is not None:
+            self._answering.close()
         if self.live is not None:
             self.live.close()

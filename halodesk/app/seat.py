@@ -193,7 +193,11 @@ class Seat:
             settings, folder, io=self.io, post=post, may=lambda: self.people.sees_only() is None
         )
         self.live = self._flow_agents.on_calls(
-            self.desk, self._lines, attended=lambda: not self._locked(), attention=self._wanted
+            self.desk,
+            self._lines,
+            ready=lambda: self.day.agent.view.choice == "ready",
+            attended=lambda: not self._locked(),
+            attention=self._wanted,
         )
         self._flow_agents.beside_calls(self.desk, hearings, self._locked)
         self.window = MainWindow(

@@ -17,7 +17,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -32,7 +32,7 @@ from halodesk.engine.flow_agent.manner import Manner
 from halodesk.engine.flow_agent.state import State
 from halodesk.protocol.phone_link import CallInfo
 from halodesk.runtime.flow_agent.library import Library
-from halodesk.runtime.flow_agent.live_line import LiveTalk, OpenLine
+from halodesk.runtime.flow_agent.live_line import LiveLine, LiveTalk, OpenLine
 from halodesk.runtime.flow_agent.live_record import LiveRecord
 from halodesk.runtime.flow_agent.live_view import Transcript, shown
 from halodesk.runtime.flow_agent.runner import Runner
@@ -212,6 +212,7 @@ class LiveAgents:
         over: Over = lambda state: None,
         by: str = "",
         keeps_call: bool = False,
+        prepared: Prepared | None = None,
     ) -> None:
         """Let this document speak on the call in hand.
 
@@ -224,6 +225,8 @@ class LiveAgents:
         problem = problem or hindrance(self._desk, call)
         if call is None or problem:
             self.change(problem=problem, todo="")
+            if prepared is not None:
+                self.drop(prepared)
             over(State())
             return
         if self.assistant is not None:
@@ -246,8 +249,45 @@ class LiveAgents:
                 dict(parameters or {}),
                 self._attended(),
                 before,
+                prepared,
             )
         )
+
+    def prepare(
+        self,
+        agent: str,
+        call: CallInfo,
+        done: Callable[[Prepared], None],
+        failed: Callable[[str, str], None],
+    ) -> None:
+        """Get a flow agent ready for a call that rings: one of both hears, on the main thread.
+
+        `done` has to hand it to `begin_with`, or to `drop`; `failed` gets words and what to do.
+        """
+
+        async def prepare() -> None:
+            try:
+                document = await asyncio.to_thread(self._library.load, agent)
+                chain = self._open_models()
+                for llm in chain:
+                    await llm.close()
+                if not chain:
+                    self._post(partial(failed, *_NO_MODEL))
+                    return
+                line = await self._open_line(call)
+            except HaloDeskError as error:
+                self._post(partial(failed, error.message, error.todo))
+            except OSError as error:
+                words = f"The flow agent “{agent}” cannot be read: {error.strerror}."
+                self._post(partial(failed, words, "Look at the data folder."))
+            else:
+                self._post(partial(done, Prepared(call.key, document, line)))
+
+        self._io.submit(prepare())
+
+    def drop(self, prepared: Prepared) -> None:
+        """It is not needed."""
+        self._io.submit(prepared.line.close())
 
     def _record(self, document: Document, call: CallInfo, by: str) -> LiveRecord | None:
         session = self._desk.session
@@ -348,6 +388,7 @@ class LiveAgents:
         parameters: dict[str, Any],
         colleague: bool,
         before: LiveTalk | None,
+        prepared: Prepared | None,
     ) -> None:
         chain: Sequence[ChatLLM] = ()
         problem, todo, state = "", "", State()
@@ -358,7 +399,7 @@ class LiveAgents:
             if not chain:
                 problem, todo = _NO_MODEL
                 return
-            line = await self._open_line(call)
+            line = prepared.line if prepared is not None else await self._open_line(call)
             for words in line.said:
                 self._post(partial(self._desk.notice, DeskNotice(level="info", message=words)))
             sip_id = call.sip_call_id
@@ -431,6 +472,14 @@ class LiveAgents:
                 self.change(problem=problem, todo=todo)
                 self._desk.notice(DeskNotice(level="error", message=problem, todo=todo))
         one.over(state)
+
+
+class Prepared(NamedTuple):
+    """A flow agent that is ready for a call that is not answered yet. `key`: the call's."""
+
+    key: str
+    document: Document
+    line: LiveLine
 
 
 class _Conversation:

@@ -12,8 +12,10 @@ from tests.ui.fake_desk import FakeDesk
 from tests.unit.flow_agent.conftest import Opens
 
 
-def test_a_number_for_the_only_field_it_fits_is_proposed_and_accepted(desk: FakeDesk, open_: Opens) -> None:
-    room = open_()
+def test_a_number_for_the_only_field_it_fits_is_proposed_and_accepted(
+    desk: FakeDesk, open_room: Opens
+) -> None:
+    room = open_room()
     room.say("um 3 please")
     assert room.shown == ["Boxes: 3"]
     assert room.proposals[0].because == "um 3 please"
@@ -26,28 +28,28 @@ def test_a_number_for_the_only_field_it_fits_is_proposed_and_accepted(desk: Fake
     assert fact.values == {"boxes": "3"}
 
 
-def test_an_option_is_told_by_its_label(open_: Opens) -> None:
-    room = open_()
+def test_an_option_is_told_by_its_label(open_room: Opens) -> None:
+    room = open_room()
     room.say("extra large")
     assert room.shown == ["Size: Extra large"]
     assert room.proposals[0].value == "l"
 
 
 @pytest.mark.parametrize("words", ["40", "yes", "three or four", "large", "3 boxes in extra large"])
-def test_what_is_not_certain_is_not_proposed(words: str, open_: Opens) -> None:
-    room = open_()
+def test_what_is_not_certain_is_not_proposed(words: str, open_room: Opens) -> None:
+    room = open_room()
     room.say(words)
     assert room.shown == []
 
 
-def test_an_unsure_recogniser_is_not_believed(open_: Opens) -> None:
-    room = open_()
+def test_an_unsure_recogniser_is_not_believed(open_room: Opens) -> None:
+    room = open_room()
     room.say("3", confidence=0.3)
     assert room.shown == []
 
 
-def test_yes_presses_the_button_that_means_it(desk: FakeDesk, open_: Opens) -> None:
-    room = open_()
+def test_yes_presses_the_button_that_means_it(desk: FakeDesk, open_room: Opens) -> None:
+    room = open_room()
     assert desk.do(c.Submit()) is None
     room.say("yes")
     assert [(one.kind, one.title) for one in room.proposals] == [("transition", "Yes, order")]
@@ -58,8 +60,8 @@ def test_yes_presses_the_button_that_means_it(desk: FakeDesk, open_: Opens) -> N
     assert [fact.choice for fact in settled(desk)] == ["agreed=true"]
 
 
-def test_a_proposal_that_was_turned_down_stays_away_and_is_a_fact(desk: FakeDesk, open_: Opens) -> None:
-    room = open_()
+def test_a_proposal_that_was_turned_down_stays_away_and_is_a_fact(desk: FakeDesk, open_room: Opens) -> None:
+    room = open_room()
     room.say("3")
     room.copilot.turn_down(room.proposals[0].id)
     assert room.shown == []
@@ -69,16 +71,16 @@ def test_a_proposal_that_was_turned_down_stays_away_and_is_a_fact(desk: FakeDesk
     assert "boxes" not in values(desk)
 
 
-def test_a_new_value_takes_the_place_of_the_old_one(open_: Opens) -> None:
-    room = open_()
+def test_a_new_value_takes_the_place_of_the_old_one(open_room: Opens) -> None:
+    room = open_room()
     room.say("extra large")
     room.say("3")
     room.say("4")
     assert room.shown == ["Size: Extra large", "Boxes: 4"]
 
 
-def test_what_the_agent_types_is_the_agents(desk: FakeDesk, open_: Opens) -> None:
-    room = open_()
+def test_what_the_agent_types_is_the_agents(desk: FakeDesk, open_room: Opens) -> None:
+    room = open_room()
     room.say("3")
     first = room.proposals[0].id
     desk.draft("boxes", "5")
@@ -93,15 +95,15 @@ def test_what_the_agent_types_is_the_agents(desk: FakeDesk, open_: Opens) -> Non
     assert room.shown == []
 
 
-def test_a_field_that_is_begun_loses_its_proposal_at_once(open_: Opens) -> None:
-    room = open_()
+def test_a_field_that_is_begun_loses_its_proposal_at_once(open_room: Opens) -> None:
+    room = open_room()
     room.say("3")
     room.copilot.typed("boxes")
     assert room.shown == []
 
 
-def test_a_page_that_was_left_takes_its_proposals_along(desk: FakeDesk, open_: Opens) -> None:
-    room = open_()
+def test_a_page_that_was_left_takes_its_proposals_along(desk: FakeDesk, open_room: Opens) -> None:
+    room = open_room()
     room.say("3")
     gone = room.proposals[0].id
     assert desk.do(c.Submit()) is None
@@ -110,8 +112,8 @@ def test_a_page_that_was_left_takes_its_proposals_along(desk: FakeDesk, open_: O
     assert settled(desk) == []
 
 
-def test_a_held_call_is_not_listened_to(desk: FakeDesk, open_: Opens) -> None:
-    room = open_()
+def test_a_held_call_is_not_listened_to(desk: FakeDesk, open_room: Opens) -> None:
+    room = open_room()
     desk.hold()
     assert "hold" in room.copilot.view.copilot.paused
     desk.unhold()
@@ -120,8 +122,8 @@ def test_a_held_call_is_not_listened_to(desk: FakeDesk, open_: Opens) -> None:
     assert room.shown == ["Boxes: 3"]
 
 
-def test_it_ends_with_the_call(desk: FakeDesk, open_: Opens) -> None:
-    room = open_()
+def test_it_ends_with_the_call(desk: FakeDesk, open_room: Opens) -> None:
+    room = open_room()
     desk.hang_up()
     assert room.copilot.view.mode == ""
     room.until(lambda: room.hearings[-1].stopped and room.ears[-1].closed)
@@ -152,9 +154,9 @@ def test_without_an_ear_it_says_so_and_lets_the_call_be(desk: FakeDesk) -> None:
 
 
 def test_a_phone_that_lost_the_call_ends_the_hearing_and_it_begins_again(
-    desk: FakeDesk, open_: Opens
+    desk: FakeDesk, open_room: Opens
 ) -> None:
-    room = open_()
+    room = open_room()
     room.io.call(room.hearings[-1].end)
     room.until(lambda: room.copilot.view.mode == "")
     desk.tell("call")
@@ -162,8 +164,8 @@ def test_a_phone_that_lost_the_call_ends_the_hearing_and_it_begins_again(
     assert len(room.hearings) == 2
 
 
-def test_the_recogniser_knows_what_the_page_asks_for(desk: FakeDesk, open_: Opens) -> None:
-    room = open_()
+def test_the_recogniser_knows_what_the_page_asks_for(desk: FakeDesk, open_room: Opens) -> None:
+    room = open_room()
     room.say("hello")
     assert {"Small", "Extra large"} <= set(room.ear().expected.phrases)
     assert room.ear().expected.numbers
@@ -173,9 +175,9 @@ def test_the_recogniser_knows_what_the_page_asks_for(desk: FakeDesk, open_: Open
 
 
 def test_words_that_were_on_their_way_when_the_call_was_held_are_dropped(
-    desk: FakeDesk, open_: Opens
+    desk: FakeDesk, open_room: Opens
 ) -> None:
-    room = open_()
+    room = open_room()
     room.io.call(room.ear().hear, heard("3"))
     room.posted()
     desk.hold()
@@ -185,8 +187,8 @@ def test_words_that_were_on_their_way_when_the_call_was_held_are_dropped(
     assert room.shown == []
 
 
-def test_a_provider_that_hears_the_call_is_told_of(desk: FakeDesk, open_: Opens) -> None:
-    assert open_(away=True).copilot.view.copilot.listening == "away"
+def test_a_provider_that_hears_the_call_is_told_of(desk: FakeDesk, open_room: Opens) -> None:
+    assert open_room(away=True).copilot.view.copilot.listening == "away"
 
 
 def test_a_flow_agent_on_the_call_keeps_it_off(desk: FakeDesk) -> None:
@@ -214,8 +216,8 @@ def test_an_agents_document_does_not_lead_it(desk: FakeDesk) -> None:
         room.close()
 
 
-def test_another_call_in_hand_is_not_listened_to_by_itself(desk: FakeDesk, open_: Opens) -> None:
-    room = open_()
+def test_another_call_in_hand_is_not_listened_to_by_itself(desk: FakeDesk, open_room: Opens) -> None:
+    room = open_room()
     assert desk.call is not None
     desk.call = replace(desk.call, key="call-2", sip_call_id="sip-2")
     desk.tell("call")

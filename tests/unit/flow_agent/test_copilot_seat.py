@@ -24,7 +24,7 @@ from tests.fakes.copilot import FakeEar, heard
 from tests.fakes.flow_agent import sample_flow
 from tests.fakes.live_line import FakeLine
 from tests.fakes.phone import active, ended
-from tests.fakes.seat import Seat, one_seat
+from tests.fakes.seat import Seat
 
 LABEL = "Place an order"
 """Of the first button of the sample."""
@@ -95,12 +95,6 @@ class Wired:
     def sound(self, notice: link.Notice) -> None:
         self.seat.io.call(self.notice, notice)
         self.seat.turn()
-
-
-@pytest.fixture
-def seat() -> Iterator[Seat]:
-    with one_seat() as begin:
-        yield begin()
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -20,99 +19,14 @@ from halodesk.engine.flow_agent.log import digest
 from halodesk.engine.flow_agent.manner import Manner
 from halodesk.engine.flow_agent.state import State
 from halodesk.protocol import phone_link as link
-from halodesk.protocol.phone_link import CallInfo
-from halodesk.runtime.flow_agent.library import Library
-from halodesk.runtime.flow_agent.live import LiveAgents
-from halodesk.runtime.flow_agent.mock_tools import MockTools
-from halodesk.runtime.flow_agent.scripted import Completion, Said, ScriptedLLM
+from halodesk.runtime.flow_agent.scripted import Completion, Said
 from halodesk.runtime.flow_agent_ports import ToolAnswer, ToolRequest
 from halodesk.runtime.live_agent_port import Utterance
 from tests.fakes.flow_agent import agent, node, sample_flow
-from tests.fakes.live_line import FakeLine
+from tests.fakes.live_agents import Live
 from tests.fakes.phone import active, ended
-from tests.fakes.seat import Seat, one_seat
 
 ON = Completion(calls=(Said(name="next"),))
-
-
-class Live:
-    """A seat with a call, flow agents on it, and a model that follows a script."""
-
-    def __init__(self, seat: Seat, folder: Path, *script: Completion, **more: Any) -> None:
-        self.seat, self.lines = seat, list[FakeLine]()
-        self.model = ScriptedLLM(script)
-        self.wanted: list[str] = []
-        self.refuse: SettingsError | None = None
-        self.ready = threading.Event()
-        self.ready.set()
-        self.library = Library(folder)
-        self.document = more.pop("document", None) or sample_flow()
-        self.library.add(self.document)
-        self.live = LiveAgents(
-            self.library,
-            seat.desk,
-            io=seat.io,
-            post=seat.posted.put,
-            open_line=self._open,
-            open_models=lambda: [self.model],
-            tools=more.pop("tools", None) or MockTools(self.document),
-            attention=self.wanted.append,
-            **more,
-        )
-
-    async def _open(self, call: CallInfo) -> FakeLine:
-        await asyncio.to_thread(self.ready.wait, 10)
-        if self.refuse is not None:
-            raise self.refuse
-        self.lines.append(FakeLine(call))
-        return self.lines[-1]
-
-    @property
-    def line(self) -> FakeLine:
-        return self.lines[-1]
-
-    @property
-    def view(self) -> Any:
-        return self.live.view
-
-    def until(self, condition: Callable[[], Any]) -> None:
-        self.seat.until(condition)
-
-    def hear(self, text: str, confidence: float = 1.0) -> None:
-        self.seat.io.call(self.line.hear, text, confidence)
-
-    def begin(self) -> Live:
-        """The greeting is out and the caller has the word."""
-        self.seat.take()
-        self.live.begin("test-agent")
-        self.until(lambda: self.view.node == "one" and self.view.phase == "listening" and self.told())
-        return self
-
-    def facts(self, kind: type[Any] = s.Event) -> list[Any]:
-        kinds = (s.FlowAgentBegan, s.FlowAgentTalk, s.FlowAgentActed, s.FlowAgentEnded)
-        return [one for one in self.seat.events if isinstance(one, kinds) and isinstance(one, kind)]
-
-    def told(self) -> list[str]:
-        return [one.text for one in self.view.said]
-
-
-@pytest.fixture
-def seat() -> Iterator[Seat]:
-    with one_seat() as begin:
-        yield begin()
-
-
-@pytest.fixture
-def open_(seat: Seat, tmp_path: Path) -> Iterator[Callable[..., Live]]:
-    made: list[Live] = []
-
-    def make(*script: Completion, **more: Any) -> Live:
-        made.append(Live(seat, tmp_path, *script, **more))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.live.close()
 
 
 def test_it_talks_and_the_view_follows(open_: Callable[..., Live]) -> None:
@@ -185,10 +99,11 @@ def test_the_session_holds_it_all(open_: Callable[..., Live]) -> None:
 def test_sent_away_the_microphone_speaks_and_the_session_goes_on(open_: Callable[..., Live]) -> None:
     live = open_(ON).begin()
     live.live.dismiss()
-    live.until(lambda: "close" in live.line.did)
+    live.until(lambda: live.view.reason == "human_ended" and live.view.phase == "ended")
+    live.seat.still()
+    assert "close" in live.line.did
     assert live.line.did[:2] == ["begin", "aside"]
     assert "hang_up" not in live.line.did
-    live.until(lambda: live.view.reason == "human_ended")
     assert live.view.mode == ""
     assert live.seat.at == "start"
     live.live.hand_back()
