@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -16,6 +17,7 @@ from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent.manner import Manner
 from halodesk.runtime.flow_agent.answering import Answering, AnsweringDesk
 from halodesk.runtime.flow_agent.copilot import Copilot, CopilotDesk
+from halodesk.runtime.flow_agent.halo_live import HaloAgents, HaloDesk
 from halodesk.runtime.flow_agent.library import IMPORT, Library, unknown_agents
 from halodesk.runtime.flow_agent.live import IDLE_S, LiveAgents
 from halodesk.runtime.flow_agent.simulator import Simulator
@@ -26,6 +28,10 @@ from halodesk.runtime.settings import FlowAgentLine, Settings
 from halodesk.runtime.threads import IoThread, Post
 from halodesk.ui.flow_agents.page import flow_agents_entry
 from halodesk.ui.pages import PageEntry
+
+
+class CallsDesk(AnsweringDesk, HaloDesk, Protocol):
+    """The Desk, as far as flow agents on its calls need it."""
 
 
 class FlowAgents:
@@ -56,6 +62,7 @@ class FlowAgents:
         self.live: LiveAgents | None = None
         self.copilot: Copilot | None = None
         self._answering: Answering | None = None
+        self._halo: HaloAgents | None = None
         self.simulator = Simulator(
             library,
             io=io,
@@ -68,7 +75,7 @@ class FlowAgents:
 
     def on_calls(
         self,
-        desk: AnsweringDesk,
+        desk: CallsDesk,
         lines: LiveLines,
         *,
         ready: Callable[[], bool],
@@ -91,6 +98,7 @@ class FlowAgents:
             attended=attended,
             attention=attention,
         )
+        self._halo = HaloAgents(self.live, desk, post=self._post, models=lambda: bool(self._settings.llm))
         answer = flow_agents_of(self._settings)
         if answer:
             self._answering = Answering(self.live, desk, answer, ready=ready, attended=attended)
@@ -137,5 +145,7 @@ class FlowAgents:
             self.copilot.close()
         if self._answering is not None:
             self._answering.close()
+        if self._halo is not None:
+            self._halo.close()
         if self.live is not None:
             self.live.close()

@@ -131,12 +131,12 @@ def data(page: Page) -> dict[str, Any]:
 
 
 def plain(html: str) -> str:
-    """The text of a page without its mark-up, a line a block; what is read word for word keeps quotes."""
+    """The text of a page without its mark-up, a line a block; what is said to the caller begins with `>`."""
     reader = _Plain()
     reader.feed(html)
     reader.close()
     lines = (" ".join(line.split()) for line in "".join(reader.parts).split("\n"))
-    return "\n".join(line for line in lines if line)
+    return "\n".join(line for line in lines if line not in ("", ">"))
 
 
 def _on(page: Page, choice: ChoiceView, askable: list[FieldView], names: _Names) -> Way:
@@ -244,14 +244,19 @@ class _Plain(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
+        self._said = 0
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        if tag in _BLOCKS:
-            self.parts.append("\n")
+        self._said += tag == "blockquote"
+        self._line(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        self._said -= tag == "blockquote"
+        self._line(tag)
+
+    def _line(self, tag: str) -> None:
         if tag in _BLOCKS:
-            self.parts.append("\n")
+            self.parts.append("\n> " if self._said else "\n")
 
     def handle_data(self, data: str) -> None:
         self.parts.append(data.replace("\n", " "))

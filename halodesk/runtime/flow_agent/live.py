@@ -91,6 +91,17 @@ class Assistant(Protocol):
         ...
 
 
+class Pages(Protocol):
+    """The part that works the pages of the session in hand."""
+
+    @property
+    def offered(self) -> str:
+        """What it is called among the agents; empty where none may work the open page."""
+        ...
+
+    def begin(self, by: str) -> None: ...
+
+
 class LiveAgents:
     """See `halodesk.runtime.live_agent_port.LivePort`. `close` it before the io thread."""
 
@@ -118,7 +129,9 @@ class LiveAgents:
         self._attended, self._attention = attended, attention
         self.view = LiveView()
         self.assistant: Assistant | None = None
-        """Hung in by whoever builds this one."""
+        """Hung in by whoever builds this one; so is the next."""
+        self.pages: Pages | None = None
+        self._names: tuple[str, ...] = ()
         self._listeners: list[Callable[[], None]] = []
         self._talk: LiveTalk | None = None
         self._running: Future[None] | None = None
@@ -152,9 +165,15 @@ class LiveAgents:
             except OSError as error:
                 _log.error("library_not_read", error=type(error).__name__)
                 return
-            self._post(partial(self.change, agents=tuple(names)))
+            self._post(partial(self.offer, tuple(names)))
 
         self._io.submit(read())
+
+    def offer(self, names: tuple[str, ...] | None = None) -> None:
+        """Whom the view offers: who works the open page first, then those of the library."""
+        self._names = self._names if names is None else names
+        pages = self.pages.offered if self.pages is not None else ""
+        self.change(agents=(*([pages] if pages else []), *self._names))
 
     def change(self, **changes: object) -> None:
         """Another view; for the assistant, too."""
@@ -188,7 +207,10 @@ class LiveAgents:
     # on and off the call
 
     def begin(self, agent: str) -> None:
-        """See `LivePort`: the newest version of an agent of the library."""
+        """See `LivePort`: the newest version of an agent of the library, or who works the open page."""
+        if self.pages is not None and agent and agent == self.pages.offered:
+            self.pages.begin(self._desk.agent)
+            return
 
         async def load() -> None:
             try:
@@ -305,6 +327,11 @@ class LiveAgents:
         """See `LivePort`."""
         if self._talk is not None and self.view.mode in ("agent", "human") and text.strip():
             self._io.call(self._talk.tell, i.Whispered(by=self._desk.agent, text=text.strip()))
+
+    def tell(self, news: i.AnyNews) -> None:
+        """News for the flow agent on the call, from what it works on."""
+        if self._talk is not None:
+            self._io.call(self._talk.tell, news)
 
     def take_over(self, why: str = "") -> None:
         """See `LivePort`. `why`: where it is no wish of the human's."""

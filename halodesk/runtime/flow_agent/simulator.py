@@ -126,9 +126,10 @@ class Simulator:
             file=file,
             picture=picture(document),
             ways=tuple(
-                Way(node=node.key, function=function.name, target=function.target)
+                Way(node=node.key, function=function.name, target=target)
                 for node in document.nodes
                 for function in node.functions
+                for target in function.targets
             ),
             tool_names={tool.id: tool.name for tool in document.tools},
             findings=tuple(findings(document)),

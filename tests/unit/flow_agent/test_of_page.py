@@ -112,7 +112,8 @@ def test_the_page_as_data() -> None:
 
 def test_text_of_a_page_keeps_its_lines_and_nothing_of_its_mark_up() -> None:
     html = "<p>One <strong>two</strong>\nthree</p><ul><li>a &amp; b</li><li>c</li></ul>"
-    assert plain(html) == "One two three\na & b\nc"
+    html += "<blockquote>\n<p>Say <em>this</em>.</p>\n</blockquote><p>Not this.</p>"
+    assert plain(html) == "One two three\na & b\nc\n> Say this.\nNot this."
 
 
 TYPES: dict[str, tuple[dict[str, Any], Any, Any]] = {
