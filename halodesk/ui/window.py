@@ -27,7 +27,6 @@ from halodesk.ui.desk.context_panel import ContextPanel
 from halodesk.ui.desk.copilot_strip import CopilotStrip
 from halodesk.ui.desk.day_buttons import DayButtons
 from halodesk.ui.desk.ended_page import EndedPage
-from halodesk.ui.desk.flow_agent_panel import FlowAgentPanel
 from halodesk.ui.desk.progress import Progress
 from halodesk.ui.desk.rail import DESK, Rail
 from halodesk.ui.desk.ready_page import ReadyPage
@@ -101,10 +100,9 @@ class MainWindow(QMainWindow):
         self.wrap_up.attach(agent)
         self.band = MaskBand()
         self.rail = Rail(pages)
-        self.calls = CallArea(desk, lambda: self.show_page(DESK))
+        self.calls = CallArea(desk, lambda: self.show_page(DESK), live)
         self.ring_band, self.call_panel = self.calls.ring_band, self.calls.call_panel
         self.call_panel.sound.attach(sound)
-        self.flow_agent = FlowAgentPanel()
         self.banners = Banners()
         self.ready = ReadyPage()
         self.context = ContextPanel(desk)
@@ -117,8 +115,7 @@ class MainWindow(QMainWindow):
         self._middle = QWidget()
         self._foot = QWidget()
         self._build()
-        for part in (self.flow_agent, self.call_panel.controls.put_on_call, self.copilot):
-            part.attach(live)
+        self.copilot.attach(live)
         self.step.warm_up()
         self._connect()
         self._leave: Unsubscribe | None = desk.subscribe(self._changed)
@@ -139,7 +136,7 @@ class MainWindow(QMainWindow):
         middle = QVBoxLayout(self._middle)
         middle.setContentsMargins(0, 0, 0, 0)
         middle.setSpacing(Space.M)
-        for widget in (self.calls, self.flow_agent, self.banners, self.wrap_up, self.copilot):
+        for widget in (self.calls, self.banners, self.wrap_up, self.copilot):
             middle.addWidget(widget)
         middle.addWidget(self._stack, 1)
         body = QHBoxLayout()
@@ -169,7 +166,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         desk = self._desk
         self.rail.chosen.connect(self.show_page)
-        self.flow_agent.left.connect(self.focus_page)
+        self.calls.flow_agent.left.connect(self.focus_page)
         self.ready.dial.connect(desk.dial)
         self.ready.line.chosen.connect(desk.choose_line)
         self.step.dial.connect(desk.dial)
@@ -191,7 +188,7 @@ class MainWindow(QMainWindow):
             "Ctrl+Enter": self._go_on,
             "Alt+N": self._write_note,
         }
-        keys |= self.calls.keys() | self.flow_agent.keys() | self.copilot.keys()
+        keys |= self.calls.keys() | self.copilot.keys()
         keys |= {f"Alt+{number}": partial(self._choose, number) for number in range(1, 10)}
         keys |= {
             f"Ctrl+{place + 1}": partial(self.show_page, place) for place in range(len(self._entries) + 1)
@@ -433,7 +430,6 @@ class MainWindow(QMainWindow):
         self._restyle_to(resolve(choice))
         self.status.theme.refresh()
         self.step.restyle()
-        self.flow_agent.restyle()
         for page in self._pages.values():
             page.restyle()
         self._render_all()
@@ -490,8 +486,7 @@ class MainWindow(QMainWindow):
             for leave in self._leave_too:
                 leave()
             self.call_panel.sound.detach()
-            self.call_panel.controls.put_on_call.detach()
-            self.flow_agent.detach()
+            self.calls.detach()
             self.copilot.detach()
             if self._unfollow is not None:
                 self._unfollow()

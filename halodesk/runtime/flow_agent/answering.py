@@ -18,7 +18,9 @@ import structlog
 from halodesk.engine.flow_agent.document import Document
 from halodesk.engine.screen_pop import popped
 from halodesk.protocol.phone_link import CallInfo
-from halodesk.runtime.flow_agent.live import LiveAgents, LiveDesk, Prepared
+from halodesk.runtime.flow_agent.live import LiveAgents
+from halodesk.runtime.flow_agent.live_desk import LiveDesk
+from halodesk.runtime.flow_agent.live_run import Prepared
 from halodesk.runtime.ports import DeskNotice, Topic, Unsubscribe
 from halodesk.runtime.settings import FlowAgentLine
 

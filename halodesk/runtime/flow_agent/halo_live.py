@@ -23,7 +23,8 @@ from halodesk.engine.flow import Flow
 from halodesk.engine.flow_agent.state import State
 from halodesk.engine.page import Page
 from halodesk.runtime.flow_agent.halo_driver import HaloDriver
-from halodesk.runtime.flow_agent.live import LiveAgents, LiveDesk, hindrance
+from halodesk.runtime.flow_agent.live import LiveAgents
+from halodesk.runtime.flow_agent.live_desk import LiveDesk, hindrance
 from halodesk.runtime.ports import DeskNotice, Topic, Unsubscribe
 from halodesk.runtime.session import LiveSession
 from halodesk.runtime.threads import Post

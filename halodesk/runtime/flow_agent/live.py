@@ -17,7 +17,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -27,15 +27,16 @@ from halodesk.engine.errors import HaloDeskError
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.engine.flow_agent.document import Document
-from halodesk.engine.flow_agent.log import Head, Line, digest
+from halodesk.engine.flow_agent.log import digest
 from halodesk.engine.flow_agent.manner import Manner
 from halodesk.engine.flow_agent.state import State
 from halodesk.protocol.phone_link import CallInfo
 from halodesk.runtime.flow_agent.library import Library
-from halodesk.runtime.flow_agent.live_line import LiveLine, LiveTalk, OpenLine
+from halodesk.runtime.flow_agent.live_desk import LiveDesk, hindrance
+from halodesk.runtime.flow_agent.live_line import LiveTalk, OpenLine
 from halodesk.runtime.flow_agent.live_record import LiveRecord
+from halodesk.runtime.flow_agent.live_run import How, LiveRun, Prepared, Wanted, posted
 from halodesk.runtime.flow_agent.live_view import Transcript, shown
-from halodesk.runtime.flow_agent.runner import Runner
 from halodesk.runtime.flow_agent_ports import ChatLLM, ToolCaller
 from halodesk.runtime.live_agent_port import LiveView
 from halodesk.runtime.ports import DeskNotice, Topic, Unsubscribe
@@ -47,32 +48,6 @@ _log = structlog.get_logger("live_agent")
 IDLE_S = 15.0
 """A caller who says nothing for so long is asked whether he is there."""
 Over = Callable[[State], None]
-_NO_MODEL = ("There is no model that could speak.", "Put one into `llm` of the settings.")
-
-
-class LiveDesk(Protocol):
-    """What is needed of the Desk."""
-
-    @property
-    def agent(self) -> str: ...
-
-    @property
-    def call(self) -> CallInfo | None: ...
-
-    @property
-    def legs(self) -> tuple[CallInfo, ...]: ...
-
-    @property
-    def session(self) -> LiveSession | None: ...
-
-    @property
-    def phone_problem(self) -> DeskNotice | None: ...
-
-    def subscribe(self, listener: Callable[[Topic], None]) -> Unsubscribe: ...
-
-    def notice(self, notice: DeskNotice) -> None: ...
-
-    def set_microphone(self, *, muted: bool) -> None: ...
 
 
 class Assistant(Protocol):
@@ -124,8 +99,14 @@ class LiveAgents:
         `attended`: whether somebody sits there who could take over. `attention` calls them.
         """
         self._library, self._desk, self._io, self._post = library, desk, io, post
-        self._open_line, self._open_models, self._tools = open_line, open_models, tools
-        self._manner = manner or Manner(idle_s=IDLE_S)
+        self._tools = tools
+        self._run = LiveRun(
+            library,
+            open_line=open_line,
+            open_models=open_models,
+            manner=manner or Manner(idle_s=IDLE_S),
+            tell=lambda words: post(partial(desk.notice, DeskNotice(level="info", message=words))),
+        )
         self._attended, self._attention = attended, attention
         self.view = LiveView()
         self.assistant: Assistant | None = None
@@ -138,8 +119,6 @@ class LiveAgents:
         self._number = 0
         self._transcript = Transcript()
         self._lost = False
-        self._met: set[str] = set()
-        """SIP Call-IDs of calls that had a flow agent."""
         self._seen = ""
         self._leave = desk.subscribe(self._desk_told)
         self.refresh()
@@ -214,12 +193,9 @@ class LiveAgents:
 
         async def load() -> None:
             try:
-                document = await asyncio.to_thread(self._library.load, agent)
+                document = await self._run.load(agent)
             except HaloDeskError as error:
                 self._post(partial(self.change, problem=error.message, todo=error.todo))
-            except OSError as error:
-                words = f"The flow agent “{agent}” cannot be read: {error.strerror}."
-                self._post(partial(self.change, problem=words, todo="Look at the data folder."))
             else:
                 self._post(partial(self.begin_with, document, by=self._desk.agent))
 
@@ -262,18 +238,21 @@ class LiveAgents:
             wish=None, asks_for_human="", collected={}, proposals=(), tokens=0, cost=0.0, reason=None,
             problem="", todo="",
         )  # fmt: skip
-        record = self._record(document, call, by)
-        self._running = self._io.submit(
-            self._converse(
-                _Conversation(self._number, talk, document, record, over),
-                call,
-                tools or self._tools,
-                dict(parameters or {}),
-                self._attended(),
-                before,
-                prepared,
-            )
+        one = _Conversation(self._number, talk, document, self._record(document, call, by), over)
+        wanted = Wanted(
+            call,
+            document,
+            tools or self._tools,
+            dict(parameters or {}),
+            self._attended(),
+            prepared.line if prepared is not None else None,
         )
+        self._running = self._io.submit(self._converse(one, wanted, before))
+
+    async def _converse(self, one: _Conversation, wanted: Wanted, before: LiveTalk | None) -> None:
+        shown = posted(self._post, partial(self._happened, one))
+        how = await self._run.converse(wanted, one.talk, before, shown)
+        self._post(partial(self._over, one, how))
 
     def prepare(
         self,
@@ -289,21 +268,11 @@ class LiveAgents:
 
         async def prepare() -> None:
             try:
-                document = await asyncio.to_thread(self._library.load, agent)
-                chain = self._open_models()
-                for llm in chain:
-                    await llm.close()
-                if not chain:
-                    self._post(partial(failed, *_NO_MODEL))
-                    return
-                line = await self._open_line(call)
+                prepared = await self._run.prepare(agent, call)
             except HaloDeskError as error:
                 self._post(partial(failed, error.message, error.todo))
-            except OSError as error:
-                words = f"The flow agent “{agent}” cannot be read: {error.strerror}."
-                self._post(partial(failed, words, "Look at the data folder."))
             else:
-                self._post(partial(done, Prepared(call.key, document, line)))
+                self._post(partial(done, prepared))
 
         self._io.submit(prepare())
 
@@ -405,71 +374,6 @@ class LiveAgents:
     def _on_call(self) -> bool:
         return self.view.mode in ("agent", "human")
 
-    # on the io loop
-
-    async def _converse(
-        self,
-        one: _Conversation,
-        call: CallInfo,
-        tools: ToolCaller,
-        parameters: dict[str, Any],
-        colleague: bool,
-        before: LiveTalk | None,
-        prepared: Prepared | None,
-    ) -> None:
-        chain: Sequence[ChatLLM] = ()
-        problem, todo, state = "", "", State()
-        try:
-            if before is not None:
-                await before.left.wait()
-            chain = self._open_models()
-            if not chain:
-                problem, todo = _NO_MODEL
-                return
-            line = prepared.line if prepared is not None else await self._open_line(call)
-            for words in line.said:
-                self._post(partial(self._desk.notice, DeskNotice(level="info", message=words)))
-            sip_id = call.sip_call_id
-            again, self._met = sip_id in self._met, self._met | {sip_id}
-            runner = Runner(
-                one.document,
-                models=chain,
-                duplex=line,
-                tools=tools,
-                call=i.CallMeta(
-                    # the keys of a tool's requests are made of it: another conversation has others
-                    id=f"{sip_id}/{secrets.token_hex(4)}" if again else sip_id,
-                    direction=call.direction,
-                    number=call.remote_number,
-                    name=call.remote_name,
-                    called=call.called,
-                ),
-                parameters=parameters,
-                manner=self._manner,
-                colleague=colleague,
-                watch=[partial(self._shown, one)],
-            )
-            if await one.talk.start(line, runner):
-                state = await runner.run()
-        except HaloDeskError as error:
-            problem, todo = error.message, error.todo
-        except Exception as error:
-            _log.error("conversation_failed", error=type(error).__name__)
-            problem, todo = "The flow agent broke off.", "You speak with the caller; the log says why."
-        finally:
-            await one.talk.close()
-            for llm in chain:
-                await llm.close()
-            self._post(partial(self._over, one, state, problem, todo))
-
-    def _shown(self, one: _Conversation, line: Head | Line, state: State) -> None:
-        if not isinstance(line, Line):
-            return
-        if isinstance(line.news, i.Heard):
-            one.confidence = line.news.confidence
-        if line.event is not None:
-            self._post(partial(self._happened, one, line.event, state, one.confidence))
-
     # what it brings, on the main thread
 
     def _happened(self, one: _Conversation, event: e.AnyEvent, state: State, confidence: float) -> None:
@@ -489,24 +393,16 @@ class LiveAgents:
         if self.view.asks_for_human and not asked:
             self._attention(one.document.name)
 
-    def _over(self, one: _Conversation, state: State, problem: str, todo: str) -> None:
+    def _over(self, one: _Conversation, how: How) -> None:
         if one.record is not None:
-            one.record.over(state, sent_away=one.talk.sent_away)
+            one.record.over(how.state, sent_away=one.talk.sent_away)
         if one.number == self._number:
             self._talk = None
             self.change(mode="", phase="ended", asks_for_human="", wish=None)
-            if problem:
-                self.change(problem=problem, todo=todo)
-                self._desk.notice(DeskNotice(level="error", message=problem, todo=todo))
-        one.over(state)
-
-
-class Prepared(NamedTuple):
-    """A flow agent that is ready for a call that is not answered yet. `key`: the call's."""
-
-    key: str
-    document: Document
-    line: LiveLine
+            if how.problem:
+                self.change(problem=how.problem, todo=how.todo)
+                self._desk.notice(DeskNotice(level="error", message=how.problem, todo=how.todo))
+        one.over(how.state)
 
 
 class _Conversation:
@@ -516,27 +412,6 @@ class _Conversation:
         self, number: int, talk: LiveTalk, document: Document, record: LiveRecord | None, over: Over
     ) -> None:
         self.number, self.talk, self.document, self.record, self.over = number, talk, document, record, over
-        self.confidence = 1.0
-
-
-def hindrance(desk: LiveDesk, call: CallInfo | None) -> str:
-    """Why no flow agent may speak on this call now; empty: it may."""
-    session = desk.session
-    if desk.phone_problem is not None:
-        return "The phone was lost: you speak with the caller as soon as the call is back."
-    if call is None or call.state != "active":
-        return "There is no connected call."
-    if call.emergency:
-        return "No flow agent speaks on a call for help."
-    if call.conference:
-        return "The call is in a conference: you speak."
-    if call.transfer == "asked":
-        return "The call is being transferred: you speak."
-    if call.hold != "off":
-        return "The call is on hold: you speak with the caller when you take it back."
-    if session is not None and session.state.mask.phase != "none":
-        return "This page asks for what no flow agent may hear: you speak."
-    return ""
 
 
 def _keep(session: LiveSession, fact: Any) -> None:

@@ -63,6 +63,8 @@ class LiveTalk:
         self._runner: Runner | None = None
         self._turn = asyncio.Lock()
         self.sent_away = False
+        self.ran = False
+        """It had the word, and whoever ran it has closed the line."""
 
     async def start(self, line: LiveLine, runner: Runner) -> bool:
         """Whether it may speak; not where it was sent away while it got ready. Raises `PhoneError`."""
@@ -71,7 +73,7 @@ class LiveTalk:
             await line.begin(keeps_call=self._keeps_call, left=self.left.set)
         if self.sent_away:
             return False
-        self._runner = runner
+        self._runner, self.ran = runner, True
         return True
 
     def tell(self, news: i.AnyNews) -> None:
@@ -114,11 +116,9 @@ class LiveTalk:
         if self._line is not None:
             self._line.ended("network", reason)
 
-    async def close(self) -> None:
+    def end(self) -> None:
         """Nothing is left of it on the call."""
         self.over = True
-        if self._line is not None and self._runner is None:
-            await self._line.close()  # else its runner did
         self.left.set()
 
     async def _aside(self) -> None:
