@@ -185,12 +185,17 @@ class Copilot:
     def _call(self) -> CallInfo | None:
         """The call it could listen to now."""
         call, page = self._desk.call, self._desk.page
-        if call is None or call.state != "active" or page is None or page.ended or page.call_left:
+        if call is None or call.state != "active" or call.emergency:
+            return None
+        if page is None or page.ended or page.call_left:
             return None
         return call
 
     def look(self) -> None:
         """How things stand; what follows from it."""
+        if self._desk.call is None:
+            self._by_hand.clear()
+            self._starts.clear()
         call = self._call()
         key = call.key if call is not None else ""
         if self._listening is not None and (key != self.view.call or not self._free()):

@@ -5,13 +5,14 @@ Rules:
   own words. Words that nobody said make the whole call void.
 - Transcript, script and fields stand in fences, as data. An answer is never spoken, and its text is unread.
 - An argument that its schema refuses makes its call void; a function the page does not have, too.
-- Going back is the human's alone.
+- Going back is the human's alone, and so is a field with more options than `MOST_LISTED`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Any
 
 import msgspec
 
@@ -20,7 +21,7 @@ from halodesk.engine.flow_agent import arguments, of_page
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.engine.flow_agent.data import fenced, gives_orders
 from halodesk.engine.page import Page
-from halodesk.runtime.flow_agent.page_words import Idea, was_said
+from halodesk.runtime.flow_agent.page_words import MOST_LISTED, Idea, was_said
 from halodesk.runtime.flow_agent_ports import ChatMessage, ChatRequest, ToolSpec
 from halodesk.runtime.live_agent_port import Utterance
 
@@ -108,12 +109,19 @@ def _tool(way: of_page.Way) -> ToolSpec:
     name = _words_name(way)
     words = {"type": "string", "minLength": 1, "maxLength": 300}
     words["description"] = "The caller's own words this is taken from, copied from the transcript."
+    told = {key: one for key, one in way.schema["properties"].items() if _is_short(one)}
     schema = {
         **way.schema,
-        "properties": {**way.schema["properties"], name: words},
-        "required": [*way.schema.get("required", ()), name],
+        "properties": {**told, name: words},
+        "required": [*(key for key in way.schema.get("required", ()) if key in told), name],
     }
     return ToolSpec(name=way.name, description=way.description, parameters=schema)
+
+
+def _is_short(schema: dict[str, Any]) -> bool:
+    """Not a list of thousands, which would be paid for with every question."""
+    listed = schema.get("enum") or schema.get("items", {}).get("enum") or ()
+    return len(listed) <= MOST_LISTED
 
 
 def _words_name(way: of_page.Way) -> str:

@@ -37,6 +37,8 @@ NO = frozenset(
         "no thanks",
     )
 )
+MOST_LISTED = 100
+"""Options of a field that a recogniser, or a model, is told; of a longer list it is told none."""
 _ESCAPES = ("yes", "no", "call me back", "not interested")
 _BEFORE = frozenset(("well", "um", "uh", "okay", "so", "oh", "hm", "just"))
 _AFTER = frozenset(("please", "thank", "you", "thanks"))
@@ -73,13 +75,13 @@ def open_fields(page: Page) -> tuple[FieldView, ...]:
 def expected_on(page: Page, *, free: bool) -> Expected:
     """What a recogniser may expect here. `free`: somebody makes use of other words, too."""
     fields = open_fields(page)
-    words = [label for field in fields for label, _ in _options(field)]
+    words = [label for field in fields if len(field.options) <= MOST_LISTED for label, _ in _options(field)]
     words += [choice.label for choice in page.choices]
     return Expected(
         node=f"{page.step}/{page.visit}",
         phrases=tuple(dict.fromkeys([*_ESCAPES, *(word for word in words if word)])),
         numbers=any(field.type in _NUMBERS for field in fields),
-        free=free or any(field.type in _FREE for field in fields),
+        free=free or any(field.type in _FREE or len(field.options) > MOST_LISTED for field in fields),
     )
 
 
