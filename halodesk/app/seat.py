@@ -15,6 +15,7 @@ from PySide6.QtCore import QTimer
 
 from halodesk.app.agent_day import AgentDay
 from halodesk.app.bridge import Bridge
+from halodesk.app.copilot import Hearings
 from halodesk.app.flow_agents import FlowAgents
 from halodesk.app.habits import Habits
 from halodesk.app.keeping import Keeping
@@ -110,6 +111,7 @@ class Seat:
             hang_up=lambda key: post(partial(self.desk.hang_up_leg, key)),
             hung_up=lambda key: self.desk.hung_up_here(key),
         )
+        hearings = Hearings(lambda: self.keeper)
         self.keeper = PhoneKeeper(
             data_dir=folder,
             argv=lambda start_masked: phone_argv(
@@ -118,8 +120,10 @@ class Seat:
             accounts=accounts_of(settings, secured_only=secured_only(policy, flow_list)),
             loop=self.io.loop,
             on_attached=lambda snapshot, found: post(partial(self._attached, snapshot, found)),
-            on_notice=self._lines.first(lambda notice: post(partial(self._noticed, notice))),
-            on_away=self._lines.first_away(lambda error: post(partial(self._away, error))),
+            on_notice=hearings.first(self._lines.first(lambda notice: post(partial(self._noticed, notice)))),
+            on_away=hearings.first_away(
+                self._lines.first_away(lambda error: post(partial(self._away, error)))
+            ),
         )
         self._own = OwnRecorder(lambda: self.keeper.client)
         self._leases = MaskLeases(
@@ -208,6 +212,7 @@ class Seat:
             attended=lambda: not self._locked(),
             attention=self._wanted,
         )
+        self._flow_agents.beside_calls(self.desk, hearings, self._locked)
         self.window = MainWindow(
             self.desk,
             theme=settings.theme,
@@ -226,6 +231,7 @@ class Seat:
         if self.people.required:
             self._guard = Guard(self.window, self.desk, self.people, idle_s=settings.lock_after_s)
             self._guard.locked_changed.connect(lambda locked: self.day.agent.attend(absent=locked))
+            self._guard.locked_changed.connect(self._flow_agents.look_again)
             self.day.agent.attend(absent=True)
         self.habits = Habits(
             self.desk,

@@ -95,6 +95,9 @@ from halodesk.protocol.phone_voice import (
     LendVoice as LendVoice,
 )
 from halodesk.protocol.phone_voice import (
+    NearSound as NearSound,
+)
+from halodesk.protocol.phone_voice import (
     ReturnVoice as ReturnVoice,
 )
 from halodesk.protocol.phone_voice import (
@@ -428,6 +431,7 @@ Notice = (
     | QualityChanged
     | NetworkNews
     | FarSound
+    | NearSound
     | SpeechStarted
     | SpeechEnded
     | Fault
