@@ -17,6 +17,7 @@ from tests.bench import (
     data,
     engine,
     flow_agent,
+    flow_agent_voice,
     flows,
     leaks,
     mouth_to_ear,
@@ -51,6 +52,7 @@ PARTS = (
     server,
     flow_agent,
     take_over,
+    flow_agent_voice,
 )
 
 

@@ -56,13 +56,26 @@ class Assistant(Protocol):
 
     def assist(self, agent: str) -> None: ...
 
-    def accept(self, proposal: int) -> None: ...
+    def accept(self, proposal: int) -> c.Refused | None: ...
 
     def turn_down(self, proposal: int) -> None: ...
+
+    def typed(self, field: str) -> None: ...
 
     def stop(self) -> bool:
         """Whether there was something to stop."""
         ...
+
+
+class Pages(Protocol):
+    """The part that works the pages of the session in hand."""
+
+    @property
+    def offered(self) -> str:
+        """What it is called among the agents; empty where none may work the open page."""
+        ...
+
+    def begin(self, by: str) -> None: ...
 
 
 class LiveAgents:
@@ -98,7 +111,9 @@ class LiveAgents:
         self._attended, self._attention = attended, attention
         self.view = LiveView()
         self.assistant: Assistant | None = None
-        """Hung in by whoever builds this one."""
+        """Hung in by whoever builds this one; so is the next."""
+        self.pages: Pages | None = None
+        self._names: tuple[str, ...] = ()
         self._listeners: list[Callable[[], None]] = []
         self._talk: LiveTalk | None = None
         self._running: Future[None] | None = None
@@ -130,9 +145,15 @@ class LiveAgents:
             except OSError as error:
                 _log.error("library_not_read", error=type(error).__name__)
                 return
-            self._post(partial(self.change, agents=tuple(names)))
+            self._post(partial(self.offer, tuple(names)))
 
         self._io.submit(read())
+
+    def offer(self, names: tuple[str, ...] | None = None) -> None:
+        """Whom the view offers: who works the open page first, then those of the library."""
+        self._names = self._names if names is None else names
+        pages = self.pages.offered if self.pages is not None else ""
+        self.change(agents=(*([pages] if pages else []), *self._names))
 
     def change(self, **changes: object) -> None:
         """Another view; for the assistant, too."""
@@ -149,20 +170,27 @@ class LiveAgents:
         if self.assistant is not None:
             self.assistant.assist(agent)
 
-    def accept(self, proposal: int) -> None:
+    def accept(self, proposal: int) -> c.Refused | None:
         """See `LivePort`."""
-        if self.assistant is not None:
-            self.assistant.accept(proposal)
+        return self.assistant.accept(proposal) if self.assistant is not None else None
 
     def turn_down(self, proposal: int) -> None:
         """See `LivePort`."""
         if self.assistant is not None:
             self.assistant.turn_down(proposal)
 
+    def typed(self, field: str) -> None:
+        """See `LivePort`."""
+        if self.assistant is not None:
+            self.assistant.typed(field)
+
     # on and off the call
 
     def begin(self, agent: str) -> None:
-        """See `LivePort`: the newest version of an agent of the library."""
+        """See `LivePort`: the newest version of an agent of the library, or who works the open page."""
+        if self.pages is not None and agent and agent == self.pages.offered:
+            self.pages.begin(self._desk.agent)
+            return
 
         async def load() -> None:
             try:
@@ -271,6 +299,11 @@ class LiveAgents:
         """See `LivePort`."""
         if self._talk is not None and self.view.mode in ("agent", "human") and text.strip():
             self._io.call(self._talk.tell, i.Whispered(by=self._desk.agent, text=text.strip()))
+
+    def tell(self, news: i.AnyNews) -> None:
+        """News for the flow agent on the call, from what it works on."""
+        if self._talk is not None:
+            self._io.call(self._talk.tell, news)
 
     def take_over(self, why: str = "") -> None:
         """See `LivePort`. `why`: where it is no wish of the human's."""

@@ -223,7 +223,8 @@ class FlowAgentPanel(QFrame):
         if self._live is None:
             return
         view = self._live.view
-        here = bool(view.call) and view.call == self._call
+        # the co-pilot has a strip of its own
+        here = bool(view.call) and view.call == self._call and view.mode != "copilot"
         shown = here or (not view.call and bool(view.problem))
         self.setVisible(shown)
         if not shown:

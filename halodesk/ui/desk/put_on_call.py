@@ -66,5 +66,6 @@ class PutOnCall(Button):
 
     def _render(self) -> None:
         view = self._live.view if self._live is not None else None
-        free = view is not None and bool(view.agents) and (view.mode == "" or view.call != self._call)
-        self.setVisible(bool(self._call) and free)
+        known = view is not None and bool(view.agents)
+        free = view is not None and (view.mode in ("", "copilot") or view.call != self._call)
+        self.setVisible(bool(self._call) and known and free)
