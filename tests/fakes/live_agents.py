@@ -26,6 +26,7 @@ class Live:
     def __init__(self, seat: Seat, folder: Path, *script: Completion, **more: Any) -> None:
         self.seat, self.lines = seat, list[FakeLine]()
         self.model = ScriptedLLM(script)
+        self.model_of_line: ScriptedLLM | None = None
         self.wanted: list[str] = []
         self.refuse: SettingsError | None = None
         self.ready = threading.Event()
@@ -50,6 +51,7 @@ class Live:
         if self.refuse is not None:
             raise self.refuse
         self.lines.append(FakeLine(call))
+        self.line.model = self.model_of_line
         return self.lines[-1]
 
     @property
