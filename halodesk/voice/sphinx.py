@@ -2,7 +2,7 @@
 
 Rules:
 - One thread, in the speech worker: recognition is CPU work.
-- An utterance is what the endpointer cuts out. While it lasts, both recognisers follow it. A grammar
+- An utterance is what the cutter cuts out. While it lasts, both recognisers follow it. A grammar
   always finds something: its words count when its score is good and the free words agree with half of
   them, or when they are next to certain. Else the free words count, where the node takes such, lists
   just these, or they are fairly sure. Else the text is empty: a sound that is no answer.
