@@ -26,8 +26,8 @@ BEFORE_FRAMES = 5
 """100 ms before the gate saw the first of it."""
 LEAST_MS = 120
 PAUSE_MS = 300
-SOON_MS = 120
-"""Longer than the closure of a t or k in the middle of a word."""
+SOON_MS = 160
+"""Longer than the closure of a t or k in a word, and than the comma in "yes, speaking"."""
 _KEPT_FRAMES = 50
 
 
