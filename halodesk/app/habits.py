@@ -27,6 +27,7 @@ from halodesk.app.door import Door
 from halodesk.engine.dial_link import parse
 from halodesk.engine.errors import HaloDeskError
 from halodesk.protocol.phone_link import CallChanged, CallInfo, Notice
+from halodesk.runtime.call_history import is_missed
 from halodesk.runtime.desktop_ports import ReadinessPort
 from halodesk.runtime.desktop_settings import Action
 from halodesk.runtime.dial_links import hosts_of, verdict
@@ -310,8 +311,7 @@ class Habits(QObject):
         if not isinstance(notice, CallChanged) or not self._wishes.notifications:
             return
         call = notice.call
-        missed = call.direction == "in" and call.state == "ended" and call.answered_at is None
-        if missed and call.code == _CANCELLED and self._services is not None:
+        if is_missed(call) and call.code == _CANCELLED and self._services is not None:
             self._show_missed(call)
 
     def _moved(self) -> None:
@@ -326,6 +326,13 @@ class Habits(QObject):
             ("refuse", self.tr("Refuse")),
         )
         self._notify(f"{_RING}:{call.key}", title, who, buttons, urgent=True)
+
+    def call_attention(self, agent: str) -> None:
+        """A flow agent on a call asks for whoever sits here."""
+        QApplication.alert(self._window)
+        if self._wishes.notifications and not self._in_front():
+            title = self.tr("A flow agent asks you to take over")
+            self._notify("wanted", title, agent, (("default", self.tr("Show")),), urgent=True)
 
     def _show_missed(self, call: CallInfo) -> None:
         key = f"missed:{call.key}"

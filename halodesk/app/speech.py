@@ -12,6 +12,7 @@ import structlog
 
 from halodesk.app.secrets_of import secret_of
 from halodesk.engine.errors import SettingsError
+from halodesk.runtime.flow_agent.copilot_ear import Ear
 from halodesk.runtime.flow_agent_ports import STT, TTS, ChatLLM
 from halodesk.voice.provider import (
     OFFLINE,
@@ -93,6 +94,13 @@ async def _two(ear: SpeechAccount, mouth: SpeechAccount) -> Speech:
     for words in said:
         _log.warning("speech_offline", why=words)
     return Speech(stt=hears[0], tts=speaks[0], said=said)
+
+
+async def open_ear(given: Mapping[str, Any]) -> Ear:
+    """The ear alone, for who only listens. `given`: `speech` of the settings. Raises `SettingsError`."""
+    account = _with_key(speech_settings(given).ear, "the ear in `speech`")
+    stt, said = await _ear(account)
+    return Ear(stt=stt, away=account.provider != OFFLINE and not said, said=said)
 
 
 async def _ear(account: SpeechAccount) -> tuple[STT, str]:

@@ -89,7 +89,13 @@ from halodesk.protocol.phone_voice import (
     FarSound as FarSound,
 )
 from halodesk.protocol.phone_voice import (
+    HearCall as HearCall,
+)
+from halodesk.protocol.phone_voice import (
     LendVoice as LendVoice,
+)
+from halodesk.protocol.phone_voice import (
+    NearSound as NearSound,
 )
 from halodesk.protocol.phone_voice import (
     ReturnVoice as ReturnVoice,
@@ -102,6 +108,9 @@ from halodesk.protocol.phone_voice import (
 )
 from halodesk.protocol.phone_voice import (
     SpeechStarted as SpeechStarted,
+)
+from halodesk.protocol.phone_voice import (
+    StopHearing as StopHearing,
 )
 from halodesk.protocol.phone_voice import (
     StopSpeech as StopSpeech,
@@ -178,6 +187,8 @@ class SendDtmf(Message, frozen=True, tag="send_dtmf"):
     digits: str
     method: DtmfMethod | Literal[""] = ""
     """Empty: as the call's account wants it."""
+    code: bool = False
+    """A feature code of the PBX: it is kept apart from keys that a person presses."""
 
 
 class Transfer(Message, frozen=True, tag="transfer"):
@@ -406,6 +417,8 @@ Request = (
     | ReturnVoice
     | Speak
     | StopSpeech
+    | HearCall
+    | StopHearing
     | Ping
     | Quit
 )
@@ -418,6 +431,7 @@ Notice = (
     | QualityChanged
     | NetworkNews
     | FarSound
+    | NearSound
     | SpeechStarted
     | SpeechEnded
     | Fault

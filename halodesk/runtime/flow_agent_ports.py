@@ -19,6 +19,7 @@ import msgspec
 from halodesk.engine.errors import HaloDeskError
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
+from halodesk.engine.flow_agent.form import Form
 from halodesk.engine.flow_agent.prompt import ChatMessage as ChatMessage
 from halodesk.engine.flow_agent.prompt import ToolSpec as ToolSpec
 
@@ -193,14 +194,17 @@ class ToolRequest(msgspec.Struct, frozen=True, kw_only=True):
     idempotent: bool = False
     """Declared so by its author: may be tried again, as GET may."""
     headers: dict[str, str] = {}
+    function: str = ""
+    """The function whose handler the tool is."""
 
 
 class ToolAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it: a value, or words that say why not."""
+    """What came of it: a value, or words that say why not. `form`: only from a program of this seat."""
 
     ok: bool
     value: Any = None
     error: str = ""
+    form: Form | None = None
 
 
 class ToolCaller(Protocol):

@@ -93,6 +93,16 @@ class CallDuplex:
         while (news := await self._news.get()) is not None:
             yield news
 
+    async def step_aside(self) -> None:
+        """The microphone speaks at once; the caller is heard on. Raises `PhoneError`."""
+        if self._speaking is not None:
+            self._speaking[1].cancel()
+        await self._voice.step_aside()
+
+    async def step_in(self) -> None:
+        """Speaks again. Raises `PhoneError`."""
+        await self._voice.lend()
+
     async def hang_up(self) -> None:
         """Ends the call."""
         with contextlib.suppress(PhoneError):

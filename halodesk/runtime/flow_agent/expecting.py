@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from halodesk.engine.flow_agent.document import Document, Node
+from halodesk.engine.flow_agent.form import Form, with_form
 from halodesk.runtime.flow_agent_ports import Expected
 
 FEW = 12
@@ -13,9 +14,9 @@ FEW = 12
 _ESCAPES = ("yes", "no", "call me back", "not interested", "I am busy", "a person please", "goodbye")
 
 
-def expected(document: Document, key: str) -> Expected:
+def expected(document: Document, key: str, form: Form | None = None) -> Expected:
     """Enum values, numbers and the phrases of every call. `free` where text is asked for too."""
-    node = document.node(key)
+    node = with_form(document.node(key), form)
     if node is None:
         return Expected(node=key, phrases=_ESCAPES)
     properties = list(_properties(document, node))

@@ -13,15 +13,15 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneRefusedError
-from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, DtmfMethod, Fault
+from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, Fault, SendDtmf
 from halodesk.sip.phone.account import PhoneAccount
 from halodesk.sip.phone.accounts import Accounts
+from halodesk.sip.phone.audio.hearer import Hearer, without
 from halodesk.sip.phone.audio.talker import Talker
 from halodesk.sip.phone.auto_answer import wanted_after
 from halodesk.sip.phone.call import PhoneCall
@@ -234,24 +234,25 @@ class Calls:
         """Whether the other side hears the agent; raises `PhoneRefusedError` when the call is over."""
         self.get(key).set_microphone(muted)
 
-    def give_line_back(self, key: str, talker: Talker) -> None:
-        """The agent's own line speaks again, unless the call is over or has another one."""
+    def take_off(self, key: str, guest: Talker | Hearer) -> None:
+        """The line without this program, unless the call is over or has another line."""
         call = self._by_key.get(key)
-        if call is not None and talker.here:
-            call.change_line(lambda line: talker.own if line is talker else line)
+        if call is not None and guest.here:
+            call.change_line(lambda line: without(line, guest))
 
-    def send_dtmf(self, key: str, digits: str, method: DtmfMethod | Literal[""]) -> None:
+    def send_dtmf(self, wish: SendDtmf) -> None:
         """Sends keypad tones, as the account wants them unless told how.
 
-        Raises `PhoneRefusedError` when the call or the other side cannot take them.
+        Raises `PhoneRefusedError` when the call or the other side cannot take them, or not now.
         """
-        if not _DIGITS.match(digits):
+        if not _DIGITS.match(wish.digits):
             raise PhoneRefusedError("A keypad has digits, * and # only.", "Correct the input.")
-        call = self.active(key)
+        call = self.active(wish.call)
         if call.info.hold != "off":
             raise PhoneRefusedError("The call is on hold.", "Take it back first.")
+        call.keypad.take(wish.digits, code=wish.code)
         try:
-            call.press(digits, method or self._accounts.get(call.info.account).account.dtmf)
+            call.press(wish.digits, wish.method or self._accounts.get(call.info.account).account.dtmf)
         except pj.Error as error:
             self._kit.sip.log.warning("dtmf_failed", error=words(error))
             raise PhoneRefusedError(
