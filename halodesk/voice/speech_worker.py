@@ -50,4 +50,7 @@ def main() -> int:
 
 def _come_soon() -> None:
     with contextlib.suppress(psutil.AccessDenied):
-        psutil.Process().nice(psutil.ABOVE_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else _NICE)
+        if sys.platform == "win32":
+            psutil.Process().nice(psutil.ABOVE_NORMAL_PRIORITY_CLASS)
+        else:
+            psutil.Process().nice(_NICE)
