@@ -111,7 +111,7 @@ class CallLine(CallDuplex):
 
     @property
     def model(self) -> ChatLLM | None:
-        """One that comes with ear and mouth."""
+        """See `LiveLine`."""
         return self._opened.model
 
     async def begin(self, *, keeps_call: bool, left: Callable[[], None]) -> None:

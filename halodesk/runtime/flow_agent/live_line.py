@@ -27,7 +27,7 @@ class LiveLine(Duplex, Protocol):
 
     @property
     def model(self) -> ChatLLM | None:
-        """One that comes with ear and mouth: it goes before those of the settings."""
+        """One that hears and speaks on the same line: it goes before those of the settings."""
         ...
 
     async def begin(self, *, keeps_call: bool, left: Callable[[], None]) -> None:

@@ -276,7 +276,7 @@ def test_without_a_model_it_does_not_begin_unless_the_voice_brings_one(open_: Ca
     assert live.view.problem == "There is no model that could speak."
     assert live.line.did == ["close"]
     own = ScriptedLLM([Completion(text="I speak by myself.")])
-    live.model_of_line = own
+    live.line_model = own
     live.live.begin("test-agent")
     live.until(lambda: live.view.phase == "listening" and live.told())
     live.hear("Hello?")
