@@ -1,9 +1,9 @@
-"""Calls of flow agents that a command asks for, made by the window that is open.
+"""Calls of flow agents that a command or the server asks for, made by the window that is open.
 
 Rules:
 - One at a time, and only where the agent could dial: nothing of theirs is put aside for it.
 - Ear and voice are made ready while it rings; whoever sits there watches and takes over as ever.
-- However it ends, the command hears it.
+- However it ends, who asked for it hears it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -34,6 +35,22 @@ _log = structlog.get_logger("live_agent")
 
 DIALLED_S = 10.0
 """After which a call that the phone does not make is given up."""
+
+
+class Teller(Protocol):
+    """Who asked for a call. `log` is called on the io loop, the rest on the main thread."""
+
+    def log(self, line: Head | Line) -> None:
+        """One line of the conversation's log."""
+        ...
+
+    def answered(self) -> None:
+        """Somebody is on the line."""
+        ...
+
+    def finish(self, outcome: Outcome) -> None:
+        """The last word."""
+        ...
 
 
 class AgentOrders:
@@ -62,7 +79,13 @@ class AgentOrders:
 
     def take(self, name: str) -> None:
         """An order from the door. Raises `HaloDeskError`: the command says why not."""
-        files, order, document = OrderFiles.taken(self._folder, name)
+        self.place(*OrderFiles.taken(self._folder, name))
+
+    def place(self, teller: Teller, order: Order, document: Document) -> None:
+        """Dial, and let the document speak. Raises `HaloDeskError` where nothing was dialled.
+
+        `teller` hears of the call, and of its end, if nothing was raised.
+        """
         wrong = [one for one in findings(document) if one.severity == "error"]
         if wrong:
             raise SettingsError(f"This flow agent must not speak with anybody: {wrong[0].message}")
@@ -70,7 +93,7 @@ class AgentOrders:
         if why:
             raise SettingsError(why, "Try again when the desk is free.")
         _log.info("flow_agent_ordered")
-        self._order = wanted = _Order(files, order, document)
+        self._order = wanted = _Order(teller, order, document)
         self._desk.dial(order.to, account=MAIN)
         self._io.call(
             self._io.loop.call_later, DIALLED_S, lambda: self._post(partial(self._too_late, wanted))
@@ -83,7 +106,11 @@ class AgentOrders:
             return "A flow agent makes a call from this window already."
         if self._desk.legs or self._desk.session is not None:
             return "There is a call or an open session on the desk."
-        return "No flow agent makes calls for help." if self._desk.is_emergency(order.to) else ""
+        return (
+            "No flow agent makes calls for help."
+            if self._desk.is_emergency(order.to.removeprefix("+"))
+            else ""
+        )
 
     def _too_late(self, order: _Order) -> None:
         if order is self._order and not order.key:
@@ -101,6 +128,8 @@ class AgentOrders:
         if call.key != order.key:
             return
         order.call = call
+        if call.state == "active":
+            order.answer()
         if call.state == "active" and order.prepared is not None:
             self._begin(order, order.prepared)
         elif call.state == "ended":
@@ -159,18 +188,18 @@ class AgentOrders:
         order, self._order = self._order, None
         if order is not None:
             with contextlib.suppress(OSError):
-                order.files.finish(outcome)
+                order.teller.finish(outcome)
 
 
 class _Order:
     """One that is under way."""
 
-    def __init__(self, files: OrderFiles, wish: Order, document: Document) -> None:
-        self.files, self.wish, self.document = files, wish, document
+    def __init__(self, teller: Teller, wish: Order, document: Document) -> None:
+        self.teller, self.wish, self.document = teller, wish, document
         self.key = self.reason = ""
         self.call: CallInfo | None = None
         self.prepared: Prepared | None = None
-        self.begun = False
+        self.begun = self.answered = False
         self.state: State | None = None
 
     def watch(self, line: Head | Line, state: State) -> None:
@@ -178,4 +207,10 @@ class _Order:
         if isinstance(line, Line) and isinstance(line.event, e.Ended):
             self.reason = line.event.reason
         with contextlib.suppress(OSError):
-            self.files.log(line)
+            self.teller.log(line)
+
+    def answer(self) -> None:
+        """Somebody is on the line."""
+        if not self.answered:
+            self.answered = True
+            self.teller.answered()

@@ -35,10 +35,12 @@ from halodesk.app.parts import (
 from halodesk.app.people import SeatPeople
 from halodesk.app.readiness import Readiness
 from halodesk.app.sealing import open_sealer, taker
+from halodesk.app.server_orders import ServerOrders
 from halodesk.engine import flow as flows
 from halodesk.engine.commands import Resolve
 from halodesk.engine.errors import HaloDeskError, PhoneError
 from halodesk.engine.roles import roles_of
+from halodesk.protocol.call_orders import CallOrder, OrderReport
 from halodesk.protocol.phone_link import Capabilities, NetworkNews, Notice, Snapshot
 from halodesk.protocol.sync import Policy
 from halodesk.recording.control import MaskServer, no_server
@@ -246,6 +248,7 @@ class Seat:
         )
         self._orders = AgentOrders(folder, self.live, self.desk, io=self.io, post=post, locked=self._locked)
         self.habits.on_order = self._orders.take
+        self._server_orders = ServerOrders(self._orders, self._report_order)
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._ticks.timeout.connect(self.day.agent.tick)
@@ -398,11 +401,19 @@ class Seat:
                 on_state=lambda state: post(partial(self._sync_changed, state)),
                 on_refused=lambda error: post(partial(self._flow_refused, error)),
                 on_holders=taker(self.store.holders, self._sealer, link),
+                on_order=self._order_came if self.settings.flow_agent_orders else None,
             )
         except HaloDeskError as error:  # calls come in without a server, too
             _log.error("no_sync", error=type(error).__name__, message=str(error))
             self.desk.sync_changed(SyncState(state="trouble", message=error.message, todo=error.todo))
             return None
+
+    def _order_came(self, order: CallOrder) -> None:
+        self._bridge.post(partial(self._server_orders.take, order))
+
+    def _report_order(self, order: str, said: OrderReport) -> None:
+        if self._sync is not None:
+            self.io.call(self._sync.orders.report, order, said)
 
     def _wake_sync(self) -> None:
         if self._sync is not None:

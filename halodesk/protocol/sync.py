@@ -84,6 +84,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Whether seats may count a recorder as masked that acknowledges without proof."""
     secure_payments: bool = False
     """Whether every line of a seat whose flows take card data must speak TLS and require SRTP."""
+    flow_agent_orders: bool = True
+    """Whether flow agents may be ordered to make calls; false: at no seat, whatever its settings say."""
 
 
 # people
@@ -292,10 +294,12 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="he
 
 
 class Poke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="poke"):
-    """There is something newer: a hint, the cursor is the truth."""
+    """There is something newer: a hint, the cursor is the truth. `orders`: a call to make waits, too
+    (`protocol.call_orders`)."""
 
     cursor: int
     epoch: str
+    orders: bool = False
 
 
 class Revoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="revoke"):

@@ -98,6 +98,9 @@ class OrderFiles:
             with (self.path / "log.jsonl").open("ab") as file:
                 file.write(encode(line))
 
+    def answered(self) -> None:
+        """Nothing: the command sees it in the log."""
+
     def finish(self, outcome: Outcome) -> None:
         """The last word."""
         if self.path.is_dir():

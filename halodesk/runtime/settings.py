@@ -171,6 +171,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     copilot: bool | None = None
     """Whether the co-pilot listens to each call from its beginning; unset: when the agent asks for it.
     False: there is none."""
+    flow_agent_orders: bool = False
+    """Whether the server may order calls of flow agents here, beside whoever sits at the window."""
     tool_hosts: tuple[dict[str, Any], ...] = ()
     """Where webhook tools of flow agents may call (`connectors.webhook_tools.ToolHost`)."""
     ami: Ami | None = None

@@ -2,7 +2,7 @@
 
     anyone      /healthz /readyz /v1/identity /v1/enroll /v1/auth/challenge /v1/auth/token
     a seat      /v1/ingest /v1/have /v1/sync /v1/blobs/SHA256 /v1/push and /v1/mask (websockets),
-                /v1/sign-in /v1/erasures
+                /v1/sign-in /v1/erasures /v1/orders (`flow_agent_order_routes`)
     a publisher GET /v1/flows/KEY, POST /v1/flows/KEY/versions
     an asker    /v1/sealed/SESSION, POST /v1/unseal/requests, /v1/unseal/requests/ID/answer, …/opened
     a holder    GET /v1/unseal/requests, POST /v1/unseal/requests/ID/shares
@@ -30,11 +30,12 @@ from sqlalchemy import Connection
 from halodesk.crypto.signing import SEEN_TAG, SELF_TAG
 from halodesk.engine.errors import HaloDeskError
 from halodesk.protocol import sync as wire
-from halodesk.server import catalogue, counters, tenants, unseal
+from halodesk.server import catalogue, counters, flow_agent_orders, tenants, unseal
 from halodesk.server.access import Access, Holder, refused
 from halodesk.server.chunks import check
 from halodesk.server.database import Database
 from halodesk.server.flood import Flood
+from halodesk.server.flow_agent_order_routes import flow_agent_order_routes
 from halodesk.server.flow_agent_routes import flow_agent_routes
 from halodesk.server.ingest import accept, behind, quarantine
 from halodesk.server.keys import ServerKeys
@@ -103,7 +104,9 @@ class _Server:
         seats = [*_seat_routes(self), *people]
         own = [*_open_routes(self), *seats, *_publisher_routes(self), _push_route(self), mask]
         agents = flow_agent_routes(self.database, self.holder)
-        return [*own, *agents, *unseal_routes(self.database, self.holder)]
+        told = self.hub.announce_order
+        orders = flow_agent_order_routes(self.database, self.holder, self.policy, told)
+        return [*own, *agents, *orders, *unseal_routes(self.database, self.holder)]
 
     def holder(self, authorization: str, role: wire.Role) -> Holder:
         holder = self.access.holder(authorization, role)
@@ -314,6 +317,9 @@ def _push_route(server: _Server) -> ControllerRouterHandler:
                 latest = await server.database.read(partial(catalogue.latest, tenant=holder.tenant))
                 if said.cursor != latest:
                     await line.poke(latest, await server.database.epoch())
+                mine = partial(flow_agent_orders.waiting, tenant=holder.tenant, seat=holder.subject)
+                if await server.database.read(mine):
+                    await line.order(await server.database.epoch())
         except (WebSocketDisconnect, msgspec.DecodeError, UnicodeError, wire.ServerAwayError):
             pass  # the seat comes again, and asks by itself meanwhile
         finally:

@@ -40,7 +40,7 @@ from halodesk.engine.errors import StoreError
 from halodesk.protocol.sync import ServerAwayError
 from halodesk.server import tables as t
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The newest migration."""
 GROUP = 16
 THREADS = 8

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import msgspec
 import structlog
 from sqlalchemy import Connection, select
 
 from halodesk.protocol.sync import FromServer, Poke, Revoke, ServerAwayError
+from halodesk.server import flow_agent_orders
 from halodesk.server import tables as t
 from halodesk.server.access import Holder
 from halodesk.server.database import Database
@@ -54,6 +56,10 @@ class Line:
         finally:
             self._busy = False
 
+    async def order(self, epoch: str) -> None:
+        """Tell the seat that a call to make waits for it."""
+        await self._say(Poke(cursor=self._latest, epoch=epoch, orders=True))
+
     async def revoke(self) -> None:
         """Tell the seat that it is shut out, and hang up."""
         await self._say(Revoke())
@@ -74,6 +80,7 @@ class Hub:
         self._database = database
         self._lines: dict[str, set[Line]] = defaultdict(set)
         self._cursors: dict[str, int] = {}
+        self._ordered: frozenset[tuple[str, str, str]] = frozenset()
         self._pokes: set[asyncio.Task[None]] = set()
         self.revoked: frozenset[tuple[str, str]] = frozenset()
         """Tenant and id of the seats that are shut out, at most a second old."""
@@ -98,7 +105,20 @@ class Hub:
 
     def announce(self, tenant: str, cursor: int) -> None:
         """As `poke`, without waiting for the seats."""
-        task = asyncio.create_task(self.poke(tenant, cursor))
+        self._later(self.poke(tenant, cursor))
+
+    async def order(self, tenant: str, seat: str) -> None:
+        """Tell one seat that a call to make waits for it."""
+        epoch = await self._database.epoch()
+        lines = [line for line in self._lines[tenant] if line.holder.subject == seat]
+        await asyncio.gather(*(line.order(epoch) for line in lines))
+
+    def announce_order(self, tenant: str, seat: str) -> None:
+        """As `order`, without waiting for the seat."""
+        self._later(self.order(tenant, seat))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._pokes.add(task)
         task.add_done_callback(self._poked)
 
@@ -118,17 +138,24 @@ class Hub:
 
     async def look(self) -> None:
         """Once of `watch`. Raises `ServerAwayError`."""
-        cursors, revoked = await self._database.read(_state)
+        cursors, revoked, ordered = await self._database.read(_state)
         before, self.revoked = self.revoked, revoked
         for tenant, cursor in cursors.items():
             if cursor > self._cursors.get(tenant, 0):
                 await self.poke(tenant, cursor)
+        fresh, self._ordered = ordered - self._ordered, ordered
+        for tenant, seat in {(tenant, seat) for tenant, seat, _ in fresh}:
+            await self.order(tenant, seat)
         for tenant, seat in revoked - before:
             gone = [line for line in self._lines[tenant] if line.holder.subject == seat]
             await asyncio.gather(*(line.revoke() for line in gone))
 
 
-def _state(connection: Connection) -> tuple[dict[str, int], frozenset[tuple[str, str]]]:
+_State = tuple[dict[str, int], frozenset[tuple[str, str]], frozenset[tuple[str, str, str]]]
+
+
+def _state(connection: Connection) -> _State:
     cursors = {row.id: row.cursor for row in connection.execute(select(t.tenant.c.id, t.tenant.c.cursor))}
     shut_out = select(t.seat.c.tenant, t.seat.c.id).where(t.seat.c.revoked_at.is_not(None))
-    return cursors, frozenset((row.tenant, row.id) for row in connection.execute(shut_out))
+    revoked = frozenset((row.tenant, row.id) for row in connection.execute(shut_out))
+    return cursors, revoked, flow_agent_orders.all_waiting(connection)

@@ -172,6 +172,30 @@ flow_agent_version = Table(
 )
 """Its documents; none is ever changed."""
 
+flow_agent_order = Table(
+    "flow_agent_order",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("actor", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("asked", String, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("seat", String, nullable=False),
+    Column("to", String, nullable=False),
+    Column("parameters", LargeBinary, nullable=False),
+    Column("ordered_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    Column("taker", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", String, nullable=False),
+    UniqueConstraint("tenant", "actor", "key"),
+)
+"""Calls that flow agents are to make. `asked`: SHA-256 of what was asked for with that key. `state` is what
+was said last: an order that nobody took in time is still waiting here (`flow_agent_orders.state_of`)."""
+
 audit = Table(
     "audit",
     metadata,
@@ -228,6 +252,13 @@ server = Table(
 )
 """One row: the name of this database."""
 
+Index(
+    "flow_agent_order_waiting",
+    flow_agent_order.c.state,
+    flow_agent_order.c.tenant,
+    flow_agent_order.c.seat,
+    flow_agent_order.c.expires_at,
+)
 Index("session_team", session.c.tenant, session.c.team, session.c.started_at)
 Index("session_agent", session.c.tenant, session.c.agent, session.c.started_at)
 Index("session_disposition", session.c.tenant, session.c.disposition, session.c.started_at)

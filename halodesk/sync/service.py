@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import msgspec
@@ -14,6 +15,7 @@ from halodesk.protocol.sync import Poke, Policy, RefusedError
 from halodesk.runtime.ports import SyncState
 from halodesk.store.sync_store import Link, SyncStore
 from halodesk.sync import address, pace
+from halodesk.sync.call_orders import CallOrders, OnOrder
 from halodesk.sync.client import Credentials, ServerClient
 from halodesk.sync.inbox import Inbox
 from halodesk.sync.outbox import Outbox
@@ -21,6 +23,8 @@ from halodesk.sync.ports import OnFlow, OnState
 from halodesk.sync.push import Push
 
 RESTART_S = 10.0
+REPORTS_S = 1.0
+"""At its end a seat waits so long for what it still has to say of calls that were ordered."""
 GATHER_S = 0.25
 """What is written within this is sent together."""
 
@@ -33,8 +37,9 @@ class SyncService:
     Make it anywhere, run `run` on the io loop. All listeners are called on that loop: `on_flow`
     for a version that new sessions shall begin on, `on_refused` for one that was refused, in
     words, `on_state` for the status bar; `on_holders`, which keeps a new list of key holders or raises
-    `MetadataError`, is called off it. Raises `SettingsError` when the pinned authority cannot
-    be read, `MetadataError` when the pinned list of publishers is damaged.
+    `MetadataError`, is called off it. `on_order` hears of a call to make;
+    None: this seat makes none. Raises `SettingsError` when the pinned authority cannot be read,
+    `MetadataError` when the pinned list of publishers is damaged.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class SyncService:
         on_state: OnState = lambda state: None,
         on_refused: Callable[[HaloDeskError], None] = lambda error: None,
         on_holders: Callable[[bytes], None] = lambda data: None,
+        on_order: OnOrder | None = None,
     ) -> None:
         self._store, self._link, self._on_state = store, link, on_state
         tls = address.trusting(link.authority)
@@ -71,6 +77,7 @@ class SyncService:
             on_revoked=self._revoked,
             on_back=self.retry,
         )
+        self.orders = CallOrders(self._client, on_order=on_order)
         self._follow(msgspec.json.decode(link.policy, type=Policy))
         self._gathering: asyncio.TimerHandle | None = None
         self._running: asyncio.Task[None] | None = None
@@ -80,10 +87,13 @@ class SyncService:
         self._running = asyncio.get_running_loop().create_task(self.run())
 
     async def close(self) -> None:
-        """Stop at once; what is not sent waits in the log for the next start."""
+        """Stop, after a moment for reports of calls; what is not sent waits in the log for the next start."""
         if self._gathering is not None:
             self._gathering.cancel()
         if self._running is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REPORTS_S):
+                    await self.orders.sent()
             self._running.cancel()
             await asyncio.wait([self._running])
 
@@ -98,19 +108,19 @@ class SyncService:
 
     def retry(self) -> None:
         """The machine woke, its network changed, or a part reached the server: all try now. Io loop only."""
-        for part in (self.outbox, self.inbox, self.push):
+        for part in (self.outbox, self.inbox, self.push, self.orders):
             part.retry()
 
     async def run(self) -> None:
         """Until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for part in (self.outbox, self.inbox, self.push):
+                for part in (self.outbox, self.inbox, self.push, self.orders):
                     tasks.create_task(self._keep_up(part))
         finally:
             await self._client.close()
 
-    async def _keep_up(self, part: Outbox | Inbox | Push) -> None:
+    async def _keep_up(self, part: Outbox | Inbox | Push | CallOrders) -> None:
         """A failure of our own, of the disk say, must not end a part for the day."""
         while True:
             try:
@@ -135,11 +145,13 @@ class SyncService:
             self._store.change_link(policy=data)
 
     def _follow(self, policy: Policy) -> None:
-        self.outbox.policy = self.inbox.policy = policy
+        self.outbox.policy = self.inbox.policy = self.orders.policy = policy
 
     def _poked(self, poke: Poke) -> None:
         self.outbox.epoch_seen(poke.epoch)
         self.inbox.wake()
+        if poke.orders:
+            self.orders.wake()
 
     def _revoked(self, refusal: RefusedError) -> None:
         self._on_state(SyncState(state="trouble", message=refusal.message, todo=refusal.todo))
