@@ -141,6 +141,8 @@ def _index() -> str:
     for name, kind in sorted(step_types().items()):
         lines.append(f"| [`{name}`]({name}.md) | {_module_words(type(kind).__module__)[0]} |")
     lines += ["", "Every step has these keys:", "", *_shape(flows.Step)[4:]]
+    lines += ["## Who works a step", "", _module_words("halodesk.engine.drivers")[1], ""]
+    lines += ["See [flow agents](../flow-agents.md#a-halo-flow-driven).", ""]
     lines += ["## Routes and conditions", ""]
     lines += _shape(flows.Route)[2:] + _shape(flows.Condition)[2:]
     lines += [f"Operators: {', '.join(f'`{name}`' for name in OPERATORS)}.", ""]

@@ -327,6 +327,13 @@ class Habits(QObject):
         )
         self._notify(f"{_RING}:{call.key}", title, who, buttons, urgent=True)
 
+    def call_attention(self, agent: str) -> None:
+        """A flow agent on a call asks for whoever sits here."""
+        QApplication.alert(self._window)
+        if self._wishes.notifications and not self._in_front():
+            title = self.tr("A flow agent asks you to take over")
+            self._notify("wanted", title, agent, (("default", self.tr("Show")),), urgent=True)
+
     def _show_missed(self, call: CallInfo) -> None:
         key = f"missed:{call.key}"
         if key in self._missed:

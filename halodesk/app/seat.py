@@ -15,9 +15,11 @@ from PySide6.QtCore import QTimer
 
 from halodesk.app.agent_day import AgentDay
 from halodesk.app.bridge import Bridge
+from halodesk.app.copilot import Hearings
 from halodesk.app.flow_agents import FlowAgents
 from halodesk.app.habits import Habits
 from halodesk.app.keeping import Keeping
+from halodesk.app.live_lines import LiveLines
 from halodesk.app.outside import Outside
 from halodesk.app.parts import (
     Found,
@@ -103,6 +105,13 @@ class Seat:
         self.vault = Vault(clock.mono)
         self.vault.subscribe(lambda handle, reason: post(partial(self._wiped, handle, reason)))
         self._sandbox = JsSandbox(clock, argv=[*command(), "js-worker"])
+        self._lines = LiveLines(
+            settings.speech,
+            lambda: self.keeper,
+            hang_up=lambda key: post(partial(self.desk.hang_up_leg, key)),
+            hung_up=lambda key: self.desk.hung_up_here(key),
+        )
+        hearings = Hearings(lambda: self.keeper)
         self.keeper = PhoneKeeper(
             data_dir=folder,
             argv=lambda start_masked: phone_argv(
@@ -111,8 +120,10 @@ class Seat:
             accounts=accounts_of(settings, secured_only=secured_only(policy, flow_list)),
             loop=self.io.loop,
             on_attached=lambda snapshot, found: post(partial(self._attached, snapshot, found)),
-            on_notice=lambda notice: post(partial(self._noticed, notice)),
-            on_away=lambda error: post(partial(self._away, error)),
+            on_notice=hearings.first(self._lines.first(lambda notice: post(partial(self._noticed, notice)))),
+            on_away=hearings.first_away(
+                self._lines.first_away(lambda error: post(partial(self._away, error)))
+            ),
         )
         self._own = OwnRecorder(lambda: self.keeper.client)
         self._leases = MaskLeases(
@@ -194,6 +205,14 @@ class Seat:
         self._flow_agents = FlowAgents(
             settings, folder, io=self.io, post=post, may=lambda: self.people.sees_only() is None
         )
+        self.live = self._flow_agents.on_calls(
+            self.desk,
+            self._lines,
+            ready=lambda: self.day.agent.view.choice == "ready",
+            attended=lambda: not self._locked(),
+            attention=self._wanted,
+        )
+        self._flow_agents.beside_calls(self.desk, hearings, self._locked)
         self.window = MainWindow(
             self.desk,
             theme=settings.theme,
@@ -205,12 +224,14 @@ class Seat:
             agent=self.day.agent,
             day=self.day.agent,
             sound=self.sound,
+            live=self.live,
             tools=Tools(visits=self._visits),
         )
         self._keeping = Keeping(self.store, settings.recordings, folder)
         if self.people.required:
             self._guard = Guard(self.window, self.desk, self.people, idle_s=settings.lock_after_s)
             self._guard.locked_changed.connect(lambda locked: self.day.agent.attend(absent=locked))
+            self._guard.locked_changed.connect(self._flow_agents.look_again)
             self.day.agent.attend(absent=True)
         self.habits = Habits(
             self.desk,
@@ -220,7 +241,7 @@ class Seat:
             io=self.io,
             post=post,
             readiness=Readiness(self.day.agent),
-            locked=lambda: self._guard is not None and self._guard.locked,
+            locked=self._locked,
         )
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
@@ -310,6 +331,12 @@ class Seat:
         if another:
             self.day.agent.somebody_came()
             self._flow_agents.simulator.refresh()
+
+    def _locked(self) -> bool:
+        return self._guard is not None and self._guard.locked
+
+    def _wanted(self, agent: str) -> None:
+        self.habits.call_attention(agent)
 
     def _storage_changed(self, state: StorageState) -> None:
         if state == StorageState():

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from halodesk.engine.events import CallFacts, Incident
+from halodesk.engine.events import CallFacts, FlowAgentFact, Incident
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,10 +139,34 @@ class UnlockStep(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
 
 
+class SettleProposal(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent takes what a machine proposed on this visit of a step, or turns it down.
+
+    `values` are raw, as if typed; `choice` is as in `Submit`, None where only fields are filled. The rest
+    is for the record (`events.ProposalSettled`).
+    """
+
+    step: str
+    visit: int
+    accepted: bool
+    title: str
+    by: str
+    source: str
+    because: str
+    values: dict[str, Any] = {}
+    choice: str | None = None
+
+
 class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
     """Another person works at the seat now and goes on with this session."""
 
     agent: str
+
+
+class NoteFlowAgent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a flow agent on this session's call does, for the record. Taken after the end, too."""
+
+    fact: FlowAgentFact
 
 
 class Restart(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +195,9 @@ Command = (
     | Tick
     | AddNote
     | UnlockStep
+    | SettleProposal
     | TakeOver
+    | NoteFlowAgent
     | Restart
     | Abandon
 )

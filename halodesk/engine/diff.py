@@ -102,7 +102,7 @@ def _text(part: Any) -> str:
 
 
 def _whole(old: Flow, new: Flow) -> Iterator[Change]:
-    for name in ("key", "name", "client", "start"):
+    for name in ("key", "name", "client", "start", "driver"):
         if getattr(old, name) != getattr(new, name):
             yield Change(
                 kind="changed", what="flow", name=name, old=getattr(old, name), new=getattr(new, name)
@@ -152,7 +152,7 @@ def _step(old: Step, new: Step, renamed: Mapping[str, str]) -> Iterator[Change]:
                 old=getattr(old, name),
                 new=getattr(new, name),
             )
-    for name in ("type", "mask", "required_role", "target_seconds"):
+    for name in ("type", "mask", "required_role", "driver", "target_seconds"):
         if getattr(old, name) != getattr(new, name):
             yield Change(
                 kind="changed",

@@ -183,10 +183,83 @@ class RecordingKept(Event, frozen=True, tag="recording_kept"):
     lost_frames: int = 0
 
 
+class FlowAgentBegan(Event, frozen=True, tag="flow_agent_began"):
+    """A flow agent is on the call. `conversation`: an id that its other facts bear, too."""
+
+    conversation: str
+    agent: str
+    document: str
+    """SHA-256 of its document: which version spoke."""
+    by: str
+    """Who put it there; empty: a setting, or the flow."""
+
+
+class FlowAgentTalk(Event, frozen=True, tag="flow_agent_talk"):
+    """What was said, as far as it was heard, or whispered to the flow agent; never a card number."""
+
+    conversation: str
+    who: Literal["agent", "caller", "human", "whisper"]
+    text: str
+    node: str = ""
+    keys: bool = False
+    """The caller pressed them."""
+    by: str = ""
+    """Who whispered."""
+
+
+class FlowAgentActed(Event, frozen=True, tag="flow_agent_acted"):
+    """A conversation went on: to a node, to a tool, into other hands.
+
+    `name`: the node, the tool, or who took over or gave back. `words`: why, or what was noted.
+    `arguments`: what a tool was called with.
+    """
+
+    conversation: str
+    kind: Literal["node", "tool", "wants_human", "taken_over", "handed_back"]
+    name: str = ""
+    words: str = ""
+    arguments: dict[str, Any] = {}
+
+
+class FlowAgentEnded(Event, frozen=True, tag="flow_agent_ended"):
+    """It is off the call. `reason`: see `engine.flow_agent.events.EndReason`; `broken`: it broke off."""
+
+    conversation: str
+    reason: str
+    node: str = ""
+    collected: dict[str, Any] = {}
+    """What it found out, by name."""
+
+
 class SessionEnded(Event, frozen=True, tag="session_ended"):
     disposition: str
     reason: Literal["completed", "abandoned"]
 
+
+class ProposalSettled(Event, frozen=True, tag="proposal_settled"):
+    """The agent took, or turned down, what a machine had proposed on this visit of a step.
+
+    What follows from one that was taken (answers, the way on) are facts of their own, as if typed.
+    """
+
+    step: str
+    visit: int
+    accepted: bool
+    title: str
+    """In the words of the page."""
+    by: str
+    """Who took it."""
+    source: str
+    """What proposed it: a model, or `words` where the caller's words alone said it."""
+    because: str
+    """The caller's words it was taken from."""
+    values: dict[str, Any] = {}
+    """Fields it fills, as they were proposed."""
+    choice: str | None = None
+    """The button it presses; None: it only fills fields."""
+
+
+FlowAgentFact = FlowAgentBegan | FlowAgentTalk | FlowAgentActed | FlowAgentEnded
 
 AnyEvent = (
     SessionStarted
@@ -207,4 +280,6 @@ AnyEvent = (
     | RecordingKept
     | SessionEnded
     | CallRescued
+    | FlowAgentFact
+    | ProposalSettled
 )

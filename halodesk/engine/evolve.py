@@ -263,4 +263,9 @@ _FOLDS: dict[type[Any], Callable[[Session, Any], Session]] = {
     e.RecordingKept: _recording,
     e.SessionEnded: _ended,
     e.CallRescued: _call_rescued,
+    e.FlowAgentBegan: _nothing,
+    e.FlowAgentTalk: _nothing,
+    e.FlowAgentActed: _nothing,
+    e.FlowAgentEnded: _nothing,
+    e.ProposalSettled: _nothing,
 }

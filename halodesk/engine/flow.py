@@ -27,6 +27,8 @@ SCHEMA = 1
 MAX_BYTES = 8 * 1024 * 1024
 """A larger document is refused: the largest real flows are under 1 MB."""
 MAX_DEPTH = 64
+Driver = Literal["human", "flow_agent", "either"]
+"""Who works a page; `either`: whoever has the call. See `engine.drivers`."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # Windows editors begin a file with it
 
 
@@ -140,6 +142,10 @@ class Step(Part, frozen=True, kw_only=True):
     """Who may work the page: `team_lead`, `supervisor`, `admin`, or a role of the seat's settings. Others see
     it locked until somebody who has the role signs in over the agent's shoulder. What the page loads as it
     opens is loaded all the same."""
+    driver: Literal["", "human", "flow_agent", "either"] = ""
+    """Who works the page: a `human`, a `flow_agent` that talks to the caller, or `either`, whoever has the
+    call; empty: as the flow says. Pages that take secrets, need hands (transfer, web browser), are for a
+    role or are read word for word are a human's in any case. See docs/flow-agents.md."""
     target_seconds: int = 0
     """How long the step should take; the replay and the bar at the bottom compare with it."""
     position: Position | None = None
@@ -252,6 +258,8 @@ class Flow(Part, frozen=True, kw_only=True):
     """BCP 47; the texts are written in the first. See `engine.languages`."""
     translations: dict[str, dict[str, str]] = {}
     """Language to text to what stands in its place."""
+    driver: Driver = "human"
+    """Who works the steps that do not say so themselves."""
     variables: tuple[Variable, ...] = ()
     data_sources: tuple[DataSource, ...] = ()
     catalogue: Catalogue = Catalogue()

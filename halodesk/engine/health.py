@@ -8,7 +8,8 @@ Rules:
   the caller hands both in, or None where that is not at hand.
 - By meaning: the shape of the flow (`health_graph`), what stands in each step (`health_content`),
   conditions (`health_conditions`), secrets (`health_secrets`), values on their way
-  (`health_dataflow`), and each step type's own config (`StepType.check`).
+  (`health_dataflow`), who works each step (`health_drivers`), and each step type's own config
+  (`StepType.check`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from halodesk.engine.findings import Finding, error
 from halodesk.engine.flow import Flow, Step
 from halodesk.engine.health_content import JsProblem, connections, contents
 from halodesk.engine.health_dataflow import read_before_set, unused
+from halodesk.engine.health_drivers import drivers
 from halodesk.engine.health_graph import paths, shape, ways
 from halodesk.engine.places import index
 from halodesk.engine.registry import step_types
@@ -43,9 +45,11 @@ def findings(
         found += _own(flow, step)
         found += ways(flow, step)
         found += contents(flow, step, known, js_problem)
+        found += drivers(step)
     for inner in (inner for template in flow.templates for inner in template.steps):
         found += _own(flow, inner) if inner.type != "end" else ()
         found += contents(flow, inner, known, js_problem)
+        found += drivers(inner)
     found += read_before_set(flow)
     found += unused(flow) if hints else ()
     return sorted(found, key=lambda finding: _ORDER[finding.severity])

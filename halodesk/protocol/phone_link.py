@@ -89,7 +89,13 @@ from halodesk.protocol.phone_voice import (
     FarSound as FarSound,
 )
 from halodesk.protocol.phone_voice import (
+    HearCall as HearCall,
+)
+from halodesk.protocol.phone_voice import (
     LendVoice as LendVoice,
+)
+from halodesk.protocol.phone_voice import (
+    NearSound as NearSound,
 )
 from halodesk.protocol.phone_voice import (
     ReturnVoice as ReturnVoice,
@@ -102,6 +108,9 @@ from halodesk.protocol.phone_voice import (
 )
 from halodesk.protocol.phone_voice import (
     SpeechStarted as SpeechStarted,
+)
+from halodesk.protocol.phone_voice import (
+    StopHearing as StopHearing,
 )
 from halodesk.protocol.phone_voice import (
     StopSpeech as StopSpeech,
@@ -408,6 +417,8 @@ Request = (
     | ReturnVoice
     | Speak
     | StopSpeech
+    | HearCall
+    | StopHearing
     | Ping
     | Quit
 )
@@ -420,6 +431,7 @@ Notice = (
     | QualityChanged
     | NetworkNews
     | FarSound
+    | NearSound
     | SpeechStarted
     | SpeechEnded
     | Fault

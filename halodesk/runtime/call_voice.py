@@ -19,7 +19,8 @@ class Pressed(msgspec.Struct, frozen=True, kw_only=True):
 class CallOver(msgspec.Struct, frozen=True, kw_only=True):
     """The call has ended, or the phone has. `reason` in words."""
 
-    by: Literal["caller", "agent", "network"]
+    by: Literal["caller", "agent", "human", "network"]
+    """`agent`: the program hung up; `human`: somebody at this seat."""
     reason: str = ""
 
 
@@ -35,6 +36,10 @@ class CallVoice(Protocol):
 
     async def give_back(self) -> None:
         """The microphone speaks again."""
+        ...
+
+    async def step_aside(self) -> None:
+        """The microphone speaks again; the program goes on hearing the far end."""
         ...
 
     async def speak(self, speech: int, pcm: bytes, *, last: bool) -> None:

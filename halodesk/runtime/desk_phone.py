@@ -86,6 +86,10 @@ class DeskPhone(DeskCustomers, ABC):
     def _leg_told(self, call: link.CallInfo, before: link.CallInfo | None) -> None:
         """A call or leg has changed: what is under way with it goes on."""
 
+    def hung_up_here(self, key: str) -> bool:
+        """Whether somebody at this seat asked for the end of this call. On any thread."""
+        return key in self._hung_up
+
     def _ask(self, request: link.Request) -> None:
         self._phone.send(request).add_done_callback(self._asked)
 

@@ -12,13 +12,14 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from halodesk.engine.errors import HaloDeskError
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
+from halodesk.engine.flow_agent.form import Form
 from halodesk.engine.flow_agent.prompt import ChatMessage as ChatMessage
 from halodesk.engine.flow_agent.prompt import ToolSpec as ToolSpec
 
@@ -140,6 +141,14 @@ class TTS(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class Priced(Protocol):
+    """An ear or a mouth that costs."""
+
+    cost: float
+    """So far, in units of the price list."""
+
+
 class Duplex(Protocol):
     """The caller's side of one conversation."""
 
@@ -185,14 +194,17 @@ class ToolRequest(msgspec.Struct, frozen=True, kw_only=True):
     idempotent: bool = False
     """Declared so by its author: may be tried again, as GET may."""
     headers: dict[str, str] = {}
+    function: str = ""
+    """The function whose handler the tool is."""
 
 
 class ToolAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it: a value, or words that say why not."""
+    """What came of it: a value, or words that say why not. `form`: only from a program of this seat."""
 
     ok: bool
     value: Any = None
     error: str = ""
+    form: Form | None = None
 
 
 class ToolCaller(Protocol):

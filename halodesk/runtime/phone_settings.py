@@ -6,7 +6,7 @@ import msgspec
 
 from halodesk.engine.errors import SettingsError
 from halodesk.protocol.phone_link import Account
-from halodesk.runtime.settings import Network, Settings, SipAccount
+from halodesk.runtime.settings import FlowAgentLine, Network, Settings, SipAccount
 
 MAIN = "main"
 """Key of the account calls go out by."""
@@ -26,14 +26,23 @@ def accounts_of(settings: Settings, *, secured_only: bool = False) -> tuple[Acco
 
     `secured_only`: the phone refuses, in words, those that are not encrypted in every way.
     """
-    keys = (MAIN, *(line.uri for line in settings.lines[1:]))
-    accounts = map(account_of, settings.lines, keys)
+    accounts = map(account_of, settings.lines, _keys(settings))
     return tuple(msgspec.structs.replace(account, secured_only=secured_only) for account in accounts)
 
 
 def open_lines(settings: Settings) -> tuple[str, ...]:
     """Addresses of the lines whose calls somebody on the way could hear."""
     return tuple(line.uri for line in settings.lines if line.transport != "tls" or line.srtp != "required")
+
+
+def flow_agents_of(settings: Settings) -> dict[str, FlowAgentLine]:
+    """Which flow agent answers, by the key of the account."""
+    lines = zip(_keys(settings), settings.lines, strict=True)
+    return {key: line.flow_agent for key, line in lines if line.flow_agent is not None}
+
+
+def _keys(settings: Settings) -> tuple[str, ...]:
+    return (MAIN, *(line.uri for line in settings.lines[1:])) if settings.lines else ()
 
 
 def network_options(settings: Settings) -> list[str]:

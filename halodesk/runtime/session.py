@@ -23,7 +23,7 @@ from halodesk.engine.session import Session
 from halodesk.protocol.envelope import StoredEvent
 from halodesk.runtime.log import SessionLog
 
-_CHATTER = (e.NoteAdded, e.Incident)
+_CHATTER = (e.NoteAdded, e.Incident, e.FlowAgentTalk)
 """Facts that may wait 200 ms for company on their way to disk."""
 
 
@@ -97,6 +97,10 @@ class LiveSession:
         if wants_time(self.flow, self.state):
             self.tick()
         return None
+
+    def weigh(self, command: c.Command) -> Sequence[e.AnyEvent] | c.Refused:
+        """What `do` would say and keep; nothing comes of it."""
+        return decide(self.flow, self.state, command, Moment(now=self._log.now(), roles=self._roles))
 
     def tick(self) -> None:
         """Tell the session what time it is; a page with an end in time takes note of it."""

@@ -25,6 +25,14 @@ MOST_ACCOUNTS = 7
 """pjsua2 has room for eight; one is kept for strangers."""
 
 
+class FlowAgentLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A flow agent of this seat (`answers`: its name) that takes the calls of a line."""
+
+    answers: str
+    when: Literal["always", "nobody_ready"] = "nobody_ready"
+    """`nobody_ready`: only while the agent's state is another than ready."""
+
+
 class SipAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A SIP account. Without `registrar` only calls of `allowed_peers` come in.
 
@@ -56,6 +64,8 @@ class SipAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `auto`: as events where the other side has agreed to them, else in the sound."""
     auto_answer: bool = False
     """A call whose header asks for it (`Call-Info: …;answer-after=0`, say) is answered by itself."""
+    flow_agent: FlowAgentLine | None = None
+    """A flow agent answers the calls of this line, with the agent beside it."""
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,6 +168,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Models of flow agents, the fallback chain in its order (`connectors.llm.provider.LlmAccount`)."""
     speech: dict[str, Any] = {}
     """Ear and mouth of flow agents on a call (`voice.provider.SpeechSettings`); empty: offline."""
+    copilot: bool | None = None
+    """Whether the co-pilot listens to each call from its beginning; unset: when the agent asks for it.
+    False: there is none."""
     tool_hosts: tuple[dict[str, Any], ...] = ()
     """Where webhook tools of flow agents may call (`connectors.webhook_tools.ToolHost`)."""
     ami: Ami | None = None

@@ -33,6 +33,7 @@ def examine(folder: Path, clock: Clock | None = None) -> list[Check]:
         crashes=partial(seat.crashes, folder),
         functions=seat.functions,
         flows=partial(seat.flows, settings),
+        flow_agents=partial(seat.flow_agents, folder, settings),
         holders=partial(holders.holders, folder, settings),
     )
     probe = children.probe(folder, settings)

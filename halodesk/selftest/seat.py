@@ -16,7 +16,9 @@ from halodesk.crypto import keystore
 from halodesk.engine.errors import HaloDeskError
 from halodesk.runtime import crash
 from halodesk.runtime import settings as s
+from halodesk.runtime.flow_agent.library import IMPORT, Library, unknown_agents
 from halodesk.runtime.flow_files import load_all
+from halodesk.runtime.phone_settings import flow_agents_of
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.threads import SystemClock
 from halodesk.selftest.checks import Check, not_checked, ok, problem, warning
@@ -183,3 +185,25 @@ def flows(given: s.Settings) -> Check:
     if not found:
         return problem("flows", "There is no flow in what `flows` names.", "Put *.flow.json files there.")
     return ok("flows", ", ".join(f"{flow.name} v{flow.version}" for flow in found))
+
+
+def flow_agents(folder: Path, settings: s.Settings) -> Check:
+    """Those that answer calls are there."""
+    wanted = list(flow_agents_of(settings).values())
+    if not wanted:
+        return ok("flow_agents", "No flow agent answers calls.")
+    library = Library(folder)
+    missing = unknown_agents(library, wanted)
+    if missing:
+        return problem("flow_agents", " ".join(missing), IMPORT)
+    if not settings.llm:
+        return problem(
+            "flow_agents",
+            "A flow agent is to answer calls, and there is no model.",
+            "Add `llm` to the settings.",
+        )
+    for line in wanted:
+        library.load(line.answers)
+    return ok(
+        "flow_agents", f"Calls are answered by: {', '.join(sorted({line.answers for line in wanted}))}."
+    )

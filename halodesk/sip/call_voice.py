@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Literal
 
 from halodesk.engine.errors import PhoneError, PhoneRefusedError
 from halodesk.protocol.phone_link import (
@@ -11,6 +12,7 @@ from halodesk.protocol.phone_link import (
     CallInfo,
     FarSound,
     HangUp,
+    HearCall,
     LendVoice,
     Notice,
     Reply,
@@ -19,6 +21,7 @@ from halodesk.protocol.phone_link import (
     Speak,
     SpeechEnded,
     SpeechStarted,
+    StopHearing,
     StopSpeech,
 )
 from halodesk.runtime.call_voice import CallOver, Pressed, VoiceNews
@@ -32,11 +35,15 @@ Ask = Callable[[Request], Awaitable[Reply]]
 class PhoneCallVoice:
     """One call's voice. Loop thread only; `take` gets every notice of the phone."""
 
-    def __init__(self, call: CallInfo, ask: Ask) -> None:
-        self._key, self._ask = call.key, ask
+    def __init__(self, call: CallInfo, ask: Ask, *, ours: Callable[[], bool] = lambda: False) -> None:
+        """`ours`: whether somebody at this seat hung up."""
+        self._key, self._ask, self._ours = call.key, ask, ours
         self._keys = call.keys_heard
         self._news: asyncio.Queue[VoiceNews] = asyncio.Queue()
         self._sounds = 0
+        self._speeches: set[int] = set()
+        """At the phone, and not told to be over."""
+        self._hears = False
         self._left = False
         self._over = False
 
@@ -46,25 +53,49 @@ class PhoneCallVoice:
             case FarSound(call=self._key) if self._sounds < _MOST_SOUND:
                 self._sounds += 1
                 self._news.put_nowait(notice)
-            case SpeechStarted(call=self._key) | SpeechEnded(call=self._key):
+            case SpeechStarted(call=self._key):
+                self._news.put_nowait(notice)
+            case SpeechEnded(call=self._key):
+                self._speeches.discard(notice.speech)
                 self._news.put_nowait(notice)
             case CallChanged(call=call) if call.key == self._key:
                 self._changed(call)
 
     def lost(self, error: PhoneError) -> None:
-        """The phone is away."""
+        """The phone is away, and the call with it."""
         self._end(CallOver(by="network", reason=error.message))
+
+    def fell_silent(self) -> None:
+        """The phone is away and its call may be fetched back: nothing of what was to be said is heard."""
+        for number in sorted(self._speeches):
+            self._news.put_nowait(SpeechEnded(call=self._key, speech=number, played_ms=0, whole=False))
+        self._speeches.clear()
+
+    def ended(self, by: Literal["agent", "human", "caller", "network"], reason: str) -> None:
+        """The call is over, and the phone has not told so."""
+        self._end(CallOver(by=by, reason=reason))
 
     async def lend(self) -> None:
         """See `CallVoice`."""
         await self._ask(LendVoice(call=self._key))
+        self._hears = False  # as a listener: it hears as the one who speaks
 
     async def give_back(self) -> None:
         """See `CallVoice`."""
         await self._ask(ReturnVoice(call=self._key))
+        if self._hears:
+            self._hears = False
+            await self._ask(StopHearing(call=self._key))
+
+    async def step_aside(self) -> None:
+        """See `CallVoice`."""
+        await self._ask(ReturnVoice(call=self._key))
+        self._hears = True
+        await self._ask(HearCall(call=self._key))
 
     async def speak(self, speech: int, pcm: bytes, *, last: bool) -> None:
         """See `CallVoice`."""
+        self._speeches.add(speech)
         await self._ask(Speak(call=self._key, speech=speech, pcm=pcm, last=last))
 
     async def stop(self, speeches: Sequence[int]) -> None:
@@ -96,7 +127,10 @@ class PhoneCallVoice:
             if fresh:
                 self._news.put_nowait(Pressed(keys=fresh))
         if call.state == "ended":
-            self._end(CallOver(by="agent" if self._left else "caller", reason=call.reason))
+            self._end(CallOver(by=self._by(), reason=call.reason))
+
+    def _by(self) -> Literal["agent", "human", "caller"]:
+        return "agent" if self._left else "human" if self._ours() else "caller"
 
     def _end(self, over: CallOver) -> None:
         if not self._over:

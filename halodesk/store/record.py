@@ -17,6 +17,7 @@ from halodesk.engine.registry import field_types
 from halodesk.engine.replay import Frame, frames
 from halodesk.protocol import envelope as envelopes
 from halodesk.protocol.envelope import Envelope, StoredEvent
+from halodesk.store.flow_agent_words import flow_agent_words
 from halodesk.store.sessions import SessionRow, Sessions
 
 
@@ -152,6 +153,10 @@ def _words(known: Flow, frame: Frame) -> str:
             return f"Recording: {_MASK[event.phase]}{by}" + (f" ({event.message})" if event.message else "")
         case e.SentBack():
             return f"Not accepted: {event.problem}"
+        case e.ProposalSettled():
+            verdict = "accepted" if event.accepted else "turned down"
+            said = f", from “{event.because}”" if event.because else ""
+            return f"Proposed by {event.source}: {event.title}{said} – {verdict} by {event.by}"
         case e.NoteAdded():
             return f"Note: {event.text}"
         case e.Incident():
@@ -165,6 +170,8 @@ def _words(known: Flow, frame: Frame) -> str:
         case e.RecordingKept():
             seconds = event.samples / event.sample_rate
             return f"Recording kept: {seconds:.1f} s, {len(event.windows)} masked windows"
+        case e.FlowAgentBegan() | e.FlowAgentTalk() | e.FlowAgentActed() | e.FlowAgentEnded():
+            return flow_agent_words(event)
         case e.SessionEnded():
             return f"Session {event.reason}: {event.disposition}"
         case _:

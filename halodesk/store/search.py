@@ -188,6 +188,12 @@ def _said(events: Iterable[AnyEvent], flow: Flow | None) -> Iterator[str]:
                 yield event.text
             case e.Incident():
                 yield event.message
+            case e.FlowAgentTalk():
+                yield event.text
+            case e.FlowAgentBegan():
+                yield event.agent
+            case e.FlowAgentEnded():
+                yield from _plain(event.collected)
 
 
 def _plain(value: Any) -> Iterator[str]:

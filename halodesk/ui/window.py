@@ -19,10 +19,12 @@ from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QKeySequence,
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from halodesk.runtime.agent_ports import AgentPort, DayPort, DayTopic
+from halodesk.runtime.live_agent_port import LivePort
 from halodesk.runtime.ports import DeskPort, SoundPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
 from halodesk.ui.desk.call_area import CallArea
 from halodesk.ui.desk.context_panel import ContextPanel
+from halodesk.ui.desk.copilot_strip import CopilotStrip
 from halodesk.ui.desk.day_buttons import DayButtons
 from halodesk.ui.desk.ended_page import EndedPage
 from halodesk.ui.desk.progress import Progress
@@ -62,11 +64,12 @@ class MainWindow(QMainWindow):
         tools: Tools | None = None,
         agent: AgentPort | None = None,
         day: DayPort | None = None,
+        live: LivePort | None = None,
     ) -> None:
         """`pages`: those beside the Desk. Without `sound` there is no choice of devices.
 
         `agent`: whose state is shown and chosen; `day`: his calls and messages.
-        `tools`: what step pages use beside the desk.
+        `tools`: what step pages use beside the desk. `live`: flow agents and the co-pilot on calls.
         """
         self._restyle_to(resolve(theme))
         super().__init__()
@@ -97,13 +100,14 @@ class MainWindow(QMainWindow):
         self.wrap_up.attach(agent)
         self.band = MaskBand()
         self.rail = Rail(pages)
-        self.calls = CallArea(desk, lambda: self.show_page(DESK))
+        self.calls = CallArea(desk, lambda: self.show_page(DESK), live)
         self.ring_band, self.call_panel = self.calls.ring_band, self.calls.call_panel
         self.call_panel.sound.attach(sound)
         self.banners = Banners()
         self.ready = ReadyPage()
         self.context = ContextPanel(desk)
         self.step = StepPage(desk, self._render_session, self.context.notes.keep, tools=tools)
+        self.copilot = CopilotStrip(self.step, self.status.copilot)
         self.ended = EndedPage()
         self.progress = Progress()
         self._desk_page: QWidget = self.ready
@@ -111,6 +115,7 @@ class MainWindow(QMainWindow):
         self._middle = QWidget()
         self._foot = QWidget()
         self._build()
+        self.copilot.attach(live)
         self.step.warm_up()
         self._connect()
         self._leave: Unsubscribe | None = desk.subscribe(self._changed)
@@ -131,7 +136,7 @@ class MainWindow(QMainWindow):
         middle = QVBoxLayout(self._middle)
         middle.setContentsMargins(0, 0, 0, 0)
         middle.setSpacing(Space.M)
-        for widget in (self.calls, self.banners, self.wrap_up):
+        for widget in (self.calls, self.banners, self.wrap_up, self.copilot):
             middle.addWidget(widget)
         middle.addWidget(self._stack, 1)
         body = QHBoxLayout()
@@ -161,6 +166,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         desk = self._desk
         self.rail.chosen.connect(self.show_page)
+        self.calls.flow_agent.left.connect(self.focus_page)
         self.ready.dial.connect(desk.dial)
         self.ready.line.chosen.connect(desk.choose_line)
         self.step.dial.connect(desk.dial)
@@ -182,7 +188,7 @@ class MainWindow(QMainWindow):
             "Ctrl+Enter": self._go_on,
             "Alt+N": self._write_note,
         }
-        keys |= self.calls.keys()
+        keys |= self.calls.keys() | self.copilot.keys()
         keys |= {f"Alt+{number}": partial(self._choose, number) for number in range(1, 10)}
         keys |= {
             f"Ctrl+{place + 1}": partial(self.show_page, place) for place in range(len(self._entries) + 1)
@@ -443,6 +449,7 @@ class MainWindow(QMainWindow):
 
     def _fit_panes(self) -> None:
         beside = self.page_beside is not None
+        self.copilot.be_away(beside)
         narrow, session = self.width() < _NARROW, self._in_session and not beside
         self._foot.setHidden(beside)
         self.status.side.setVisible(narrow and session)
@@ -479,6 +486,8 @@ class MainWindow(QMainWindow):
             for leave in self._leave_too:
                 leave()
             self.call_panel.sound.detach()
+            self.calls.detach()
+            self.copilot.detach()
             if self._unfollow is not None:
                 self._unfollow()
             self.closed.emit()

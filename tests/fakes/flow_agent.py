@@ -15,6 +15,7 @@ from halodesk.engine.flow_agent import document as documents
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.engine.flow_agent.document import Document
+from halodesk.engine.flow_agent.form import Form
 from halodesk.engine.flow_agent.log import Line
 from halodesk.engine.flow_agent.machine import decide, evolve
 from halodesk.engine.flow_agent.manner import Manner
@@ -106,6 +107,20 @@ def sample_flow(**fields: Any) -> Document:
     )
 
 
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool's answer with more than a value."""
+
+    value: Any = None
+    error: str = ""
+    form: Form | None = None
+
+
+def _outcome(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Answer):
+        return {"ok": True, "value": value}
+    return {"ok": not value.error, "value": value.value, "error": value.error, "form": value.form}
+
+
 class Talk:
     """A conversation that is driven step by step."""
 
@@ -148,12 +163,12 @@ class Talk:
                 return [i.SpeechOver(speech=event.speech, played=event.text)]
             case e.ToolAsked() if self.answers is not None:
                 value = self.answers(event.name, event.arguments)
-                return [] if value is None else [i.ToolDone(call=event.call, ok=True, value=value)]
+                return [] if value is None else [i.ToolDone(call=event.call, **_outcome(value))]
             case e.ActionAsked():
                 found = self.document.tool(event.tool)
                 value = self.answers("" if found is None else found.name, event.arguments)
                 if value is not None:
-                    return [i.ActionDone(epoch=event.epoch, call=event.call, ok=True, value=value)]
+                    return [i.ActionDone(epoch=event.epoch, call=event.call, **_outcome(value))]
             case e.HangUpAsked():
                 return [i.HungUp(by="agent")]
         return []

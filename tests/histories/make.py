@@ -11,11 +11,23 @@ from pathlib import Path
 import msgspec
 
 from halodesk.engine import commands as c
+from halodesk.engine import events as e
 from halodesk.engine.flow import dump
 from halodesk.engine.session import Session
 from halodesk.runtime.log import SessionLog
 from halodesk.store.record import json_lines
 from tests.fakes.order import ADDRESS, Run
+
+FLOW_AGENT: tuple[e.FlowAgentFact, ...] = (
+    e.FlowAgentBegan(conversation="c1", agent="clinic", document="ab" * 32, by="Ann Lee"),
+    e.FlowAgentActed(conversation="c1", kind="node", name="greeting"),
+    e.FlowAgentTalk(conversation="c1", who="agent", text="Good morning.", node="greeting"),
+    e.FlowAgentTalk(conversation="c1", who="caller", text="1", node="greeting", keys=True),
+    e.FlowAgentTalk(conversation="c1", who="whisper", text="Be brief.", node="greeting", by="Ann Lee"),
+    e.FlowAgentActed(conversation="c1", kind="tool", name="look", arguments={"day": "Monday"}),
+    e.FlowAgentActed(conversation="c1", kind="taken_over", name="Ann Lee"),
+    e.FlowAgentEnded(conversation="c1", reason="human_ended", node="greeting", collected={"size": "small"}),
+)
 
 
 class _Steps:
@@ -32,13 +44,31 @@ class _Steps:
         return self.now - 1_799_999_000.0
 
 
+def proposed(run: Run, accepted: bool, choice: str, because: str) -> c.SettleProposal:
+    """A way on that a model proposed."""
+    return c.SettleProposal(
+        step=run.state.step,
+        visit=run.state.visit,
+        accepted=accepted,
+        title="Yes" if accepted else "No",
+        by="Ann Lee",
+        source="openai/m-1",
+        because=because,
+        choice=choice,
+    )
+
+
 def order() -> Run:
     """Every kind of event at least once."""
     run = Run().to_offer()
     for objection in ("tell_me_more", "is_it_safe", "how_different", "already_take"):
         run.submit(f"offer_response={objection}").submit()
     run.do(c.RescueCall(sip_call_id="rescued@seat"))
-    run.submit("offer_response=yes").submit("journal=true").do(c.Back()).submit("journal=false")
+    for fact in FLOW_AGENT:
+        run.do(c.NoteFlowAgent(fact=fact))
+    run.do(proposed(run, False, "offer_response=no", "I do not know"))
+    run.do(proposed(run, True, "offer_response=yes", "all right then"))
+    run.submit("journal=true").do(c.Back()).submit("journal=false")
     run.answer(billing_address=ADDRESS, delivery_note="Ring twice.").submit()
     run.refuse(c.AddNote(text="4242 4242 4242 4242"))
     run.mask().mask("lost", message="The PBX does not answer.", todo="Call IT.")

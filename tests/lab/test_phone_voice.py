@@ -11,6 +11,7 @@ import pytest
 from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import (
     FarSound,
+    HearCall,
     LendVoice,
     Mask,
     Notice,
@@ -18,6 +19,7 @@ from halodesk.protocol.phone_link import (
     Speak,
     SpeechEnded,
     SpeechStarted,
+    StopHearing,
     StopSpeech,
     Unmask,
 )
@@ -117,3 +119,33 @@ def test_a_program_that_dies_leaves_the_call_to_the_microphone(
     sound = read_stereo(far.call("ended", "far"))[:, 1]
     assert (tone_levels(sound, AGENT_HZ)[-40:-10] > SOUNDS_DB).mean() > 0.8
     assert not (tone_levels(sound, PROGRAM_HZ)[-40:-10] > SOUNDS_DB).any()
+
+
+def test_a_program_hears_while_the_microphone_speaks(pair: tuple[Seat, Seat, str]) -> None:
+    agent, far, key = pair
+    agent.ask(HearCall(call=key))
+    with pytest.raises(PhoneRefusedError, match="already"):
+        agent.ask(HearCall(call=key))
+    talk(0.5)
+    agent.ask(Mask(lease="card"))
+    assert (tone_levels(heard(agent.notices), CALLER_HZ)[5:] > SOUNDS_DB).mean() > 0.9
+    agent.forget()
+    talk(0.3)
+    assert len(heard(agent.notices)) <= 2 * 320, "nothing but what was on its way when the mask closed"
+    agent.ask(Unmask(lease="card"))
+    agent.ask(LendVoice(call=key))
+    agent.ask(Speak(call=key, speech=1, pcm=tone(0.3), last=True))
+    ended(agent, 1)
+    with pytest.raises(PhoneRefusedError, match="already"):
+        agent.ask(HearCall(call=key))
+    agent.ask(ReturnVoice(call=key))
+    agent.ask(HearCall(call=key))
+    agent.ask(StopHearing(call=key))
+    agent.ask(StopHearing(call=key))
+    agent.forget()
+    talk(1.0)
+    assert heard(agent.notices).size <= 320, "it hears no more"
+    agent.hang_up(key)
+    microphone = tone_levels(read_stereo(far.call("ended", "far"))[:, 1], AGENT_HZ) > SOUNDS_DB
+    assert microphone[:40].sum() > 20, "the agent was heard before"
+    assert microphone[-25:-5].mean() > 0.8, "and after"

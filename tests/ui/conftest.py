@@ -17,6 +17,7 @@ from halodesk.ui.theme.active import ThemeChoice
 from halodesk.ui.window import MainWindow
 from tests.fakes.sound import FakeSound
 from tests.ui.fake_desk import FakeDesk
+from tests.ui.fake_live import FakeLive
 from tests.ui.hands import Hands
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -50,8 +51,19 @@ def sound() -> FakeSound:
 
 
 @pytest.fixture
+def live() -> FakeLive:
+    """No flow agent, unless a test shows one."""
+    return FakeLive()
+
+
+@pytest.fixture
 def open_window(
-    qapp: QApplication, desk: FakeDesk, pictures: Path, review: ReviewPort | None, sound: FakeSound
+    qapp: QApplication,
+    desk: FakeDesk,
+    pictures: Path,
+    review: ReviewPort | None,
+    sound: FakeSound,
+    live: FakeLive,
 ) -> Iterator[Opener]:
     """Opens windows on `desk`; afterwards no widget, timer, animation or listener may be left."""
     opened: list[MainWindow] = []
@@ -59,7 +71,7 @@ def open_window(
 
     def open_(theme: ThemeChoice = "light", width: int = 1280, height: int = 800) -> Hands:
         pages = [sessions_entry(review)] if review is not None else []
-        window = MainWindow(desk, theme=theme, pages=pages, sound=sound)
+        window = MainWindow(desk, theme=theme, pages=pages, sound=sound, live=live)
         opened.append(window)
         window.resize(width, height)
         window.show()
@@ -75,7 +87,7 @@ def open_window(
         window.close()
         shiboken6.delete(window)
         assert not any(shiboken6.isValid(part) for part in parts), "timers outlive their window"
-    assert desk.listeners == len(sound.listeners) == 0
+    assert desk.listeners == len(sound.listeners) == len(live.listeners) == 0
     ours = [widget for widget in qapp.topLevelWidgets() if widget not in before]
     assert [widget for widget in ours if widget.isVisible()] == []
     leaked = [widget for widget in ours if not widget.parent()]

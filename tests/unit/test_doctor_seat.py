@@ -14,15 +14,18 @@ from typer.testing import CliRunner
 from halodesk.cli.root import app
 from halodesk.engine.errors import HaloDeskError
 from halodesk.runtime import settings as s
+from halodesk.runtime.flow_agent.library import Library
 from halodesk.selftest import children, doctor, seat
 from halodesk.selftest.checks import Check
 from halodesk.store.seat_store import FILE, SeatStore
 from tests.e2e.small_disk import TmpfsDisk, may_mount, small_disk
+from tests.fakes.flow_agent import sample_flow
 from tests.sync.world import SAMPLE, recorder
 from tests.unit.test_keystore import PlainRing, SafeRing, use
 
 NAMES = [
-    "program", "settings", "files", "disk", "store", "keyring", "crashes", "functions", "flows", "holders",
+    "program", "settings", "files", "disk", "store", "keyring", "crashes", "functions", "flows",
+    "flow_agents", "holders",
     "phone", "devices", "sip_port", "rtp_ports", "pbx", "recorders", "gateway", "queues", "contacts",
     "tray", "hotkeys", "desktop_bus", "links", "server_port", "certificate", "server", "waiting", "clock",
 ]  # fmt: skip
@@ -258,3 +261,14 @@ def _lines(folder: Path) -> dict[str, str]:
         patch.setattr(children, "probe", lambda *where: children.Probe())
         patch.setattr(children, "devices", children.Devices)
         return {check.name: check.state for check in doctor.examine(folder)}
+
+
+def test_a_flow_agent_that_is_to_answer_is_there(folder: Path) -> None:
+    account = s.SipAccount(uri="sip:1@pbx", flow_agent=s.FlowAgentLine(answers="test-agent"))
+    settings = s.Settings(account=account)
+    said(seat.flow_agents(folder, s.Settings()), "ok", "No flow agent answers")
+    said(seat.flow_agents(folder, settings), "problem", "“test-agent” is to answer", "none")
+    Library(folder).add(sample_flow())
+    said(seat.flow_agents(folder, settings), "problem", "no model")
+    settings = s.Settings(account=account, llm=({"provider": "openai", "model": "m"},))
+    said(seat.flow_agents(folder, settings), "ok", "test-agent")

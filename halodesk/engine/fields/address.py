@@ -69,6 +69,16 @@ class Address(Plain):
         place = " ".join(filter(None, (part["region"], part["postal_code"])))
         return ", ".join(filter(None, (part["line1"], part["line2"], part["city"], place, part["country"])))
 
+    def schema(self, field: Field) -> dict[str, Any]:
+        """Its parts."""
+        parts: dict[str, Any] = {part: {"type": "string", "maxLength": 120} for part in PARTS}
+        parts["line1"]["description"] = "House number and street."
+        parts["line2"]["description"] = "Apartment or suite, if there is one."
+        parts["region"]["description"] = "State or province, two letters."
+        parts["postal_code"]["description"] = "ZIP or postal code."
+        parts["country"] = {"type": "string", "enum": _countries(field)}
+        return {"type": "object", "properties": parts, "required": list(_REQUIRED)}
+
 
 def _countries(field: Field) -> list[str]:
     given = field.config.get("countries")

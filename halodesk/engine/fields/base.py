@@ -52,6 +52,14 @@ class FieldType(Protocol):
         """An accepted value read back where its input shows less (the day of the week, say)."""
         ...
 
+    def schema(self, field: Field) -> dict[str, Any]:
+        """JSON Schema (2020-12) of a value that `normalise` takes, for a language model.
+
+        It narrows as far as a schema can; `normalise` has the last word. `description` adds what the
+        label does not say: the form of a value, say. `{}`: a model never gives this value.
+        """
+        ...
+
     def check(self, field: Field) -> Iterator[str]:
         """What is wrong with the field's own `config`, for the health check."""
         ...
@@ -71,6 +79,10 @@ class Plain:
     def reads(self, field: Field, value: Any) -> str:
         """The input shows it all."""
         return ""
+
+    def schema(self, field: Field) -> dict[str, Any]:
+        """Text."""
+        return {"type": "string"}
 
     def check(self, field: Field) -> Iterator[str]:
         """Nothing that could be wrong."""
@@ -114,6 +126,16 @@ def option_label(field: Field, value: Any) -> str:
     return next(
         (option.label or option.value for option in field.options if option.value == value), str(value)
     )
+
+
+def options_in_words(field: Field) -> str:
+    """The options whose label says more than their value: `a: The first; b: The second`."""
+    said = [
+        f"{option.value}: {option.label}"
+        for option in field.options
+        if option.label not in ("", option.value)
+    ]
+    return "; ".join(said)
 
 
 def locale_of(field: Field) -> str:

@@ -28,5 +28,10 @@ class Boolean(Plain):
         """The label of the side that was chosen."""
         return str(field.config.get("true_label", "Yes") if value else field.config.get("false_label", "No"))
 
+    def schema(self, field: Field) -> dict[str, Any]:
+        """True or false, and what each means."""
+        words = f"true: {self.show(field, True)}; false: {self.show(field, False)}"
+        return {"type": "boolean", "description": words if words != "true: Yes; false: No" else ""}
+
 
 TYPE = Boolean()

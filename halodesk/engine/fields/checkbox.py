@@ -35,6 +35,12 @@ class Checkbox(Choices):
             return "Yes" if value else "No"
         return super().show(field, value)
 
+    def schema(self, field: Field) -> dict[str, Any]:
+        """True for a tick, or some of the values."""
+        if field.options:
+            return super().schema(field)
+        return {"type": "boolean", "description": str(field.config.get("tick_label") or "")}
+
     def lacks(self, field: Field, value: Any) -> bool:
         """A tick that is asked for must be there."""
         return is_empty(value) or value is False

@@ -20,7 +20,7 @@ from babel.numbers import get_currency_name, get_currency_symbol, list_currencie
 
 from halodesk.engine.fields.base import Plain, Problem, in_words, locale_of
 from halodesk.engine.fields.number import TYPE as NUMBER
-from halodesk.engine.fields.number import limits, parse
+from halodesk.engine.fields.number import bounds, limits, parse
 from halodesk.engine.flow import Field
 from halodesk.engine.money import LARGEST, digits, is_money, say_money
 
@@ -80,6 +80,20 @@ class Currency(Plain):
         """What stands in the input after so many steps up (or down)."""
         amount = raw.get("amount") if isinstance(raw, dict) else raw
         return NUMBER.stepped(field, amount, steps)
+
+    def schema(self, field: Field) -> dict[str, Any]:
+        """An amount; where several currencies are taken, with its code."""
+        codes = codes_of(field)
+        if len(codes) == 1:
+            return {"type": "number", **bounds(field), "description": f"An amount in {codes[0]}."}
+        return {
+            "type": "object",
+            "properties": {
+                "amount": {"type": "number", **bounds(field)},
+                "currency": {"type": "string", "enum": codes},
+            },
+            "required": ["amount", "currency"],
+        }
 
     def check(self, field: Field) -> Iterator[str]:
         """Known codes, limits that are numbers."""

@@ -75,6 +75,11 @@ class Date(Plain):
         except OverflowError:
             return str(raw)
 
+    def schema(self, field: Field) -> dict[str, Any]:
+        """An ISO date."""
+        words = f"A date as YYYY-MM-DD. {bounds_in_words(field)}".strip()
+        return {"type": "string", "format": "date", "description": words}
+
     def check(self, field: Field) -> Iterator[str]:
         """Limits that are dates, in order."""
         yield from check_locale(field)
@@ -94,6 +99,14 @@ def iso(value: Any) -> datetime.date | None:
         return datetime.date.fromisoformat(value)
     except ValueError:
         return None
+
+
+def bounds_in_words(field: Field) -> str:
+    """The first and the last day that are taken, as ISO dates; empty where there is no limit."""
+    least, most = iso(field.config.get("min")), iso(field.config.get("max"))
+    words = [f"Not before {least.isoformat()}."] if least is not None else []
+    words += [f"Not after {most.isoformat()}."] if most is not None else []
+    return " ".join(words)
 
 
 def say(day: datetime.date, field: Field, style: str) -> str:

@@ -18,7 +18,7 @@ from babel.dates import format_time
 
 from halodesk.engine.fields.base import Plain, Problem, in_words, locale_of, plain_text
 from halodesk.engine.fields.date import TYPE as DATE
-from halodesk.engine.fields.date import outside, read, say
+from halodesk.engine.fields.date import bounds_in_words, outside, read, say
 from halodesk.engine.flow import Field
 from halodesk.engine.zones import exact, folded, gap_at, zone
 
@@ -98,6 +98,19 @@ class DateTime(Plain):
             "time": _clock(local, field),
             "zone": value["zone"],
             "fold": here.fold if folded(local.replace(fold=0), found[1]) else None,
+        }
+
+    def schema(self, field: Field) -> dict[str, Any]:
+        """An ISO time; where several zones are taken, with its zone."""
+        zones = zones_of(field)
+        words = "Local time as YYYY-MM-DDTHH:MM; with its UTC offset where the clocks strike that hour twice."
+        local = {"type": "string", "description": f"{words} {bounds_in_words(field)}".strip()}
+        if len(zones) == 1:
+            return {**local, "description": f"{local['description']} In {place(zones[0])}."}
+        return {
+            "type": "object",
+            "properties": {"date": local, "zone": {"type": "string", "enum": zones}},
+            "required": ["date", "zone"],
         }
 
     def check(self, field: Field) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from halodesk.engine.fields.base import Plain, Problem, option_label
+from halodesk.engine.fields.base import Plain, Problem, option_label, options_in_words
 from halodesk.engine.flow import Field
 
 
@@ -25,6 +25,13 @@ class Choice(Plain):
     def show(self, field: Field, value: Any) -> str:
         """The label of the option."""
         return option_label(field, value)
+
+    def schema(self, field: Field) -> dict[str, Any]:
+        """One of the values."""
+        if not field.options:
+            return {"type": "string", "description": "There is nothing to choose from now."}
+        values = [option.value for option in field.options]
+        return {"type": "string", "enum": values, "description": options_in_words(field)}
 
 
 TYPE = Choice("dropdown")

@@ -46,6 +46,10 @@ class Email(Plain):
         """The address itself."""
         return str(value)
 
+    def schema(self, field: Field) -> dict[str, Any]:
+        """An address."""
+        return {"type": "string", "format": "email", "maxLength": 254}
+
     def hint(self, field: Field, value: Any) -> str:
         """What the caller may have meant."""
         local, _, domain = str(value).rpartition("@")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from halodesk.engine.fields.base import Plain, Problem, option_label
+from halodesk.engine.fields.base import Plain, Problem, option_label, options_in_words
 from halodesk.engine.flow import Field
 
 
@@ -36,6 +36,17 @@ class Choices(Plain):
         if not isinstance(value, list | tuple):  # set by a function of the flow, not by this type
             return option_label(field, value)
         return ", ".join(option_label(field, each) for each in value)
+
+    def schema(self, field: Field) -> dict[str, Any]:
+        """Some of the values, as many as may be."""
+        values = [option.value for option in field.options]
+        limits = {"minItems": _count(field, "min"), "maxItems": _count(field, "max")}
+        return {
+            "type": "array",
+            "items": {"type": "string", "enum": values} if values else {"type": "string"},
+            **{key: value for key, value in limits.items() if value is not None},
+            "description": options_in_words(field),
+        }
 
     def check(self, field: Field) -> Iterator[str]:
         """Limits that are whole numbers, in order, and can be met."""

@@ -69,6 +69,15 @@ class Number(Plain):
             number = max(number, least)
         return self.input_words(field, number)
 
+    def schema(self, field: Field) -> dict[str, Any]:
+        """A number within the limits, its unit and steps in words."""
+        whole = field.config.get("decimals") == 0 or _step(field) == 1
+        return {
+            "type": "integer" if whole else "number",
+            **bounds(field),
+            "description": " ".join(_said(field)),
+        }
+
     def check(self, field: Field) -> Iterator[str]:
         """Limits that are numbers, in order, and a step above 0."""
         yield from check_locale(field)
@@ -130,6 +139,24 @@ def limits(field: Field, number: Decimal) -> Problem | None:
             choices = " or ".join(say(field, each) for each in near)
             return Problem(f"Goes in steps of {say(field, step)}: {choices}.")
     return None
+
+
+def bounds(field: Field) -> dict[str, Any]:
+    """`minimum` and `maximum` of a JSON Schema."""
+    found: dict[str, Any] = {}
+    for key, name in (("min", "minimum"), ("max", "maximum")):
+        limit = given(field.config.get(key))
+        if limit is not None:
+            found[name] = int(limit) if limit == limit.to_integral_value() else float(limit)
+    return found
+
+
+def _said(field: Field) -> Iterator[str]:
+    unit, step, origin = field.config.get("unit"), _step(field), given(field.config.get("min"))
+    if unit:
+        yield f"In {unit}."
+    if step is not None and step != 1:
+        yield f"In steps of {TYPE.input_words(field, step)} from {TYPE.input_words(field, origin or 0)}."
 
 
 def _step(field: Field) -> Decimal | None:

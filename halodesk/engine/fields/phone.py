@@ -49,5 +49,11 @@ class Phone(Plain):
         )
         return phonenumbers.format_number(number, style)
 
+    def schema(self, field: Field) -> dict[str, Any]:
+        """A number with all its digits."""
+        region = str(field.config.get("region", "US"))
+        words = f"A phone number with all its digits; from outside {region} with + and the country code."
+        return {"type": "string", "maxLength": 40, "description": words}
+
 
 TYPE = Phone()

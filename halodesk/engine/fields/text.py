@@ -6,7 +6,7 @@ from typing import Any
 
 from halodesk.engine.fields.base import Plain, Problem, longest, plain_text
 from halodesk.engine.flow import Field
-from halodesk.engine.patterns import full_match
+from halodesk.engine.patterns import full_match, pattern_problem
 
 
 class Text(Plain):
@@ -27,6 +27,15 @@ class Text(Plain):
     def show(self, field: Field, value: Any) -> str:
         """The text itself."""
         return str(value)
+
+    def schema(self, field: Field) -> dict[str, Any]:
+        """Text of that length and form."""
+        found: dict[str, Any] = {"type": "string", "maxLength": longest(field, 200)}
+        pattern = field.config.get("pattern")
+        if pattern and not pattern_problem(str(pattern)):
+            found["pattern"] = f"^(?:{pattern})$"
+            found["description"] = str(field.config.get("pattern_help", ""))
+        return found
 
 
 TYPE = Text()

@@ -21,5 +21,9 @@ class TextArea(Plain):
         """The text itself."""
         return str(value)
 
+    def schema(self, field: Field) -> dict[str, Any]:
+        """Text of that length."""
+        return {"type": "string", "maxLength": longest(field, 4000)}
+
 
 TYPE = TextArea()

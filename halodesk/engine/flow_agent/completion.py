@@ -6,6 +6,9 @@ Rules:
 - Tools first, all at once; then at most one transition, the first; `end_call` last.
 - A refused call is told to the model in words. After two completions with a refused call since the
   caller spoke, a fixed line is spoken and the caller has the word.
+- A function with a handler asks it: it says where the conversation goes (of the nodes the function
+  names), or why it stays, which counts as a refused call, or that a human is needed. Until it has said
+  so nothing else moves the conversation on.
 - A transition may need a tool's word (`requires_result`): the model cannot claim it, the tool must
   have said it in this node.
 - A transition while locked is refused; where the model said something too, the turn is simply over.
@@ -24,7 +27,8 @@ from halodesk.engine.flow_agent import arguments
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.engine.flow_agent.data import cleaned, result
-from halodesk.engine.flow_agent.document import END_CALL, Function, Tool
+from halodesk.engine.flow_agent.document import ANYWHERE, END_CALL, Function, Tool
+from halodesk.engine.flow_agent.form import Form, safe
 from halodesk.engine.flow_agent.prompt import END_CALL_SCHEMA
 from halodesk.engine.flow_agent.scene import Scene
 
@@ -56,9 +60,8 @@ def done(scene: Scene, news: i.ModelDone) -> None:
         return
     refused = _take(scene, calls)
     accepted = scene.state.accepted is not None or scene.state.end_call is not None
-    free = tuple(one.id for one in scene.state.queue if one.interruptible)
-    if accepted and free:
-        scene.emit(e.Protected(speeches=free))
+    if accepted:
+        protect(scene)
     if refused and not scene.state.open_tools and not accepted:
         _refused(scene, refused, request.said)
     else:
@@ -85,19 +88,24 @@ def settle(scene: Scene) -> None:
 
 def tool_done(scene: Scene, news: i.ToolDone) -> None:
     """A tool came back; late ones are told to the transcript all the same."""
-    name = next(
-        (
-            one.call.name
-            for message in scene.state.messages
-            for one in message.calls
-            if one.call.id == news.call
-        ),
-        "",
-    )
     if news.call not in scene.state.open_tools:
         return
+    routing = scene.state.routing
+    if routing is not None and routing.call == news.call:
+        _routed(scene, routing, news)
+        return
+    calls = (one.call for message in scene.state.messages for one in message.calls)
+    call = next((call for call in calls if call.id == news.call), None)
+    name, given = ("", "") if call is None else (call.name, call.arguments)
+    node = scene.node
+    function = None if node is None else node.function(name)
+    words = _refusal(news) if function is not None and function.handler else ""
+    if words:
+        _turned_down(scene, news.call, name, given, "not_accepted", words, safe(news.form))
+        return
     outcome = result(news.ok, news.value, news.error)
-    scene.emit(e.ToolSettled(call=news.call, name=name, result=outcome))
+    scene.emit(e.ToolSettled(call=news.call, name=name, result=outcome, form=safe(news.form)))
+    _elsewhere(scene, news.form)
     settle(scene)
 
 
@@ -118,6 +126,80 @@ def failed(scene: Scene, news: i.ModelFailed) -> None:
         scene.ask(note=note, attempt=2)
     else:
         scene.give_up(f"model: {news.failure}")
+
+
+def _routed(scene: Scene, asked: e.ToolAsked, news: i.ToolDone) -> None:
+    """What a function's handler said: a node to go to, why not, or that a human is needed."""
+    said = news.value if isinstance(news.value, dict) else {}
+    given = msgspec.json.encode(asked.arguments).decode()
+
+    def no(code: e.Refusal, words: str) -> None:
+        _turned_down(scene, asked.call, asked.function, given, code, words, form)
+
+    route = asked.route or e.Route(function=asked.function)
+    target = str(said.get("next_node") or route.target)
+    form = safe(news.form)
+    if not news.ok:
+        no("handler_failed", cleaned(news.error)[:500] or "It failed.")
+    elif _refusal(news):
+        no("not_accepted", _refusal(news))
+    elif said.get("human"):
+        why = cleaned(str(said["human"]))[:200]
+        outcome = {"ok": True, "now": f"A colleague is needed: {why}"}
+        scene.emit(e.ToolSettled(call=asked.call, name=asked.name, result=outcome))
+        scene.well()
+        scene.give_up(why, page=True)
+    elif not _open_to(route, target) or scene.document.node(target) is None:
+        no("handler_failed", "It named no step to go on with.")
+    else:
+        scene.emit(
+            e.TransitionAccepted(
+                call=asked.call, function=route.function, target=target, arguments=asked.arguments
+            )
+        )
+        protect(scene)
+        settle(scene)
+
+
+def _open_to(route: e.Route, target: str) -> bool:
+    return target in (route.target, *route.to) or ANYWHERE in route.to
+
+
+def _refusal(news: i.ToolDone) -> str:
+    """Why a handler did not take a call, in its words."""
+    said = news.value.get("refused") if news.ok and isinstance(news.value, dict) else None
+    return cleaned(str(said))[:500] if said else ""
+
+
+def _turned_down(
+    scene: Scene, call: str, name: str, given: str, code: e.Refusal, words: str, form: Form | None
+) -> None:
+    """A handler said no: the model is told, and it counts like any refused call."""
+    scene.emit(
+        e.CallRefused(call=call, name=name, arguments=given[:2000], code=code, message=words, form=form)
+    )
+    times = scene.state.bad_rounds + 1
+    scene.emit(e.BadRound(times=times))
+    _elsewhere(scene, form)
+    state = scene.state
+    stuck = times > scene.manner.bad_rounds and state.end_call is None and not state.open_tools
+    if stuck and not (state.human or state.ending is not None or state.barged or state.words_wait):
+        scene.trouble("bad_calls")
+    else:
+        settle(scene)
+
+
+def _elsewhere(scene: Scene, form: Form | None) -> None:
+    """A form of another node, or of none: the conversation has to look where it is."""
+    if form is not None and (form.human or form.node not in ("", scene.state.node)):
+        scene.emit(e.PageMoved())
+
+
+def protect(scene: Scene) -> None:
+    """What is queued leads to another node and is said to its end."""
+    free = tuple(one.id for one in scene.state.queue if one.interruptible)
+    if free:
+        scene.emit(e.Protected(speeches=free))
 
 
 def _no_calls(scene: Scene, said: bool) -> None:
@@ -174,7 +256,9 @@ def _take(scene: Scene, calls: tuple[i.ToolCall, ...]) -> list[str]:
             refuse(call, "malformed_arguments", str(problem))
             continue
         try:
-            if function is not None:
+            if function is not None and not function.moves:
+                code = _handled(scene, call, function, arguments.checked(given, function.schema))
+            elif function is not None:
                 code = _transition(scene, call, function, arguments.checked(given, function.schema))
             elif tool is not None:
                 code = _tool(scene, call, tool, given)
@@ -198,13 +282,45 @@ def _transition(
             "transition_locked",
             "The conversation moved on already. Speak to the caller and wait for the answer first.",
         )
-    if scene.state.accepted is not None:
+    if scene.state.accepted is not None or scene.state.routing is not None:
         return "one_transition", "Only one function may move the conversation on. The first one counts."
     if function.needs_tool and not _has_result(scene, function):
         wanted = msgspec.json.encode(function.needs).decode()
         return "result_missing", f"Use {function.needs_tool} first; its result must be {wanted}."
+    if function.handler:
+        return _handled(scene, call, function, given)
     scene.emit(
         e.TransitionAccepted(call=call.id, function=function.name, target=function.target, arguments=given)
+    )
+    return None
+
+
+def _handled(
+    scene: Scene, call: i.ToolCall, function: Function, given: dict[str, object]
+) -> tuple[e.Refusal, str] | None:
+    """Ask the function's handler. Each call is one of its own: what was refused may be tried again."""
+    state, tool = scene.state, scene.document.tool(function.handler)
+    if tool is None:
+        return "handler_failed", f'There is no tool "{function.local_handler or function.handler}".'
+    wanted = given
+    if tool.schema["properties"]:
+        wanted = arguments.bound(
+            tool, given, collected=state.collected, context=state.context, call=state.call
+        )
+    epoch = state.epoch * 1000 + state.turn
+    key = arguments.key_of(state.call.id, f"{state.node}/{call.id}", epoch, tool.id, wanted)
+    route = e.Route(function=function.name, target=function.target, to=function.to)
+    scene.emit(
+        e.ToolAsked(
+            call=call.id,
+            tool=tool.id,
+            name=function.name,
+            arguments=wanted,
+            key=key,
+            timeout_s=tool.timeout_s,
+            function=function.name,
+            route=route if function.moves else None,
+        )
     )
     return None
 

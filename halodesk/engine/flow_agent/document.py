@@ -30,6 +30,8 @@ SPACE = uuid.UUID("5f0c1d0e-5a39-5b0b-9c4c-6f2f9d1f6a11")
 LARGEST = 4 << 20
 """Bytes of a document."""
 END_CALL = "end_call"
+ANYWHERE = "*"
+"""In `Function.to` of a form: any node of the document. It is none, so the check finds it in a file."""
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -53,6 +55,18 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     needs_tool: str = ""
     """Name of a tool that must have answered in this node before; `needs` is what it must have said."""
     needs: dict[str, Any] = {}
+    handler: str = ""
+    """Internal id of the tool that is asked, and says where the conversation goes or why it stays."""
+    local_handler: str = ""
+    to: tuple[str, ...] = ()
+    """Where beside `target` the handler may lead."""
+    moves: bool = True
+    """False: its handler does something, and the conversation stays."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every node it can lead to."""
+        return tuple(dict.fromkeys((*([self.target] if self.target else []), *self.to)))
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +77,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     type: str = "tool_call"
     arguments: dict[str, Any] = {}
     timeout_s: float = 5.0
+    again: bool = False
+    """Runs anew, too, when a colleague has handed the call back, or what it looks at has changed."""
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +113,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     builtin: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
     allow_interrupt: bool = True
+    form: bool = False
+    """It cannot be entered without a form from a pre-action (`form.Form`)."""
     x: float | None = None
     y: float | None = None
 
@@ -272,7 +290,7 @@ def _node(raw: Any, pointer: str, agent_id: str) -> Node:
         role=json.messages(item, "role_messages", pointer),
         task=json.messages(item, "task_messages", pointer),
         functions=tuple(
-            _function(one, f"{pointer}/functions/{index}")
+            _function(one, f"{pointer}/functions/{index}", agent_id)
             for index, one in enumerate(json.entries(item, "functions", pointer))
         ),
         tools=tuple(internal_id(agent_id, one) for one in local),
@@ -283,14 +301,17 @@ def _node(raw: Any, pointer: str, agent_id: str) -> Node:
             for index, one in enumerate(json.entries(item, "pre_actions", pointer))
         ),
         allow_interrupt=json.flag(item, "allow_interrupt", pointer, True),
+        form=json.flag(item, "form", pointer, False),
         x=json.number(spot, "x", f"{pointer}/position_xy"),
         y=json.number(spot, "y", f"{pointer}/position_xy"),
     )
 
 
-def _function(raw: Any, pointer: str) -> Function:
+def _function(raw: Any, pointer: str, agent_id: str) -> Function:
     item = json.mapping(raw, pointer)
     needs = json.mapping(item.get("requires_result") or {}, f"{pointer}/requires_result")
+    handler = json.mapping(item.get("handler") or {}, f"{pointer}/handler")
+    local = json.text(handler, "tool_id", f"{pointer}/handler", required=bool(handler))
     return Function(
         name=json.text(item, "name", pointer, required=True),
         description=json.text(item, "description", pointer),
@@ -298,6 +319,9 @@ def _function(raw: Any, pointer: str) -> Function:
         target=json.text(item, "next_node_key", pointer),
         needs_tool=json.text(needs, "tool", f"{pointer}/requires_result"),
         needs={key: value for key, value in needs.items() if key != "tool"},
+        handler=internal_id(agent_id, local) if local else "",
+        local_handler=local,
+        to=json.words(handler, "to", f"{pointer}/handler"),
     )
 
 
@@ -310,6 +334,7 @@ def _action(raw: Any, pointer: str, agent_id: str) -> Action:
         type=json.text(item, "type", pointer) or "tool_call",
         arguments=json.mapping(item.get("arguments") or {}, f"{pointer}/arguments"),
         timeout_s=json.seconds(item, "timeout_s", pointer, 5.0),
+        again=json.flag(item, "again", pointer, False),
     )
 
 

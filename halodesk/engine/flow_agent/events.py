@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from halodesk.engine.flow_agent.form import Form
 from halodesk.engine.flow_agent.inputs import CallMeta, Failure, ToolCall, Usage
 
 SpeechKind = Literal["greeting", "reply", "filler", "fallback", "idle", "goodbye"]
@@ -26,6 +27,8 @@ Refusal = Literal[
     "one_transition",
     "repeated_call",
     "node_unavailable",
+    "not_accepted",
+    "handler_failed",
     "too_many_calls",
 ]
 EndReason = Literal["end_call", "terminal_net", "hung_up", "no_human", "caller_silent", "human_ended"]
@@ -51,7 +54,9 @@ class EntryBegan(Event, frozen=True, tag="entry_began"):
     node: str
     function: str = ""
     again: bool = False
-    """After a human handed back: what its pre-actions brought is kept, they are not run again."""
+    """After a human handed back: what its pre-actions brought is kept; only those that say so run again."""
+    moved: bool = False
+    """The same, because what the node's form is of has gone on."""
 
 
 class ActionAsked(Event, frozen=True, tag="action_asked"):
@@ -70,6 +75,7 @@ class ActionSettled(Event, frozen=True, tag="action_settled"):
     tool: str
     result: dict[str, Any]
     """`{"ok": true, "value": …}` or `{"ok": false, "error": …}`."""
+    form: Form | None = None
 
 
 class NodeEntered(Event, frozen=True, tag="node_entered"):
@@ -140,7 +146,7 @@ class ModelAsked(Event, frozen=True, tag="model_asked"):
 
 class ModelCancelled(Event, frozen=True, tag="model_cancelled"):
     request: int
-    why: Literal["barge_in", "more_words", "taken_over", "ended", "stopped"]
+    why: Literal["barge_in", "more_words", "taken_over", "ended", "stopped", "moved"]
 
 
 class ModelAnswered(Event, frozen=True, tag="model_answered"):
@@ -168,6 +174,8 @@ class CallRefused(Event, frozen=True, tag="call_refused"):
     arguments: str
     code: Refusal
     message: str
+    form: Form | None = None
+    """Of a handler: the page as it is now."""
 
 
 class TransitionAccepted(Event, frozen=True, tag="transition_accepted"):
@@ -184,8 +192,19 @@ class EndAccepted(Event, frozen=True, tag="end_accepted"):
     goodbye: str = ""
 
 
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a function leads whose handler was asked: `target`, or what the handler names of `to`."""
+
+    function: str
+    target: str = ""
+    to: tuple[str, ...] = ()
+
+
 class ToolAsked(Event, frozen=True, tag="tool_asked"):
-    """A webhook tool to run now. `key` is its idempotency key."""
+    """A webhook tool to run now. `key` is its idempotency key.
+
+    `function`: the tool is the handler of this function; with `route` it says where to go.
+    """
 
     call: str
     tool: str
@@ -193,12 +212,15 @@ class ToolAsked(Event, frozen=True, tag="tool_asked"):
     arguments: dict[str, Any]
     key: str
     timeout_s: float
+    function: str = ""
+    route: Route | None = None
 
 
 class ToolSettled(Event, frozen=True, tag="tool_settled"):
     call: str
     name: str
     result: dict[str, Any]
+    form: Form | None = None
 
 
 class SpeechQueued(Event, frozen=True, tag="speech_queued"):
@@ -273,7 +295,10 @@ class Troubled(Event, frozen=True, tag="troubled"):
 
 
 class HumanWanted(Event, frozen=True, tag="human_wanted"):
+    """`page`: what is to be done is a human's; when that is done the agent can go on."""
+
     why: str
+    page: bool = False
 
 
 class HumanTook(Event, frozen=True, tag="human_took"):
@@ -293,6 +318,12 @@ class HumanGave(Event, frozen=True, tag="human_gave"):
 class WhisperHeard(Event, frozen=True, tag="whisper_heard"):
     by: str
     text: str
+
+
+class PageMoved(Event, frozen=True, tag="page_moved"):
+    """What the node's form is of has gone on; the conversation looks again as soon as it can."""
+
+    by: str = ""
 
 
 class SummaryAsked(Event, frozen=True, tag="summary_asked"):
@@ -317,6 +348,12 @@ class SummaryKept(Event, frozen=True, tag="summary_kept"):
     upto: int
     text: str
     usage: Usage
+
+
+class SpeechPaid(Event, frozen=True, tag="speech_paid"):
+    """Speech of a provider costs, too, and counts for the cap."""
+
+    cost: float
 
 
 class Ending(Event, frozen=True, tag="ending"):
@@ -371,9 +408,11 @@ AnyEvent = (
     | HumanSpoke
     | HumanGave
     | WhisperHeard
+    | PageMoved
     | SummaryAsked
     | Summarised
     | SummaryKept
+    | SpeechPaid
     | Ending
     | HangUpAsked
     | Ended

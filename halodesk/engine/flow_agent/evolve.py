@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import state as s
+from halodesk.engine.flow_agent.form import Form
 from halodesk.engine.flow_agent.inputs import Usage
 
 
@@ -22,7 +23,14 @@ def evolve(state: s.State, event: e.AnyEvent) -> s.State:
             return _model(state, event)
         case e.CallRefused() | e.TransitionAccepted() | e.EndAccepted() | e.ToolAsked() | e.ToolSettled():
             return _calls(state, event)
-        case e.HumanWanted() | e.HumanTook() | e.HumanSpoke() | e.HumanGave() | e.WhisperHeard():
+        case (
+            e.PageMoved()
+            | e.HumanWanted()
+            | e.HumanTook()
+            | e.HumanSpoke()
+            | e.HumanGave()
+            | e.WhisperHeard()
+        ):
             return _people(state, event)
         case _:
             return _rest(state, event)
@@ -39,12 +47,14 @@ def _entry(state: s.State, event: e.AnyEvent) -> s.State:
                 state,
                 collected=collected,
                 accepted=None,
+                moved=False,
                 entering=s.Entering(
                     epoch=event.epoch,
                     node=event.node,
                     function=event.function,
                     call="" if accepted is None or event.again else accepted.call,
                     again=event.again,
+                    moved=event.moved,
                     results=state.results if event.again else (),
                 ),
             )
@@ -52,13 +62,16 @@ def _entry(state: s.State, event: e.AnyEvent) -> s.State:
             pending = (*state.entering.pending, (event.call, event.tool))
             return replace(_counted(state, event.call), entering=replace(state.entering, pending=pending))
         case e.ActionSettled() if state.entering is not None:
-            entering = state.entering
+            entering, kept = state.entering, state.entering.results
+            if entering.again:  # in place of what it brought before
+                kept = tuple(one for one in kept if one[0] != event.tool)
             return replace(
                 _counted(state, event.call),
                 entering=replace(
                     entering,
                     pending=tuple(one for one in entering.pending if one[0] != event.call),
-                    results=(*entering.results, (event.tool, event.result)),
+                    results=(*kept, (event.tool, event.result)),
+                    form=event.form or entering.form,
                 ),
             )
         case e.NodeEntered():
@@ -71,6 +84,7 @@ def _entry(state: s.State, event: e.AnyEvent) -> s.State:
                 terminal=event.terminal,
                 role=event.role,
                 results=() if built is None else built.results,
+                form=None if built is None else built.form,
                 entering=None,
                 visits=(*state.visits, event.node),
                 entered_at=state.entered_at if built is not None and built.again else len(state.messages),
@@ -167,32 +181,47 @@ def _model(state: s.State, event: e.AnyEvent) -> s.State:
 def _calls(state: s.State, event: e.AnyEvent) -> s.State:
     match event:
         case e.CallRefused():
+            state = _through(state, event.call, event.form)
             return _result(state, event.call, {"ok": False, "error": event.code, "message": event.message})
         case e.TransitionAccepted():
-            return replace(state, accepted=event)
+            return replace(_through(state, event.call), accepted=event)
         case e.EndAccepted():
             return _result(replace(state, end_call=event), event.call, {"ok": True})
         case e.ToolAsked():
             return replace(
                 state,
                 open_tools=(*state.open_tools, event.call),
+                routing=event if event.route is not None else state.routing,
                 done_calls=(*state.done_calls, (event.name, event.key)),
             )
         case e.ToolSettled():
-            left = tuple(call for call in state.open_tools if call != event.call)
-            return _result(replace(state, open_tools=left), event.call, event.result)
+            return _result(_through(state, event.call, event.form), event.call, event.result)
     return state
+
+
+def _through(state: s.State, call: str, form: Form | None = None) -> s.State:
+    """The tool of that call, if it was one, is at work no longer."""
+    routing = state.routing
+    return replace(
+        state,
+        open_tools=tuple(one for one in state.open_tools if one != call),
+        routing=None if routing is not None and routing.call == call else routing,
+        form=form if form is not None and form.node in ("", state.node) else state.form,
+    )
 
 
 def _people(state: s.State, event: e.AnyEvent) -> s.State:
     match event:
+        case e.PageMoved():
+            return replace(state, moved=True)
         case e.HumanWanted():
-            return replace(state, human_wanted=True)
+            return replace(state, human_wanted=True, human_page=event.page)
         case e.HumanTook():
             return replace(
                 state,
                 human=event.by,
                 human_wanted=False,
+                human_page=False,
                 ending=None,
                 end_call=None,
                 barged=False,
@@ -203,7 +232,13 @@ def _people(state: s.State, event: e.AnyEvent) -> s.State:
             return _note(state, "human", event.text)
         case e.HumanGave():
             state = replace(
-                state, human="", trouble=0, bad_rounds=0, collected={**state.collected, **event.variables}
+                state,
+                human="",
+                human_wanted=False,
+                human_page=False,
+                trouble=0,
+                bad_rounds=0,
+                collected={**state.collected, **event.variables},
             )
             return _note(state, "note", event.note) if event.note else state
         case e.WhisperHeard():
@@ -273,6 +308,8 @@ def _rest(state: s.State, event: e.AnyEvent) -> s.State:
             )
         case e.SummaryKept():
             return replace(state, summary_ready=event, spent=_sum(state.spent, event.usage))
+        case e.SpeechPaid():
+            return replace(state, spent=_sum(state.spent, Usage(cost=event.cost)))
         case e.Summarised():
             state = replace(state, summary_ready=None, summary_request=0)
             return replace(state, summary=event.text, base=event.upto) if event.text else state
@@ -281,7 +318,7 @@ def _rest(state: s.State, event: e.AnyEvent) -> s.State:
         case e.HangUpAsked():
             return replace(state, hang_up_asked=True)
         case e.Ended():
-            return replace(state, ended=True, request=None, open_tools=(), queue=())
+            return replace(state, ended=True, request=None, open_tools=(), routing=None, queue=())
     return state
 
 

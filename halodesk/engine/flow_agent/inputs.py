@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from halodesk.engine.flow_agent.form import Form
+
 Failure = Literal["timeout", "stalled", "cut", "rate_limited", "away", "refused", "malformed"]
 """`timeout` no first word in time, `stalled` silent in the middle, `cut` the stream broke, `away`
 not reached, `refused` the provider said no (a wrong key or model), `malformed` not what a model says."""
@@ -54,6 +56,7 @@ class ActionDone(News, frozen=True, tag="action_done"):
     ok: bool
     value: Any = None
     error: str = ""
+    form: Form | None = None
 
 
 class VoiceBegan(News, frozen=True, tag="voice_began"):
@@ -117,12 +120,16 @@ class ModelFailed(News, frozen=True, tag="model_failed"):
 
 
 class ToolDone(News, frozen=True, tag="tool_done"):
-    """A webhook tool that the model called came back. `error` says in words why not."""
+    """A webhook tool that the model called came back. `error` says in words why not.
+
+    Of a function's handler `value` says where it leads (`completion`). `form`: the page as it is now.
+    """
 
     call: str
     ok: bool
     value: Any = None
     error: str = ""
+    form: Form | None = None
 
 
 class SpeechBegan(News, frozen=True, tag="speech_began"):
@@ -151,6 +158,12 @@ class SummaryDone(News, frozen=True, tag="summary_done"):
     usage: Usage = Usage()
 
 
+class SpeechCharged(News, frozen=True, tag="speech_charged"):
+    """What a provider of speech charges for some of it, in units of the price list."""
+
+    cost: float
+
+
 class TakenOver(News, frozen=True, tag="taken_over"):
     """A human speaks with the caller from now on."""
 
@@ -177,6 +190,15 @@ class Whispered(News, frozen=True, tag="whispered"):
     text: str
 
 
+class Moved(News, frozen=True, tag="moved"):
+    """What the node's form is of has gone on without the model: by a human, or by itself.
+
+    The conversation looks again where it is. Nothing is asked of the model about what was there before.
+    """
+
+    by: str = ""
+
+
 class HungUp(News, frozen=True, tag="hung_up"):
     by: Literal["caller", "agent", "human", "network"]
 
@@ -195,9 +217,11 @@ AnyNews = (
     | SpeechOver
     | TimerFired
     | SummaryDone
+    | SpeechCharged
     | TakenOver
     | HumanSaid
     | HandedBack
     | Whispered
+    | Moved
     | HungUp
 )

@@ -164,6 +164,12 @@ def _node(document: Document, node: Node, known: frozenset[str]) -> Iterator[Fau
                 f'"{function.name}" needs a result of "{function.needs_tool}", which is not here.',
                 "Add the tool to `tool_ids`, or take `requires_result` out.",
             )
+        if function.handler and function.handler not in tools:
+            yield (
+                *("error", "dangling_tool", node.key),
+                f'"{function.name}" asks the tool "{function.local_handler}", which is not there.',
+                "Add it to `tools`, or take `handler` out.",
+            )
         problem = schema_problem(function.schema)
         if problem:
             yield (

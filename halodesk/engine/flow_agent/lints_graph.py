@@ -34,12 +34,13 @@ def faults(document: Document) -> Faults:
             )
     for node in document.nodes:
         for function in node.functions:
-            if function.target not in nodes:
-                yield (
-                    *("error", "dangling_node", node.key),
-                    f'"{function.name}" leads to "{function.target}", and there is no such node.',
-                    "Correct `next_node_key`, or add the node.",
-                )
+            for target in function.targets or ("",):
+                if target not in nodes:
+                    yield (
+                        *("error", "dangling_node", node.key),
+                        f'"{function.name}" leads to "{target}", and there is no such node.',
+                        "Correct `next_node_key`, or add the node.",
+                    )
         if node.terminal and node.functions:
             yield (
                 *("warning", "terminal_with_functions", node.key),
@@ -51,7 +52,10 @@ def faults(document: Document) -> Faults:
                 *("warning", "no_end_call", node.key, "The agent cannot hang up from here."),
                 'Add "end_call" to `builtin_tools`.',
             )
-    edges = {node.key: [function.target for function in node.functions] for node in document.nodes}
+    edges = {
+        node.key: [target for function in node.functions for target in function.targets]
+        for node in document.nodes
+    }
     reached = reachable(edges, initial)
     if initial and terminals and not terminals & reached:
         yield (

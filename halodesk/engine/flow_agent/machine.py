@@ -14,7 +14,9 @@ Rules:
 - Barge-in: what may be interrupted is cut and the transcript says no more than was heard. A sound
   without words gives the agent the word back.
 - A human may take over at any time, and hand back: the node is built again with the transcript and
-  with what its pre-actions brought, which are not run twice.
+  with what its pre-actions brought; those run twice that say so (`again`).
+- A node may work on a form from outside (`form`): a page of a halo flow. Where that goes on without the
+  model, the node is built again; a form of another node leads there, one for a human asks for them.
 - `end_call` has the goodbye played, then hangs up. In a terminal node silence ends the call too.
 
 What a completion means is in `completion`, timers and the mute in `duties`, the moves in `scene`.
@@ -28,6 +30,7 @@ from halodesk.engine.flow_agent import inputs as i
 from halodesk.engine.flow_agent.data import result, spoken
 from halodesk.engine.flow_agent.document import Document
 from halodesk.engine.flow_agent.evolve import evolve as evolve
+from halodesk.engine.flow_agent.form import safe
 from halodesk.engine.flow_agent.manner import Manner
 from halodesk.engine.flow_agent.scene import Scene
 from halodesk.engine.flow_agent.state import State
@@ -55,8 +58,12 @@ def decide(document: Document, manner: Manner, state: State, news: i.AnyNews) ->
             _timer(scene, news.timer)
         case i.TakenOver() | i.HumanSaid() | i.HandedBack() | i.Whispered():
             _human(scene, news)
+        case i.Moved():
+            _moved(scene, news)
         case i.HungUp():
             _hung_up(scene, news)
+        case i.SpeechCharged():
+            scene.emit(e.SpeechPaid(cost=news.cost))
         case i.SpeechBegan():
             pass
     duties.keep(scene)
@@ -186,7 +193,8 @@ def _action(scene: Scene, news: i.ActionDone) -> None:
     if not tool:
         return
     outcome = result(news.ok, news.value, news.error)
-    scene.emit(e.ActionSettled(epoch=news.epoch, call=news.call, tool=tool, result=outcome))
+    form = safe(news.form)
+    scene.emit(e.ActionSettled(epoch=news.epoch, call=news.call, tool=tool, result=outcome, form=form))
     scene.entered()
 
 
@@ -242,10 +250,25 @@ def _human(scene: Scene, news: i.TakenOver | i.HumanSaid | i.HandedBack | i.Whis
                 return
             scene.emit(e.HumanGave(by=news.by, note=spoken(news.note), variables=news.variables))
             if state.entering is None and not state.open_tools:
-                scene.enter(state.node, again=True)
+                scene.enter(scene.here, again=True)
+            elif state.form is not None:  # a human has worked on it: to be looked at when that is through
+                scene.emit(e.PageMoved(by=news.by))
         case i.Whispered():
             if spoken(news.text):
                 scene.emit(e.WhisperHeard(by=news.by, text=spoken(news.text)))
+
+
+def _moved(scene: Scene, news: i.Moved) -> None:
+    """What the node's form is of went on without the model."""
+    state = scene.state
+    if state.human or state.ending is not None:
+        return  # a human has the call; the end is the end
+    if state.human_wanted and not state.human_page:
+        return  # they are wanted for something else
+    scene.emit(e.PageMoved(by=news.by))
+    if state.human_wanted:
+        scene.emit(e.HumanGave(by=news.by, note="", variables={}))
+    scene.look_again()
 
 
 def _hung_up(scene: Scene, news: i.HungUp) -> None:

@@ -54,6 +54,10 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     goodbye: str = "Thank you for your time. Goodbye."
     nudge: str = "You answered nothing. Say one short sentence to the caller now, or call a function."
     go_on: str = "Your last answer broke off. Go on from there without repeating what was said."
+    moved: str = (
+        "The page has gone on, or a colleague has worked on it. Go on from what it says now; do not repeat"
+        " what was said."
+    )
     hand_back: str = "A colleague spoke with the caller and handed the call back to you. Go on from there."
 
 

@@ -60,8 +60,9 @@ def picture(document: Document) -> Picture:
     edges: dict[tuple[str, str], list[str]] = {}
     for node in document.nodes:
         for function in node.functions:
-            if function.target in nodes:
-                edges.setdefault((node.key, function.target), []).append(function.name)
+            for target in function.targets:
+                if target in nodes:
+                    edges.setdefault((node.key, target), []).append(function.name)
     layers = _layers(document, edges)
     rows = _rows(layers, edges)
     tallest = max((len(layer) for layer in rows), default=0)

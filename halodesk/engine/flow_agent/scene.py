@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from halodesk.engine.flow_agent import arguments, prompt, texts
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent.data import result
-from halodesk.engine.flow_agent.document import Document, Node
+from halodesk.engine.flow_agent.document import Action, Document, Node
 from halodesk.engine.flow_agent.evolve import evolve
+from halodesk.engine.flow_agent.form import with_form
 from halodesk.engine.flow_agent.manner import Manner
-from halodesk.engine.flow_agent.state import State
+from halodesk.engine.flow_agent.state import Entering, State
 
 LONGEST_SPEECH = 1_200
 """Characters of one spoken piece."""
@@ -34,8 +37,8 @@ class Scene:
 
     @property
     def node(self) -> Node | None:
-        """The node in force; None in a simple agent."""
-        return self.document.node(self.state.node)
+        """The node in force, with what its form adds; None in a simple agent."""
+        return with_form(self.document.node(self.state.node), self.state.form)
 
     def fill(self, text: str) -> str:
         """A text of the document with its variables."""
@@ -72,6 +75,9 @@ class Scene:
             return  # asked when the node is entered
         if state.voice:  # asked when the caller has spoken, or that was no speech
             self.emit(e.CallerVoice(on=True, barge_in=True))
+            return
+        if state.moved and not state.open_tools:
+            self.look_again()
             return
         if fresh and state.summary_ready is not None:
             ready = state.summary_ready
@@ -113,24 +119,40 @@ class Scene:
 
     # --- nodes
 
-    def enter(self, key: str, *, function: str = "", again: bool = False) -> None:
+    def look_again(self) -> None:
+        """Enter the node anew: what its form is of has gone on. Later, where something is under way."""
+        state = self.state
+        if state.human or state.ending is not None or state.entering is not None:
+            return
+        if state.open_tools or state.accepted is not None:
+            return
+        self.cancel("moved")
+        self.enter(self.here, again=True, moved=True)
+
+    @property
+    def here(self) -> str:
+        """Key of the node in force, or of the first one where none has been built yet."""
+        initial = self.document.initial
+        return self.state.node or ("" if initial is None else initial.key)
+
+    def enter(self, key: str, *, function: str = "", again: bool = False, moved: bool = False) -> None:
         """Build a node beside the one in force; its pre-actions run in parallel."""
         state = self.state
         epoch = state.epoch + 1
         call = "" if state.accepted is None else state.accepted.call
-        self.emit(e.EntryBegan(epoch=epoch, node=key, function=function, again=again))
+        self.emit(e.EntryBegan(epoch=epoch, node=key, function=function, again=again, moved=moved))
         node = self.document.node(key)
         if node is None and not self.document.simple:
             self.emit(e.EntryFailed(epoch=epoch, node=key, problem=f'There is no node "{key}".', call=call))
             self._stayed()
             return
-        if node is not None and not again:
-            self._begin_actions(node, epoch)
+        if node is not None:
+            self._begin_actions(epoch, [action for action in node.actions if action.again or not again])
         self.entered()
 
-    def _begin_actions(self, node: Node, epoch: int) -> None:
+    def _begin_actions(self, epoch: int, actions: Sequence[Action]) -> None:
         values = {**arguments.facts(self.state.call), **self.state.variables()}
-        for action in node.actions:
+        for action in actions:
             id = f"c{self.next_id()}"
             tool = self.document.tool(action.tool)
             if tool is None:
@@ -158,25 +180,27 @@ class Scene:
         state, entering = self.state, self.state.entering
         if entering is None or entering.pending:
             return
+        form = entering.form
+        if form is not None and form.human:
+            self._failed(entering, form.human)
+            self.give_up(form.human, page=True)
+            return
+        key = entering.node if form is None else form.node or entering.node
         values = {**arguments.facts(state.call), **state.variables()}
-        node = self.document.node(entering.node)
-        role = prompt.role_of(self.document, entering.node, state.role, values)
+        node = self.document.node(key)
+        role = prompt.role_of(self.document, key, state.role, values)
         try:
-            frame = prompt.build(
-                self.document, entering.node, replace(state, role=role), dict(entering.results)
-            )
+            if form is None and node is not None and node.form:
+                raise prompt.CannotBuild("Its page is not there.")
+            frame = prompt.build(self.document, key, replace(state, role=role), dict(entering.results), form)
         except prompt.CannotBuild as problem:
-            self.emit(
-                e.EntryFailed(
-                    epoch=entering.epoch, node=entering.node, problem=str(problem), call=entering.call
-                )
-            )
+            self._failed(entering, str(problem))
             self._stayed()
             return
         self.emit(
             e.NodeEntered(
                 epoch=entering.epoch,
-                node=entering.node,
+                node=key,
                 terminal=node is not None and node.terminal,
                 role=role,
                 tools=tuple(tool.name for tool in frame.tools),
@@ -192,9 +216,14 @@ class Scene:
         if self.state.end_call is not None:
             self.end_by_call()
         elif entering.again:
-            self.ask(note=self.manner.hand_back)
+            self.ask(note=self.manner.moved if entering.moved else self.manner.hand_back)
         elif entering.function or self.state.words_wait or not self.state.said_since:
             self.ask(fresh=self.state.words_wait)
+
+    def _failed(self, entering: Entering, problem: str) -> None:
+        self.emit(
+            e.EntryFailed(epoch=entering.epoch, node=entering.node, problem=problem, call=entering.call)
+        )
 
     def _stayed(self) -> None:
         """The new node cannot be built: on in the old one, or not at all."""
@@ -240,12 +269,12 @@ class Scene:
         if state.ending is not None and not state.queue and not state.hang_up_asked:
             self.emit(e.HangUpAsked())
 
-    def give_up(self, why: str) -> None:
-        """The agent cannot go on: a colleague, or an end in good manners."""
+    def give_up(self, why: str, *, page: bool = False) -> None:
+        """The agent cannot go on: a colleague, or an end in good manners. `page`: what comes is theirs."""
         if self.state.human or self.state.human_wanted or self.state.ending is not None:
             return
         self.cancel("stopped")
-        self.emit(e.HumanWanted(why=why))
+        self.emit(e.HumanWanted(why=why, page=page))
         if self.state.colleague:
             self.speak(self.manner.get_human, "fallback", protect=True)
         else:

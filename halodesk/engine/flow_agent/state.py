@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from halodesk.engine.flow_agent import events as e
+from halodesk.engine.flow_agent.form import Form
 from halodesk.engine.flow_agent.inputs import CallMeta, ToolCall, Usage
 
 Phase = Literal[
@@ -68,6 +69,8 @@ class Entering(msgspec.Struct, frozen=True, kw_only=True):
     """Call and tool of each pre-action that runs."""
     results: tuple[tuple[str, dict[str, Any]], ...] = ()
     """Internal id of the tool, and what it brought."""
+    form: Form | None = None
+    moved: bool = False
 
 
 class Queued(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +104,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     terminal: bool = False
     role: str = ""
     results: tuple[tuple[str, dict[str, Any]], ...] = ()
+    form: Form | None = None
+    """What the node works on, as it is now."""
+    moved: bool = False
+    """It has gone on: to be looked at again before the model is asked."""
     entering: Entering | None = None
     locked: bool = False
     # the transcript
@@ -113,6 +120,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     request: Request | None = None
     model: int = 0
     open_tools: tuple[str, ...] = ()
+    routing: e.ToolAsked | None = None
+    """The handler that is being asked where to go."""
     round: int = 0
     accepted: e.TransitionAccepted | None = None
     end_call: e.EndAccepted | None = None
@@ -140,6 +149,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     # people
     human: str = ""
     human_wanted: bool = False
+    human_page: bool = False
+    """They are wanted for a step that is theirs."""
     whispers: tuple[str, ...] = ()
     # the budget
     summary: str = ""

@@ -106,6 +106,8 @@ class StepType(Protocol):
     """Struct of the config, or a union of tagged ones."""
     continue_label: str
     """What the button says that goes on."""
+    hands: str
+    """Why only a person can work its page, in words; empty: a flow agent can, too."""
     by_label: bool
     """Its work takes routes by their labels; their conditions and order say nothing."""
 
@@ -188,6 +190,7 @@ class Plain:
     sensitive = False
     config_type: Any = NoConfig
     continue_label = "Continue"
+    hands = ""
     by_label = False
 
     def has_page(self, step: Step) -> bool:

@@ -47,6 +47,7 @@ class Transfer(Plain):
     """A page that says what will happen, and one button that does it."""
 
     name = "transfer"
+    hands = "It hands the caller over, and a person answers for that."
     config_type = Config
     continue_label = "Transfer the call"
 

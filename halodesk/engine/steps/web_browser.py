@@ -49,6 +49,7 @@ class WebBrowser(Plain):
     """A page with a browser in it."""
 
     name = "web_browser"
+    hands = "A foreign page is worked with eyes and hands."
     config_type = Config
 
     def enter(self, flow: Flow, step: Step, state: Session) -> Work:

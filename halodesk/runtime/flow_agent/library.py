@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent.document import Document, dumps, loads
+from halodesk.runtime.settings import FlowAgentLine
 
 SUFFIX = ".agent.json"
+IMPORT = "Run: halodesk flow-agent import FILE, or name another one in the settings."
 _FILE = re.compile(r"(\d+)\.agent\.json")
 
 
@@ -65,6 +68,17 @@ class Library:
     def _place(self, name: str) -> Path:
         spelt = quote(name, safe="")
         return self._folder / (spelt if spelt.strip(".") else spelt.replace(".", "%2E"))
+
+
+def unknown_agents(library: Library, lines: Iterable[FlowAgentLine]) -> list[str]:
+    """In words: which flow agents answer a line by the settings and are not there. Raises `OSError`."""
+    names = library.names()
+    missing = sorted({line.answers for line in lines} - set(names))
+    there = ", ".join(names) or "none"
+    return [
+        f"“{name}” is to answer calls, and is no flow agent of this seat; there are: {there}."
+        for name in missing
+    ]
 
 
 def _versions(folder: Path) -> list[int]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import structlog
 
 from halodesk.engine.flow_agent import arguments, prompt, texts
@@ -111,8 +112,9 @@ class Runner:
                 alarm.cancel()
             for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(listening, *self._tasks, *self._working, return_exceptions=True)
-            await self._duplex.close()
+            await asyncio.gather(listening, *self._tasks, return_exceptions=True)
+            await self._duplex.close()  # a tool may take long: nobody waits for it on the call
+            await asyncio.gather(*self._working, return_exceptions=True)
         return self.state
 
     async def _listen(self) -> None:
@@ -133,6 +135,13 @@ class Runner:
                     return  # half words change nothing and would fill the log
             case i.HumanSaid():
                 news = i.HumanSaid(text=cleaned(news.text))
+            case i.ModelSaid():
+                news = msgspec.structs.replace(news, text=cleaned(news.text))
+            case i.ModelDone() if news.calls:
+                calls = (
+                    msgspec.structs.replace(call, arguments=cleaned(call.arguments)) for call in news.calls
+                )
+                news = msgspec.structs.replace(news, calls=tuple(calls))
         events = decide(self.document, self.manner, self.state, news)
         if not events and isinstance(news, i.SpeechBegan):
             return
@@ -169,7 +178,7 @@ class Runner:
                 if alarm is not None:
                     alarm.cancel()
             case e.NodeEntered():
-                self._duplex.expect(expected(self.document, event.node))
+                self._duplex.expect(expected(self.document, event.node, self.state.form))
             case e.SummaryAsked():
                 self._spawn(self._summary(event))
             case e.HangUpAsked():
@@ -215,8 +224,10 @@ class Runner:
 
     async def _tool(self, event: e.ToolAsked) -> None:
         tool = self.document.tool(event.tool)
-        found = await self._called(tool, event.arguments, event.key, event.timeout_s)
-        self.tell(i.ToolDone(call=event.call, ok=found.ok, value=found.value, error=found.error))
+        found = await self._called(tool, event.arguments, event.key, event.timeout_s, event.function)
+        self.tell(
+            i.ToolDone(call=event.call, ok=found.ok, value=found.value, error=found.error, form=found.form)
+        )
 
     async def _action(self, event: e.ActionAsked) -> None:
         tool = self.document.tool(event.tool)
@@ -226,12 +237,17 @@ class Runner:
         found = await self._called(tool, event.arguments, key, event.timeout_s)
         self.tell(
             i.ActionDone(
-                epoch=event.epoch, call=event.call, ok=found.ok, value=found.value, error=found.error
+                epoch=event.epoch,
+                call=event.call,
+                ok=found.ok,
+                value=found.value,
+                error=found.error,
+                form=found.form,
             )
         )
 
     async def _called(
-        self, tool: Tool | None, given: dict[str, Any], key: str, timeout_s: float
+        self, tool: Tool | None, given: dict[str, Any], key: str, timeout_s: float, function: str = ""
     ) -> ToolAnswer:
         if tool is None:
             return ToolAnswer(ok=False, error="There is no such tool.")
@@ -246,6 +262,7 @@ class Runner:
             timeout_s=timeout_s,
             idempotent=tool.idempotent,
             headers={name: texts.filled(text, values) for name, text in tool.headers.items()},
+            function=function,
         )
         # The answer is late; the request is not taken back: what it does over there may be done already.
         work = asyncio.create_task(self._tools.call(request))

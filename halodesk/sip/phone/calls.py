@@ -21,6 +21,7 @@ from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, Fault, SendDtmf
 from halodesk.sip.phone.account import PhoneAccount
 from halodesk.sip.phone.accounts import Accounts
+from halodesk.sip.phone.audio.hearer import Hearer, without
 from halodesk.sip.phone.audio.talker import Talker
 from halodesk.sip.phone.auto_answer import wanted_after
 from halodesk.sip.phone.call import PhoneCall
@@ -233,11 +234,11 @@ class Calls:
         """Whether the other side hears the agent; raises `PhoneRefusedError` when the call is over."""
         self.get(key).set_microphone(muted)
 
-    def give_line_back(self, key: str, talker: Talker) -> None:
-        """The agent's own line speaks again, unless the call is over or has another one."""
+    def take_off(self, key: str, guest: Talker | Hearer) -> None:
+        """The line without this program, unless the call is over or has another line."""
         call = self._by_key.get(key)
-        if call is not None and talker.here:
-            call.change_line(lambda line: talker.own if line is talker else line)
+        if call is not None and guest.here:
+            call.change_line(lambda line: without(line, guest))
 
     def send_dtmf(self, wish: SendDtmf) -> None:
         """Sends keypad tones, as the account wants them unless told how.

@@ -24,6 +24,7 @@ from halodesk.protocol.phone_link import (
     Dial,
     Done,
     HangUp,
+    HearCall,
     Hold,
     LendVoice,
     Mask,
@@ -42,6 +43,7 @@ from halodesk.protocol.phone_link import (
     Snapshot,
     Speak,
     Split,
+    StopHearing,
     StopSpeech,
     Transfer,
     Unhold,
@@ -150,7 +152,7 @@ class Service:
                 self._on_sip(rid, client, lambda: self._calls.merge(first, second))
             case Split(keep=keep):
                 self._on_sip(rid, client, lambda: self._calls.split(keep))
-            case LendVoice() | ReturnVoice() | Speak() | StopSpeech():
+            case LendVoice() | ReturnVoice() | Speak() | StopSpeech() | HearCall() | StopHearing():
                 self._on_voice(request, client)
             case HangUp(call=call, code=code):
                 self._on_sip(rid, client, lambda: self._calls.hang_up(call, code))
@@ -204,6 +206,10 @@ class Service:
                 self._on_sip(rid, client, lambda: self._voices.lend(call, client))
             case ReturnVoice(call=call):
                 self._on_sip(rid, client, lambda: self._voices.give_back(call))
+            case HearCall(call=call, near=near):
+                self._on_sip(rid, client, lambda: self._voices.hear(call, client, near=near))
+            case StopHearing(call=call):
+                self._on_sip(rid, client, lambda: self._voices.stop_hearing(call, client))
             case Speak() | StopSpeech():  # here and now: a cut must not wait for the SIP thread
                 try:
                     self._voices.take(request)

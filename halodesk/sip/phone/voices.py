@@ -1,4 +1,9 @@
-"""Which calls a program speaks on, and for which client."""
+"""Which calls a program speaks on or hears, and for which client.
+
+Rules:
+- One program speaks on a call; any number of clients may hear it.
+- No client hears a call twice: one that speaks on it hears it by that, and not by `hear` beside it.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +11,38 @@ import threading
 from collections.abc import Callable
 
 from halodesk.engine.errors import PhoneRefusedError
-from halodesk.protocol.phone_link import FarSound, LendVoice, Notice, ReturnVoice, Speak, StopSpeech
+from halodesk.protocol.phone_link import (
+    FarSound,
+    HearCall,
+    LendVoice,
+    NearSound,
+    Notice,
+    ReturnVoice,
+    Speak,
+    StopHearing,
+    StopSpeech,
+)
 from halodesk.sip.phone.audio.bridge import Line
+from halodesk.sip.phone.audio.hearer import Hearer, beneath_hearers
 from halodesk.sip.phone.audio.talker import Talker
 from halodesk.sip.phone.calls import Calls
 from halodesk.sip.phone.hub import Client
 from halodesk.sip.phone.masks import Masks
 
-VoiceRequest = LendVoice | ReturnVoice | Speak | StopSpeech
+VoiceRequest = LendVoice | ReturnVoice | Speak | StopSpeech | HearCall | StopHearing
 
 
 class Voices:
-    """`lend`, `give_back` and `forget` on the SIP thread; `take` on any."""
+    """`take` on any thread, the rest on the SIP thread."""
 
     def __init__(self, calls: Calls, masks: Masks) -> None:
         self._calls, self._masks = calls, masks
         self._lock = threading.Lock()
         self._lent: dict[str, tuple[Talker, Client]] = {}
+        self._hearers: dict[tuple[str, Client], Hearer] = {}
 
     def lend(self, key: str, client: Client) -> None:
-        """A program of `client` speaks on the call. Raises `PhoneRefusedError` where it cannot."""
+        """A program of `client` speaks on the call, and hears it; else raises `PhoneRefusedError`."""
         call = self._calls.active(key)
         with self._lock:
             known = self._lent.get(key)
@@ -38,7 +55,36 @@ class Voices:
                 self._lent[key] = (talker, client)
             return talker
 
+        call.change_line(lambda line: beneath_hearers(line, wrap))
+        self.stop_hearing(key, client)
+
+    def hear(self, key: str, client: Client, *, near: bool = False) -> None:
+        """A program of `client` hears the far end, and where `near` whoever speaks to it.
+
+        Raises `PhoneRefusedError` where the call has no sound, or the program hears it already.
+        """
+        call = self._calls.active(key)
+        known = self._hearers.get((key, client))
+        with self._lock:
+            lent = self._lent.get(key)
+        speaks = lent is not None and lent[0].here and lent[1] is client
+        if speaks or (known is not None and known.here):
+            raise PhoneRefusedError("This program hears the call already.")
+
+        self._hearers = {place: one for place, one in self._hearers.items() if one.here}
+
+        def wrap(line: Line) -> Line:
+            hearer = Hearer(key, line, _sender(client), lambda: self._masks.state().masked, near=near)
+            self._hearers[key, client] = hearer
+            return hearer
+
         call.change_line(wrap)
+
+    def stop_hearing(self, key: str, client: Client) -> None:
+        """It hears no more, if it did."""
+        hearer = self._hearers.pop((key, client), None)
+        if hearer is not None:
+            self._calls.take_off(key, hearer)
 
     def give_back(self, key: str) -> None:
         """The microphone speaks again. A call that is over has it back already."""
@@ -46,14 +92,17 @@ class Voices:
             lent = self._lent.pop(key, None)
         if lent is not None:
             lent[0].stop(())
-            self._calls.give_line_back(key, lent[0])
+            self._calls.take_off(key, lent[0])
 
     def forget(self, client: Client) -> None:
-        """That client is gone: its calls get their microphones back."""
+        """That client is gone: it hears nothing any more, its calls get their microphones back."""
         with self._lock:
             keys = [key for key, (_, whose) in self._lent.items() if whose is client]
         for key in keys:
             self.give_back(key)
+        for key, whose in list(self._hearers):
+            if whose is client:
+                self.stop_hearing(key, whose)
 
     def take(self, request: Speak | StopSpeech) -> None:
         """Queues sound, or cuts it. Raises `PhoneRefusedError` where no program speaks."""
@@ -69,7 +118,7 @@ class Voices:
 
 def _sender(client: Client) -> Callable[[Notice], None]:
     def send(notice: Notice) -> None:
-        if isinstance(notice, FarSound):
+        if isinstance(notice, FarSound | NearSound):
             client.offer(notice)
         else:
             client.send(notice)

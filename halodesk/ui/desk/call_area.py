@@ -7,8 +7,10 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from halodesk.protocol.phone_link import CallInfo
+from halodesk.runtime.live_agent_port import LivePort
 from halodesk.runtime.ports import DeskPort
 from halodesk.ui.desk.call_panel import CallPanel
+from halodesk.ui.desk.flow_agent_panel import FlowAgentPanel
 from halodesk.ui.desk.legs_panel import LegsPanel
 from halodesk.ui.desk.ring_band import RingBand
 from halodesk.ui.desk.transfer_dialog import TransferDialog
@@ -19,7 +21,7 @@ from halodesk.ui.theme.tokens import Space
 class CallArea(QWidget):
     """Reads the desk and renders; `answered` is called before a call is taken."""
 
-    def __init__(self, desk: DeskPort, answered: Callable[[], None]) -> None:
+    def __init__(self, desk: DeskPort, answered: Callable[[], None], live: LivePort | None = None) -> None:
         super().__init__()
         self._desk, self._answered = desk, answered
         self._dialog: TransferDialog | None = None
@@ -27,12 +29,15 @@ class CallArea(QWidget):
         self.ring_band = RingBand()
         self.call_panel = CallPanel()
         self.legs = LegsPanel()
+        self.flow_agent = FlowAgentPanel()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(Space.S)
-        for widget in (self.ring_band, self.call_panel, self.legs):
+        for widget in (self.ring_band, self.call_panel, self.legs, self.flow_agent):
             layout.addWidget(widget)
         controls = self.call_panel.controls
+        self.flow_agent.attach(live)
+        controls.put_on_call.attach(live)
         self.ring_band.answer.connect(self.answer)
         self.ring_band.decline.connect(self._decline)
         self.call_panel.answer.connect(self.answer)
@@ -63,11 +68,19 @@ class CallArea(QWidget):
             "F7": controls.toggle_microphone,
             "F8": controls.open_keypad,
             "F10": self._merge_or_split,
+            "Ctrl+G": controls.put_on_call.choose,
+            **self.flow_agent.keys(),
         }
+
+    def detach(self) -> None:
+        """The window closes."""
+        self.flow_agent.detach()
+        self.call_panel.controls.put_on_call.detach()
 
     def render_calls(self, *, away: bool) -> bool:
         """Shows what is; `away`: the Desk is out of sight. Returns whether a call rings."""
         self._away = away
+        self.flow_agent.restyle()
         call, waiting = self._desk.call, self._desk.waiting
         ringing = call if call is not None and call.state == "incoming" else None
         self.ring_band.render_call((ringing or waiting) if away else None, second=ringing is None)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from halodesk.protocol.phone_link import CallInfo
 from halodesk.ui.desk.keypad import Keypad
+from halodesk.ui.desk.put_on_call import PutOnCall
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.theme.tokens import Space
 
@@ -31,6 +32,7 @@ class CallControls(QWidget):
         )
         self.keypad_button = Button(kind="secondary", icon="keypad", name="open_keypad")
         self.transfer_button = Button(kind="secondary", icon="transfer", hint="F3", name="transfer_call")
+        self.put_on_call = PutOnCall()
         self.keypad = Keypad(self)
         self.hold_button.clicked.connect(self.toggle_hold)
         self.microphone_button.clicked.connect(self.toggle_microphone)
@@ -45,6 +47,7 @@ class CallControls(QWidget):
             self.microphone_button,
             self.transfer_button,
             self.keypad_button,
+            self.put_on_call,
         ):
             layout.addWidget(button)
         self.hide()
@@ -53,6 +56,7 @@ class CallControls(QWidget):
         """Shown while the call is connected."""
         self._call = call if call is not None and call.state == "active" else None
         self.setVisible(self._call is not None)
+        self.put_on_call.render_call(self._call)
         if self._call is None:
             self.keypad.close()
             return

@@ -22,6 +22,8 @@ REFUSALS: dict[e.Refusal, str] = {
     "repeated_call": "the same call was made in this turn already",
     "node_unavailable": "the node it leads to cannot be entered",
     "too_many_calls": "the answer has too many calls",
+    "not_accepted": "the page does not take it",
+    "handler_failed": "what decides about it did not answer",
 }
 _REASONS: dict[e.EndReason, str] = {
     "end_call": "the agent ended the call",
@@ -81,6 +83,8 @@ def words_of(event: e.AnyEvent, tools: Mapping[str, str]) -> tuple[Tone, str]:
         case e.Troubled():
             said = tr("The agent fell back on a fixed line: {why}")
             return "trouble", said.format(why=tr(_TROUBLE[event.why]))
+        case e.PageMoved():
+            return "step", tr("The page has gone on without the model")
         case e.HumanWanted():
             return "trouble", tr("The agent wants a colleague: {why}").format(why=event.why)
         case e.Nudged():

@@ -57,17 +57,17 @@ class Reading(QTextBrowser):
 def transcript(talk: Talk | None, opened: bool) -> str:
     """Who said what; before anybody did, how to begin."""
     if talk is None and not opened:
-        return _line(tr("Choose a flow agent, or open its file."), "muted")
+        return line(tr("Choose a flow agent, or open its file."), "muted")
     if talk is None:
-        return _line(tr("Start begins the conversation: you are the caller."), "muted")
+        return line(tr("Start begins the conversation: you are the caller."), "muted")
     parts = [_said(*group) for group in _in_turns(talk.spoken)]
     if talk.reason is not None:
         words = tr("The end: {why}.").format(why=reason_words(talk.reason))
-        parts.append(_line(words, "muted", size=Type.LABEL))
+        parts.append(line(words, "muted", size=Type.LABEL))
     elif not talk.running:
-        parts.append(_line(tr("The conversation was left."), "muted", size=Type.LABEL))
+        parts.append(line(tr("The conversation was left."), "muted", size=Type.LABEL))
     elif not talk.waits:
-        parts.append(_line(tr("…"), "muted"))
+        parts.append(line(tr("…"), "muted"))
     return "".join(parts)
 
 
@@ -82,8 +82,8 @@ def _said(one: Spoken, text: str) -> str:
     agent = one.who == "agent"
     who = tr("Agent") if agent else tr("Caller, by keys") if one.keys else tr("Caller")
     head = f"{who} · {one.node}" if one.node else who
-    name = _span(head, "accent_ink" if agent else "muted", size=Type.CAPTION, bold=True)
-    words = _span(text, "text")
+    name = span(head, "accent_ink" if agent else "muted", size=Type.CAPTION, bold=True)
+    words = span(text, "text")
     return f'<p style="margin:0 0 {Space.M}px 0">{name}<br>{words}</p>'
 
 
@@ -98,8 +98,8 @@ def _event(one: Happened, tools: Mapping[str, str]) -> str:
     tone, words = words_of(one.event, tools)
     if not words:
         return ""
-    at = _span(f"{one.at:.2f} s", "muted", size=Type.CAPTION)
-    said = _span(words, _INKS[tone], size=Type.LABEL, bold=tone in ("step", "refused"))
+    at = span(f"{one.at:.2f} s", "muted", size=Type.CAPTION)
+    said = span(words, _INKS[tone], size=Type.LABEL, bold=tone in ("step", "refused"))
     return f'<p style="margin:0 0 {Space.XS}px 0">{at}&nbsp;&nbsp;{said}</p>'
 
 
@@ -111,46 +111,47 @@ def refused(talk: Talk | None) -> int:
 def prompt(talk: Talk | None) -> str:
     """The system prompt in force, and what is known by now."""
     if talk is None or not talk.prompt:
-        return _line(tr("The prompt is here once the conversation has begun."), "muted")
-    return _line(talk.prompt, "text", size=Type.LABEL)
+        return line(tr("The prompt is here once the conversation has begun."), "muted")
+    return line(talk.prompt, "text", size=Type.LABEL)
 
 
 def tools(talk: Talk | None) -> str:
     """Functions the model may call now."""
     if talk is None or not talk.tools:
-        return _line(tr("No function can be called now."), "muted")
+        return line(tr("No function can be called now."), "muted")
     return "".join(_tool(one) for one in talk.tools)
 
 
 def _tool(one: ToolSpec) -> str:
-    parts = [_span(one.name, "text", bold=True), _span(one.description, "muted", size=Type.LABEL)]
+    parts = [span(one.name, "text", bold=True), span(one.description, "muted", size=Type.LABEL)]
     required = one.parameters.get("required") or ()
     for name, schema in (one.parameters.get("properties") or {}).items():
         must = tr("must be given") if name in required else tr("may be given")
         form = msgspec.json.encode(schema).decode()
-        parts.append(_span(f"{name} ({must}): {form}", "text", size=Type.CAPTION))
+        parts.append(span(f"{name} ({must}): {form}", "text", size=Type.CAPTION))
     return f'<p style="margin:0 0 {Space.M}px 0">{"<br>".join(parts)}</p>'
 
 
 def findings(found: Iterable[Finding], opened: bool) -> str:
     """What the check says of the document, with what to do."""
     if not opened:
-        return _line(tr("Open a flow agent to have it checked."), "muted")
+        return line(tr("Open a flow agent to have it checked."), "muted")
     words = {"error": tr("Error"), "warning": tr("Warning"), "hint": tr("Hint")}
     parts = []
     for one in found:
         where = f"{words[one.severity]} · {one.node}" if one.node else words[one.severity]
-        head = _span(where, _SEVERITIES[one.severity], size=Type.CAPTION, bold=True)
-        message, fix = _span(one.message, "text"), _span(one.fix, "muted", size=Type.LABEL)
+        head = span(where, _SEVERITIES[one.severity], size=Type.CAPTION, bold=True)
+        message, fix = span(one.message, "text"), span(one.fix, "muted", size=Type.LABEL)
         parts.append(f'<p style="margin:0 0 {Space.M}px 0">{head}<br>{message}<br>{fix}</p>')
-    return "".join(parts) or _line(tr("The check found nothing to say."), "muted")
+    return "".join(parts) or line(tr("The check found nothing to say."), "muted")
 
 
-def _line(text: str, ink: str, *, size: int = Type.BODY) -> str:
-    return f'<p style="margin:0 0 {Space.S}px 0">{_span(text, ink, size=size)}</p>'
+def line(text: str, ink: str, *, size: int = Type.BODY) -> str:
+    """A paragraph of its own."""
+    return f'<p style="margin:0 0 {Space.S}px 0">{span(text, ink, size=size)}</p>'
 
 
-def _span(text: str, ink: str, *, size: int = Type.BODY, bold: bool = False) -> str:
+def span(text: str, ink: str, *, size: int = Type.BODY, bold: bool = False) -> str:
     """Escaped: a document, a model and a caller are strangers."""
     weight = 600 if bold else 400
     shown = escape(text).replace("\n", "<br>")

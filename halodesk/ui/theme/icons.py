@@ -41,6 +41,7 @@ _NAMES = {
     "export": "ph.file-arrow-down-fill",
     "flag": "ph.flag-fill",
     "flow_agents": "ph.robot-fill",
+    "fold": "ph.caret-up-bold",
     "hang_up": "ph.phone-disconnect-fill",
     "hold": "ph.pause-fill",
     "incoming": "ph.phone-incoming-fill",
@@ -49,6 +50,7 @@ _NAMES = {
     "keyboard": "ph.keyboard-fill",
     "light": "ph.sun-fill",
     "lock": "ph.lock-key-fill",
+    "listen": "ph.ear-fill",
     "microphone": "ph.microphone-fill",
     "microphone_off": "ph.microphone-slash-fill",
     "note": "ph.note-pencil-fill",
@@ -64,6 +66,7 @@ _NAMES = {
     "sound": "ph.speaker-high-fill",
     "swap": "ph.swap-bold",
     "transfer": "ph.arrow-bend-up-right-fill",
+    "unfold": "ph.caret-down-bold",
     "warning": "ph.warning-fill",
 }
 

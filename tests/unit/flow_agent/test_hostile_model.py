@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
-from halodesk.engine.flow_agent.log import folded, replay
+from halodesk.engine.flow_agent.document import Function, internal_id
+from halodesk.engine.flow_agent.form import Form
+from halodesk.engine.flow_agent.log import encode, folded, head, read, replay
 from halodesk.engine.flow_agent.prompt import request_for
 from tests.examples import many
 from tests.fakes.flow_agent import Talk, agent, call, node, tool
@@ -27,7 +29,12 @@ FLOW = agent(
                 "properties": {"size": SIZE},
                 "required": ["size"],
                 "next_node_key": "two",
-            }
+            },
+            {
+                "name": "ask",
+                "description": "Ask where to go.",
+                "handler": {"tool_id": "t-book", "to": ["three"]},
+            },
         ],
         tool_ids=["t-look"],
         allow_interrupt=False,
@@ -35,14 +42,52 @@ FLOW = agent(
     node(
         "two", to={"on": "three", "back": "one"}, pre_actions=[{"tool_id": "t-look"}, {"tool_id": "t-book"}]
     ),
-    node("three", to={"finish": "bye"}, tool_ids=["t-look", "t-book"]),
+    node(
+        "three",
+        to={"finish": "bye"},
+        tool_ids=["t-look", "t-book"],
+        pre_actions=[{"tool_id": "t-page", "again": True}],
+        form=True,
+    ),
     node("bye", is_terminal=True),
-    tools=[tool("look", {"day": {"type": "string"}}), tool("book", {"size": SIZE}, required=["size"])],
+    tools=[
+        tool("look", {"day": {"type": "string"}}),
+        tool("book", {"size": SIZE}, required=["size"]),
+        tool("page"),
+    ],
     greeting="Hello.",
 )
 
+PAGE = internal_id("test-agent", "t-page")
+ROUTES = ("one", "three", "bye")
+
+
+def formed(at: str, human: str = "") -> Form:
+    """A page whose functions ask where to go, or only write something down."""
+    schema = {"type": "object", "properties": {"size": SIZE}, "required": []}
+    on = Function(name="go", description="On.", schema=schema, target="", handler=PAGE, to=ROUTES)
+    note = Function(name="note", description="Fill.", schema=schema, target="", handler=PAGE, moves=False)
+    return Form(node=at, data={"page": at}, functions=(on, note), human=human)
+
+
 names = st.sampled_from(
-    ["next", "lost", "chosen", "look", "book", "on", "back", "finish", "end_call", "flee", ""]
+    [
+        *("next", "lost", "chosen", "look", "book", "on", "back", "finish", "end_call", "flee", ""),
+        *("ask", "go", "note"),
+    ]
+)
+forms = st.one_of(
+    st.none(), st.builds(formed, st.sampled_from(["", *ROUTES, "nowhere"]), st.sampled_from(["", "", "Pay."]))
+)
+said = st.sampled_from(
+    [
+        {"next_node": "three"},
+        {"next_node": "bye"},
+        {"next_node": "two"},
+        {"refused": "No."},
+        {"human": "Pay."},
+        7,
+    ]
 )
 written = st.one_of(
     st.sampled_from(['{"size": "large"}', '{"size": "huge"}', "{}", "", "{", "null", "[1]", '{"size": 4}']),
@@ -56,7 +101,8 @@ steps = st.one_of(
     ),
     st.tuples(st.just("voice"), st.booleans()),
     st.tuples(st.just("fail"), st.sampled_from(["timeout", "cut", "rate_limited", "stalled", "away"])),
-    st.tuples(st.just("tool"), st.booleans()),
+    st.tuples(st.just("tool"), st.booleans(), said, forms),
+    st.tuples(st.just("moved")),
     st.tuples(st.just("play"), st.booleans()),
     st.tuples(st.just("timer"), st.integers(0, 3)),
     st.tuples(st.just("human"), st.sampled_from(["take", "back", "whisper"])),
@@ -76,12 +122,15 @@ def play(talk: Talk, step: tuple[Any, ...]) -> None:  # one branch a kind of new
             talk.tell(i.VoiceBegan() if on else i.VoiceEnded())
         case ("fail", failure) if state.request is not None:
             talk.fail(failure)
-        case ("tool", ok):
+        case ("tool", ok, value, form):
             for one in state.open_tools[:1]:
-                talk.tell(i.ToolDone(call=one, ok=ok, value={"a": 1}, error="Away."))
+                talk.tell(i.ToolDone(call=one, ok=ok, value=value, error="Away.", form=form))
             if state.entering is not None:
+                epoch = state.entering.epoch
                 for one, _ in state.entering.pending[:1]:
-                    talk.tell(i.ActionDone(epoch=state.entering.epoch, call=one, ok=ok, error="Away."))
+                    talk.tell(i.ActionDone(epoch=epoch, call=one, ok=ok, error="Away.", form=form))
+        case ("moved",):
+            talk.tell(i.Moved(by="Sue"))
         case ("play", whole):
             for queued in (*state.cut, *state.queue)[:1]:
                 talk.tell(i.SpeechOver(speech=queued.id, played=queued.text[:3], whole=whole))
@@ -130,7 +179,7 @@ def check(talk: Talk) -> None:
 
 def check_all(talk: Talk) -> None:
     """What must hold of all that happened."""
-    unlocked, moved = False, True
+    unlocked, moved, asking = False, True, ""
     for event in talk.events:
         match event:
             case e.CallerSaid():
@@ -143,6 +192,16 @@ def check_all(talk: Talk) -> None:
                 moved = True
                 if event.function == "chosen":
                     assert event.arguments["size"] in ("small", "large")
+                if event.function in ("ask", "go"):
+                    assert event.call == asking, "a way that its handler did not open"
+                    assert event.target in ROUTES
+                    asking = ""
+            case e.ToolAsked(route=e.Route()):
+                assert unlocked, "a handler is asked without a word of the caller"
+                assert not asking, "two handlers at once"
+                asking = event.call
+            case e.CallRefused() | e.ToolSettled() if event.call == asking:
+                asking = ""
             case e.Locked():
                 unlocked = False
             case e.EntryFailed():
@@ -152,11 +211,29 @@ def check_all(talk: Talk) -> None:
     keys = [event.key for event in talk.of(e.ToolAsked)]
     assert len(keys) == len(set(keys))
     assert folded(talk.events) == talk.state
-    _, differs = replay(talk.document, talk.manner, talk.lines)
+    text = encode(head(talk.document, talk.manner)) + b"".join(encode(line) for line in talk.lines)
+    _, differs = replay(talk.document, talk.manner, read(text)[1])
     assert differs is None
 
 
+THROUGH_A_PAGE: list[tuple[Any, ...]] = [
+    ("hear", "Yes.", False),
+    ("model", "", [call("ask", {"size": "large"})]),
+    ("tool", True, {"next_node": "three"}, None),
+    ("tool", True, 7, formed("three")),
+    ("hear", "Yes.", False),
+    ("model", "", [call("go", {})]),
+    ("moved",),
+    ("tool", True, {"refused": "No."}, formed("one")),
+    ("tool", True, 7, formed("bye", "Pay.")),
+    ("human", "take"),
+    ("human", "back"),
+    ("tool", True, 7, formed("bye")),
+]
+
+
 @settings(max_examples=many(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example(THROUGH_A_PAGE, True, 1, True)
 @given(st.lists(steps, max_size=40), st.booleans(), st.integers(1, 3), st.booleans())
 def test_any_order_of_anything(
     script: list[tuple[Any, ...]], colleague: bool, models: int, plays: bool

@@ -38,6 +38,9 @@ class Phone:
     async def give_back(self) -> None:
         self._do("give_back")
 
+    async def step_aside(self) -> None:
+        self._do("step_aside")
+
     async def speak(self, speech: int, pcm: bytes, *, last: bool) -> None:
         if self.refuses:
             raise PhoneRefusedError("No.")
@@ -247,3 +250,50 @@ async def test_words_and_expectations_pass() -> None:
 )
 def test_what_was_heard_of_a_cut_speech(played: int, made: int, whole: bool, words: str) -> None:
     assert heard_part("one two three four", played, made, whole) == words
+
+
+@in_loop
+async def test_stepping_aside_leaves_every_speech_told_and_the_ear_open() -> None:
+    async with Talk() as talk:
+        talk.mouth.gate.clear()
+        await talk.duplex.say(speech(1))
+        await talk.did("speak", 1, 32_000, False)
+        await talk.duplex.step_aside()
+        assert talk.phone.did[-1] == ("step_aside",)
+        talk.mouth.gate.set()
+        await talk.duplex.cut((1,))
+        talk.phone.happens.put_nowait(SpeechEnded(call="a", speech=1, played_ms=0, whole=False))
+        assert await talk.next() == i.SpeechOver(speech=1, played="", whole=False)
+        talk.phone.happens.put_nowait(FarSound(call="a", pcm=b"\x05\x00" * 320))
+        talk.ear.heard.put_nowait(i.Heard(text="Thank you."))
+        assert await talk.next() == i.Heard(text="Thank you.")
+        await talk.duplex.step_in()
+        assert talk.phone.did[-1] == ("lend",)
+        assert ("speak", 1, 0, True) not in talk.phone.did
+
+
+class PricedEar(Ear):
+    """Costs what it is set to."""
+
+    cost = 0.0
+
+
+@in_loop
+async def test_what_speech_costs_is_told_once_when_words_are_over() -> None:
+    phone, ear = Phone(), PricedEar()
+    duplex = CallDuplex(phone, ear, Mouth())
+    await duplex.start()
+    news = duplex.news()
+    charged: list[float] = []
+    async with asyncio.timeout(5):
+        for cost in (0.5, 0.5, 0.75):
+            ear.cost = cost
+            ear.heard.put_nowait(i.Heard(text="yes"))
+            ear.heard.put_nowait(i.Heard(text="over"))
+            async for one in news:
+                if isinstance(one, i.SpeechCharged):
+                    charged.append(one.cost)
+                if isinstance(one, i.Heard) and one.text == "over":
+                    break
+    await duplex.close()
+    assert charged == [0.5, 0.25]

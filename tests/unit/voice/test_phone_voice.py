@@ -8,7 +8,21 @@ import pytest
 from msgspec.structs import replace
 
 from halodesk.engine.errors import PhoneAwayError, PhoneRefusedError
-from halodesk.protocol.phone_link import CallChanged, CallInfo, Done, FarSound, HangUp, Reply, Request, Speak
+from halodesk.protocol.phone_link import (
+    CallChanged,
+    CallInfo,
+    Done,
+    FarSound,
+    HangUp,
+    HearCall,
+    LendVoice,
+    Reply,
+    Request,
+    ReturnVoice,
+    Speak,
+    SpeechEnded,
+    StopHearing,
+)
 from halodesk.runtime.call_voice import CallOver, Pressed, VoiceNews
 from halodesk.sip.call_voice import PhoneCallVoice, newly
 from tests.fakes.loops import in_loop
@@ -75,6 +89,49 @@ async def test_who_hung_up() -> None:
     voice = PhoneCallVoice(CALL, link.ask)
     voice.lost(PhoneAwayError("The phone has ended.", "Wait."))
     assert await all_news(voice) == [CallOver(by="network", reason="The phone has ended.")]
+
+
+@in_loop
+async def test_whoever_sits_here_may_hang_up_too() -> None:
+    voice = PhoneCallVoice(CALL, Link().ask, ours=lambda: True)
+    voice.take(CallChanged(call=replace(CALL, state="ended")))
+    assert await all_news(voice) == [CallOver(by="human")]
+
+
+@in_loop
+async def test_a_human_speaks_and_the_program_hears_on() -> None:
+    link = Link()
+    voice = PhoneCallVoice(CALL, link.ask)
+    await voice.lend()
+    await voice.step_aside()
+    await voice.lend()
+    await voice.give_back()
+    assert link.asked == [
+        LendVoice(call="a"),
+        ReturnVoice(call="a"),
+        HearCall(call="a"),
+        LendVoice(call="a"),
+        ReturnVoice(call="a"),
+    ]
+    await voice.step_aside()
+    await voice.give_back()
+    assert link.asked[-1] == StopHearing(call="a")
+
+
+@in_loop
+async def test_a_phone_that_dies_has_played_nothing_more() -> None:
+    voice = PhoneCallVoice(CALL, Link().ask)
+    await voice.speak(1, b"xy", last=True)
+    await voice.speak(2, b"xy", last=False)
+    done = SpeechEnded(call="a", speech=1, played_ms=10, whole=True)
+    voice.take(done)
+    voice.fell_silent()
+    voice.ended("network", "The phone process was lost.")
+    assert await all_news(voice) == [
+        done,
+        SpeechEnded(call="a", speech=2, played_ms=0, whole=False),
+        CallOver(by="network", reason="The phone process was lost."),
+    ]
 
 
 @in_loop
