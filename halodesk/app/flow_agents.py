@@ -5,26 +5,33 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
+from halodesk.app.copilot import Hearings, open_copilot
 from halodesk.app.live_lines import LiveLines
 from halodesk.connectors.llm import accounts, open_llm
 from halodesk.connectors.webhook_tools import WebhookTools
 from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent.manner import Manner
-from halodesk.runtime.desk import Desk
 from halodesk.runtime.flow_agent.answering import Answering, AnsweringDesk
-from halodesk.runtime.flow_agent.halo_live import HaloAgents
+from halodesk.runtime.flow_agent.copilot import Copilot, CopilotDesk
+from halodesk.runtime.flow_agent.halo_live import HaloAgents, HaloDesk
 from halodesk.runtime.flow_agent.library import IMPORT, Library, unknown_agents
 from halodesk.runtime.flow_agent.live import IDLE_S, LiveAgents
 from halodesk.runtime.flow_agent.simulator import Simulator
+from halodesk.runtime.flow_agent_ports import ChatLLM
 from halodesk.runtime.phone_settings import flow_agents_of
 from halodesk.runtime.ports import DeskNotice
 from halodesk.runtime.settings import FlowAgentLine, Settings
 from halodesk.runtime.threads import IoThread, Post
 from halodesk.ui.flow_agents.page import flow_agents_entry
 from halodesk.ui.pages import PageEntry
+
+
+class CallsDesk(AnsweringDesk, HaloDesk, Protocol):
+    """The Desk, as far as flow agents on its calls need it."""
 
 
 class FlowAgents:
@@ -53,21 +60,22 @@ class FlowAgents:
             )
         self._manner = manner
         self.live: LiveAgents | None = None
-        self._halo: HaloAgents | None = None
+        self.copilot: Copilot | None = None
         self._answering: Answering | None = None
+        self._halo: HaloAgents | None = None
         self.simulator = Simulator(
             library,
             io=io,
             post=post,
             models=tuple(f"{one.get('provider', 'openai')}/{one.get('model', '?')}" for one in settings.llm),
-            open_models=lambda: [open_llm(one) for one in accounts(settings.llm)],
+            open_models=self.open_models,
             manner=manner,
             may=may,
         )
 
     def on_calls(
         self,
-        desk: Desk,
+        desk: CallsDesk,
         lines: LiveLines,
         *,
         ready: Callable[[], bool],
@@ -84,7 +92,7 @@ class FlowAgents:
             io=self._io,
             post=self._post,
             open_line=lines.open,
-            open_models=lambda: [open_llm(one) for one in accounts(self._settings.llm)],
+            open_models=self.open_models,
             tools=WebhookTools(self._settings.tool_hosts),
             manner=msgspec.structs.replace(self._manner, idle_s=IDLE_S),
             attended=attended,
@@ -96,6 +104,30 @@ class FlowAgents:
             self._answering = Answering(self.live, desk, answer, ready=ready, attended=attended)
             self._name_unknown(desk, answer)
         return self.live
+
+    def open_models(self) -> Sequence[ChatLLM]:
+        """The chain of the settings. Raises `SettingsError`."""
+        return [open_llm(one) for one in accounts(self._settings.llm)]
+
+    def beside_calls(self, desk: CopilotDesk, hearings: Hearings, locked: Callable[[], bool]) -> None:
+        """The co-pilot on the calls of this Desk; after `on_calls`. `hearings` get what the phone tells."""
+        if self.live is not None:
+            self.copilot = open_copilot(
+                self.live,
+                desk,
+                hearings,
+                self._settings,
+                io=self._io,
+                post=self._post,
+                models=self.open_models,
+                manner=self._manner,
+                locked=locked,
+            )
+
+    def look_again(self) -> None:
+        """Whether somebody sits there has changed."""
+        if self.copilot is not None:
+            self.copilot.look()
 
     def _name_unknown(self, desk: AnsweringDesk, answer: Mapping[str, FlowAgentLine]) -> None:
         with contextlib.suppress(OSError):  # the page says what is the matter with the folder
@@ -109,9 +141,11 @@ class FlowAgents:
     def close(self) -> None:
         """End what runs; before the io thread does."""
         self.simulator.close()
-        if self._halo is not None:
-            self._halo.close()
+        if self.copilot is not None:
+            self.copilot.close()
         if self._answering is not None:
             self._answering.close()
+        if self._halo is not None:
+            self._halo.close()
         if self.live is not None:
             self.live.close()

@@ -25,8 +25,9 @@ from halodesk.engine.flow_agent.log import Head, Line, encode
 from halodesk.engine.flow_agent.manner import Manner
 from halodesk.engine.flow_agent.state import State
 from halodesk.runtime.flow_agent import callers
+from halodesk.runtime.flow_agent.batch import keep
 from halodesk.runtime.flow_agent.halo_rehearsal import rehearse
-from halodesk.runtime.flow_agent.simulate import MANNER, Report, as_regression, converse, evaluate
+from halodesk.runtime.flow_agent.simulate import MANNER, Report, converse, evaluate
 from halodesk.runtime.flow_agent_ports import ChatLLM
 from halodesk.runtime.functions import functions_beside_a_loop
 from halodesk.runtime.paths import data_dir
@@ -85,16 +86,6 @@ async def talk(
     return 0 if run.ok else 1
 
 
-def callers_of(folder: Path) -> list[callers.Script]:
-    """The callers of a folder. Raises `SettingsError`."""
-    if not folder.is_dir():
-        raise SettingsError(f"{folder} is no folder.", "Name a folder of callers' files.")
-    files = sorted(path for path in folder.iterdir() if path.suffix in callers.SUFFIXES)
-    if not files:
-        raise SettingsError(f"There is no caller in {folder}.", "Put .json or .txt files into it.")
-    return [callers.load(path) for path in files]
-
-
 async def batch(
     file: Path,
     scripts: Sequence[callers.Script],
@@ -124,24 +115,11 @@ async def batch(
         for llm, _ in chain:
             await llm.close()
     if save is not None:
-        _save(document, save, scripts, report, times)
+        keep(document, save, scripts, report)
     raw: dict[str, Any] = msgspec.to_builtins(report)
     for run in raw["runs"]:
         del run["lines"]
     return raw, _words(document, report)
-
-
-def _save(
-    document: Document, folder: Path, scripts: Sequence[callers.Script], report: Report, times: int
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    by_run = [script for script in scripts for _ in range(times)]
-    for script, run in zip(by_run, report.runs, strict=True):
-        if run.ok:
-            saved = as_regression(document, script, run)
-            name = "".join(sign if sign.isalnum() or sign in "-_" else "_" for sign in run.caller)
-            text = msgspec.json.format(msgspec.json.encode(saved), indent=2)
-            (folder / f"{name}.json").write_bytes(text + b"\n")
 
 
 def _words(document: Document, report: Report) -> list[str]:

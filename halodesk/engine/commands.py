@@ -139,6 +139,24 @@ class UnlockStep(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
 
 
+class SettleProposal(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent takes what a machine proposed on this visit of a step, or turns it down.
+
+    `values` are raw, as if typed; `choice` is as in `Submit`, None where only fields are filled. The rest
+    is for the record (`events.ProposalSettled`).
+    """
+
+    step: str
+    visit: int
+    accepted: bool
+    title: str
+    by: str
+    source: str
+    because: str
+    values: dict[str, Any] = {}
+    choice: str | None = None
+
+
 class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
     """Another person works at the seat now and goes on with this session."""
 
@@ -177,6 +195,7 @@ Command = (
     | Tick
     | AddNote
     | UnlockStep
+    | SettleProposal
     | TakeOver
     | NoteFlowAgent
     | Restart

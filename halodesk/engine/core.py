@@ -14,6 +14,7 @@ Rules:
 - The end of the call leads to the wrap-up with everything kept and secrets wiped; an effect
   in flight is waited for first, and no new one is begun after it. There is no way back then.
 - While nobody knows what became of a charge, no other is made.
+- What a machine proposed goes the same way as what is typed, and not at all on a sensitive step.
 - A page for a role takes answers, secrets and a submit from who has it, or once somebody who has it
   has opened this visit. Going back, notes and the end of the call ask for no role.
 """
@@ -29,7 +30,7 @@ from halodesk.engine import commands as c
 from halodesk.engine import events as e
 from halodesk.engine.cart_actions.base import Moment
 from halodesk.engine.errors import DocumentError
-from halodesk.engine.fields.base import Problem
+from halodesk.engine.fields.base import CARD_NUMBER, Problem
 from halodesk.engine.flow import Flow, content_hash
 from halodesk.engine.flow_agent.data import without_cards
 from halodesk.engine.options import with_options
@@ -110,7 +111,7 @@ class _Decision(Settling):
 
     def take(self, command: c.Command) -> list[e.AnyEvent] | c.Refused:
         refused: c.Refused | None = None
-        if isinstance(command, c.Answer | c.EnterSecret | c.Submit):
+        if isinstance(command, c.Answer | c.EnterSecret | c.Submit | c.SettleProposal):
             refused = self.for_a_role()
             if refused is not None:
                 return refused
@@ -145,6 +146,8 @@ class _Decision(Settling):
                 refused = self.note(command)
             case c.UnlockStep():
                 refused = self.unlock(command)
+            case c.SettleProposal():
+                refused = self.settle_proposal(command)
             case c.TakeOver():
                 if command.agent != self.state.agent:
                     words = f"{command.agent} goes on with this session of {self.state.agent}."
@@ -234,6 +237,24 @@ class _Decision(Settling):
         value = {"visit": self.state.visit, "by": command.by, "role": role}
         self.emit(e.VariableSet(name=f"{UNLOCKED}{self.state.step}", value=value, source="unlock"))
         return None
+
+    def settle_proposal(self, command: c.SettleProposal) -> c.Refused | None:
+        """Done as if typed and pressed, by the same rules; or kept that it was not wanted."""
+        if (command.step, command.visit) != (self.state.step, self.state.visit):
+            return c.Refused(code="other_step", message="Another step is open by now.")
+        if is_sensitive(self.step):
+            return c.Refused(code="sensitive", message="Nothing is proposed on a masked page.")
+        told = {name: getattr(command, name) for name in e.ProposalSettled.__struct_fields__}
+        if has_card_number(f"{command.title} {command.because} {command.values}"):
+            return c.Refused(code="invalid", message=CARD_NUMBER.message)
+        self.emit(e.ProposalSettled(**told))
+        if not command.accepted:
+            return None
+        for field, raw in command.values.items():
+            refused = self.answer(c.Answer(field=field, raw=raw))
+            if refused is not None:
+                return refused
+        return None if command.choice is None else self.submit(c.Submit(choice=command.choice))
 
     def is_busy(self) -> bool:
         """Outside work is under way: nothing can be typed, and the page cannot be left."""

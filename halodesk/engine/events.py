@@ -236,6 +236,29 @@ class SessionEnded(Event, frozen=True, tag="session_ended"):
     reason: Literal["completed", "abandoned"]
 
 
+class ProposalSettled(Event, frozen=True, tag="proposal_settled"):
+    """The agent took, or turned down, what a machine had proposed on this visit of a step.
+
+    What follows from one that was taken (answers, the way on) are facts of their own, as if typed.
+    """
+
+    step: str
+    visit: int
+    accepted: bool
+    title: str
+    """In the words of the page."""
+    by: str
+    """Who took it."""
+    source: str
+    """What proposed it: a model, or `words` where the caller's words alone said it."""
+    because: str
+    """The caller's words it was taken from."""
+    values: dict[str, Any] = {}
+    """Fields it fills, as they were proposed."""
+    choice: str | None = None
+    """The button it presses; None: it only fills fields."""
+
+
 FlowAgentFact = FlowAgentBegan | FlowAgentTalk | FlowAgentActed | FlowAgentEnded
 
 AnyEvent = (
@@ -258,4 +281,5 @@ AnyEvent = (
     | SessionEnded
     | CallRescued
     | FlowAgentFact
+    | ProposalSettled
 )

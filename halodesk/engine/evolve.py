@@ -267,4 +267,5 @@ _FOLDS: dict[type[Any], Callable[[Session, Any], Session]] = {
     e.FlowAgentTalk: _nothing,
     e.FlowAgentActed: _nothing,
     e.FlowAgentEnded: _nothing,
+    e.ProposalSettled: _nothing,
 }

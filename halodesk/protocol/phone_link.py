@@ -95,6 +95,9 @@ from halodesk.protocol.phone_voice import (
     LendVoice as LendVoice,
 )
 from halodesk.protocol.phone_voice import (
+    NearSound as NearSound,
+)
+from halodesk.protocol.phone_voice import (
     ReturnVoice as ReturnVoice,
 )
 from halodesk.protocol.phone_voice import (
@@ -184,6 +187,8 @@ class SendDtmf(Message, frozen=True, tag="send_dtmf"):
     digits: str
     method: DtmfMethod | Literal[""] = ""
     """Empty: as the call's account wants it."""
+    code: bool = False
+    """A feature code of the PBX: it is kept apart from keys that a person presses."""
 
 
 class Transfer(Message, frozen=True, tag="transfer"):
@@ -426,6 +431,7 @@ Notice = (
     | QualityChanged
     | NetworkNews
     | FarSound
+    | NearSound
     | SpeechStarted
     | SpeechEnded
     | Fault

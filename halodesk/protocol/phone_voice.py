@@ -1,7 +1,7 @@
 """Messages by which a program speaks on a call instead of the agent, or only hears its far end.
 
 Sound is 16-bit little-endian mono at 16 kHz. Notices go to the client that asked alone;
-`FarSound` is dropped where that client is behind, the others never are.
+`FarSound` and `NearSound` are dropped where that client is behind, the others never are.
 """
 
 from __future__ import annotations
@@ -53,9 +53,12 @@ class HearCall(Message, frozen=True, tag="hear_call"):
     It ends with `StopHearing`, with `LendVoice` of the same client (which hears by itself), with the
     call, and when the client leaves. While a mask is held the program hears nothing. Refused where
     this client hears the call already, and without sound (before it is answered).
+
+    `near`: what the agent's microphone sends is told, too, by `NearSound`; muted it is silence.
     """
 
     call: str
+    near: bool = False
 
 
 class StopHearing(Message, frozen=True, tag="stop_hearing"):
@@ -66,6 +69,13 @@ class StopHearing(Message, frozen=True, tag="stop_hearing"):
 
 class FarSound(Message, frozen=True, tag="far_sound"):
     """What the far end said in the last 20 ms."""
+
+    call: str
+    pcm: bytes
+
+
+class NearSound(Message, frozen=True, tag="near_sound"):
+    """What our side said to the far end in the last 20 ms."""
 
     call: str
     pcm: bytes

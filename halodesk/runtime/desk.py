@@ -222,6 +222,12 @@ class Desk(DeskCalls):
             return c.Refused(code="no_session", message="There is no session.")
         return self._session.do(command)
 
+    def weigh(self, command: c.Command) -> Sequence[e.AnyEvent] | c.Refused:
+        """What `do` would come to; nothing is done."""
+        if self._session is None:
+            return c.Refused(code="no_session", message="There is no session.")
+        return self._session.weigh(command)
+
     def draft(self, field: str, raw: Any) -> None:
         """Keep half-typed input, unless it could be a card number."""
         session = self._session

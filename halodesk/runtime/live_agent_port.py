@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from halodesk.engine.commands import Refused
 from halodesk.engine.flow_agent.events import EndReason
 from halodesk.engine.flow_agent.state import Phase
 from halodesk.runtime.ports import Unsubscribe
@@ -57,8 +58,28 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     value: Any = None
     values: dict[str, Any] = {}
+    shown: str = ""
+    """Value, or values, as the page would say them."""
     because: str = ""
     """The caller's words it is taken from."""
+    source: str = "words"
+    """Name of the model; `words` where the caller's words alone said it."""
+
+
+class CopilotView(msgspec.Struct, frozen=True, kw_only=True):
+    """How the co-pilot stands with the call in hand."""
+
+    possible: bool = False
+    """There is a call with a page that it could listen to."""
+    on: bool = False
+    listening: Literal["", "here", "away"] = ""
+    """A recogniser hears the call: on this computer, or a provider's, where the sound leaves the house."""
+    paused: str = ""
+    """Why it hears nothing just now: the recording is masked, the call is held."""
+    thinks: bool = False
+    """A model is asked."""
+    remark: str = ""
+    """One quiet line: what is not as it should be. The call is not touched by it."""
 
 
 class LiveView(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +100,7 @@ class LiveView(msgspec.Struct, frozen=True, kw_only=True):
     """Why the flow agent wants a colleague to take over; empty: it does not."""
     collected: dict[str, Any] = {}
     proposals: tuple[Proposal, ...] = ()
+    copilot: CopilotView = CopilotView()
     tokens: int = 0
     cost: float = 0.0
     reason: EndReason | None = None
@@ -123,10 +145,14 @@ class LivePort(Protocol):
         """Send it off the call; the human goes on."""
         ...
 
-    def accept(self, proposal: int) -> None:
-        """Do what is proposed."""
+    def accept(self, proposal: int) -> Refused | None:
+        """Do what is proposed; the page's own "no" where it says so."""
         ...
 
     def turn_down(self, proposal: int) -> None:
         """Do not show it again."""
+        ...
+
+    def typed(self, field: str) -> None:
+        """The human types into this field: nothing is proposed for it on this page any more."""
         ...

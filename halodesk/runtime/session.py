@@ -98,6 +98,10 @@ class LiveSession:
             self.tick()
         return None
 
+    def weigh(self, command: c.Command) -> Sequence[e.AnyEvent] | c.Refused:
+        """What `do` would say and keep; nothing comes of it."""
+        return decide(self.flow, self.state, command, Moment(now=self._log.now(), roles=self._roles))
+
     def tick(self) -> None:
         """Tell the session what time it is; a page with an end in time takes note of it."""
         now = self._log.now()

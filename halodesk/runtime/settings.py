@@ -168,6 +168,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Models of flow agents, the fallback chain in its order (`connectors.llm.provider.LlmAccount`)."""
     speech: dict[str, Any] = {}
     """Ear and mouth of flow agents on a call (`voice.provider.SpeechSettings`); empty: offline."""
+    copilot: bool | None = None
+    """Whether the co-pilot listens to each call from its beginning; unset: when the agent asks for it.
+    False: there is none."""
     tool_hosts: tuple[dict[str, Any], ...] = ()
     """Where webhook tools of flow agents may call (`connectors.webhook_tools.ToolHost`)."""
     ami: Ami | None = None

@@ -229,6 +229,10 @@ def _names(event: e.AnyEvent, field: str, values: set[str]) -> bool:
         return True
     if isinstance(event, e.VariableSet) and event.name == field:
         return True
+    if isinstance(event, e.ProposalSettled) and (
+        field in event.values or (event.choice or "").startswith(f"{field}=")
+    ):
+        return True  # with the words it was taken from, however short
     plain = msgspec.to_builtins(event)
     return _has_key(plain, field) or any(_repeats(text, values) for text in _texts(plain))
 

@@ -153,6 +153,10 @@ def _words(known: Flow, frame: Frame) -> str:
             return f"Recording: {_MASK[event.phase]}{by}" + (f" ({event.message})" if event.message else "")
         case e.SentBack():
             return f"Not accepted: {event.problem}"
+        case e.ProposalSettled():
+            verdict = "accepted" if event.accepted else "turned down"
+            said = f", from “{event.because}”" if event.because else ""
+            return f"Proposed by {event.source}: {event.title}{said} – {verdict} by {event.by}"
         case e.NoteAdded():
             return f"Note: {event.text}"
         case e.Incident():

@@ -24,6 +24,7 @@ from halodesk.runtime.ports import DeskPort, SoundPort, Topic, Unsubscribe
 from halodesk.ui.desk.banners import Banners
 from halodesk.ui.desk.call_area import CallArea
 from halodesk.ui.desk.context_panel import ContextPanel
+from halodesk.ui.desk.copilot_strip import CopilotStrip
 from halodesk.ui.desk.day_buttons import DayButtons
 from halodesk.ui.desk.ended_page import EndedPage
 from halodesk.ui.desk.progress import Progress
@@ -68,7 +69,7 @@ class MainWindow(QMainWindow):
         """`pages`: those beside the Desk. Without `sound` there is no choice of devices.
 
         `agent`: whose state is shown and chosen; `day`: his calls and messages.
-        `tools`: what step pages use beside the desk. `live`: flow agents on calls.
+        `tools`: what step pages use beside the desk. `live`: flow agents and the co-pilot on calls.
         """
         self._restyle_to(resolve(theme))
         super().__init__()
@@ -106,6 +107,7 @@ class MainWindow(QMainWindow):
         self.ready = ReadyPage()
         self.context = ContextPanel(desk)
         self.step = StepPage(desk, self._render_session, self.context.notes.keep, tools=tools)
+        self.copilot = CopilotStrip(self.step, self.status.copilot)
         self.ended = EndedPage()
         self.progress = Progress()
         self._desk_page: QWidget = self.ready
@@ -113,6 +115,7 @@ class MainWindow(QMainWindow):
         self._middle = QWidget()
         self._foot = QWidget()
         self._build()
+        self.copilot.attach(live)
         self.step.warm_up()
         self._connect()
         self._leave: Unsubscribe | None = desk.subscribe(self._changed)
@@ -133,7 +136,7 @@ class MainWindow(QMainWindow):
         middle = QVBoxLayout(self._middle)
         middle.setContentsMargins(0, 0, 0, 0)
         middle.setSpacing(Space.M)
-        for widget in (self.calls, self.banners, self.wrap_up):
+        for widget in (self.calls, self.banners, self.wrap_up, self.copilot):
             middle.addWidget(widget)
         middle.addWidget(self._stack, 1)
         body = QHBoxLayout()
@@ -185,7 +188,7 @@ class MainWindow(QMainWindow):
             "Ctrl+Enter": self._go_on,
             "Alt+N": self._write_note,
         }
-        keys |= self.calls.keys()
+        keys |= self.calls.keys() | self.copilot.keys()
         keys |= {f"Alt+{number}": partial(self._choose, number) for number in range(1, 10)}
         keys |= {
             f"Ctrl+{place + 1}": partial(self.show_page, place) for place in range(len(self._entries) + 1)
@@ -446,6 +449,7 @@ class MainWindow(QMainWindow):
 
     def _fit_panes(self) -> None:
         beside = self.page_beside is not None
+        self.copilot.be_away(beside)
         narrow, session = self.width() < _NARROW, self._in_session and not beside
         self._foot.setHidden(beside)
         self.status.side.setVisible(narrow and session)
@@ -483,6 +487,7 @@ class MainWindow(QMainWindow):
                 leave()
             self.call_panel.sound.detach()
             self.calls.detach()
+            self.copilot.detach()
             if self._unfollow is not None:
                 self._unfollow()
             self.closed.emit()

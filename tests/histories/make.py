@@ -44,6 +44,20 @@ class _Steps:
         return self.now - 1_799_999_000.0
 
 
+def proposed(run: Run, accepted: bool, choice: str, because: str) -> c.SettleProposal:
+    """A way on that a model proposed."""
+    return c.SettleProposal(
+        step=run.state.step,
+        visit=run.state.visit,
+        accepted=accepted,
+        title="Yes" if accepted else "No",
+        by="Ann Lee",
+        source="openai/m-1",
+        because=because,
+        choice=choice,
+    )
+
+
 def order() -> Run:
     """Every kind of event at least once."""
     run = Run().to_offer()
@@ -52,7 +66,9 @@ def order() -> Run:
     run.do(c.RescueCall(sip_call_id="rescued@seat"))
     for fact in FLOW_AGENT:
         run.do(c.NoteFlowAgent(fact=fact))
-    run.submit("offer_response=yes").submit("journal=true").do(c.Back()).submit("journal=false")
+    run.do(proposed(run, False, "offer_response=no", "I do not know"))
+    run.do(proposed(run, True, "offer_response=yes", "all right then"))
+    run.submit("journal=true").do(c.Back()).submit("journal=false")
     run.answer(billing_address=ADDRESS, delivery_note="Ring twice.").submit()
     run.refuse(c.AddNote(text="4242 4242 4242 4242"))
     run.mask().mask("lost", message="The PBX does not answer.", todo="Call IT.")

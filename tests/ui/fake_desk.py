@@ -73,6 +73,8 @@ class FakeDesk:
         self._drafts: dict[str, Any] = {}
         self._digits: dict[str, str] = {}
         self._listeners: list[Callable[[Topic], None]] = []
+        self.strangers = 0
+        """Listeners that are not the window's."""
 
     # values
 
@@ -104,7 +106,7 @@ class FakeDesk:
 
     @property
     def listeners(self) -> int:
-        return len(self._listeners)
+        return len(self._listeners) - self.strangers
 
     def subscribe(self, listener: Callable[[Topic], None]) -> Unsubscribe:
         self._listeners.append(listener)
@@ -277,6 +279,11 @@ class FakeDesk:
         self._outside()
         self.tell("session")
         return None
+
+    def weigh(self, command: c.Command) -> list[AnyEvent] | c.Refused:
+        if self.state is None:
+            return c.Refused(code="no_session", message="There is no session.")
+        return decide(self.flow, self.state, command, self.moment)
 
     def draft(self, field: str, raw: Any) -> None:
         self.draft_calls.append((field, raw))

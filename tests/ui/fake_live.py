@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from halodesk.engine.commands import Refused
 from halodesk.runtime.live_agent_port import LiveView
 from halodesk.runtime.ports import Unsubscribe
 
@@ -46,8 +47,12 @@ class FakeLive:
     def dismiss(self) -> None:
         self.asked.append(("dismiss",))
 
-    def accept(self, proposal: int) -> None:
+    def accept(self, proposal: int) -> Refused | None:
         self.asked.append(("accept", proposal))
+        return None
 
     def turn_down(self, proposal: int) -> None:
         self.asked.append(("turn_down", proposal))
+
+    def typed(self, field: str) -> None:
+        self.asked.append(("typed", field))

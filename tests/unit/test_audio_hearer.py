@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from halodesk.protocol.phone_link import FarSound, Notice
+from halodesk.protocol.phone_link import FarSound, NearSound, Notice
 from halodesk.sip.phone.audio.bridge import Line
 from halodesk.sip.phone.audio.hearer import Hearer, beneath_hearers, without
 from halodesk.sip.phone.audio.talker import Talker
@@ -22,6 +22,16 @@ def test_the_microphone_speaks_on_and_the_program_hears() -> None:
     line.hear(FAR)
     assert own.heard == [FAR]
     assert news == [FarSound(call="a", pcm=FAR)]
+
+
+def test_our_side_is_told_too_where_the_program_asks_for_it() -> None:
+    own, news, masked = Own(), list[Notice](), False
+    line = Hearer("a", own, news.append, lambda: masked, near=True)
+    assert line.read(FRAME) == b"\x7f\x00" * FRAME
+    assert news == [NearSound(call="a", pcm=b"\x7f\x00" * FRAME)]
+    masked = True
+    line.read(FRAME)
+    assert len(news) == 1, "while a mask is held nothing is told"
 
 
 def test_a_held_mask_leaves_it_deaf_and_the_agent_not() -> None:

@@ -17,7 +17,7 @@ from tests.fakes.order import Run
 FROZEN_TAGS = """session_started step_entered answer_given secret_entered secrets_wiped submitted sent_back
 variable_set cart_changed effect_requested effect_resolved mask_changed note_added incident call_left
 recording_kept session_ended call_rescued flow_agent_began flow_agent_talk flow_agent_acted
-flow_agent_ended""".split()
+flow_agent_ended proposal_settled""".split()
 
 
 def test_the_tags_are_frozen() -> None:

@@ -55,9 +55,11 @@ class Assistant(Protocol):
 
     def assist(self, agent: str) -> None: ...
 
-    def accept(self, proposal: int) -> None: ...
+    def accept(self, proposal: int) -> c.Refused | None: ...
 
     def turn_down(self, proposal: int) -> None: ...
+
+    def typed(self, field: str) -> None: ...
 
     def stop(self) -> bool:
         """Whether there was something to stop."""
@@ -167,15 +169,19 @@ class LiveAgents:
         if self.assistant is not None:
             self.assistant.assist(agent)
 
-    def accept(self, proposal: int) -> None:
+    def accept(self, proposal: int) -> c.Refused | None:
         """See `LivePort`."""
-        if self.assistant is not None:
-            self.assistant.accept(proposal)
+        return self.assistant.accept(proposal) if self.assistant is not None else None
 
     def turn_down(self, proposal: int) -> None:
         """See `LivePort`."""
         if self.assistant is not None:
             self.assistant.turn_down(proposal)
+
+    def typed(self, field: str) -> None:
+        """See `LivePort`."""
+        if self.assistant is not None:
+            self.assistant.typed(field)
 
     # on and off the call
 

@@ -140,8 +140,8 @@ class Service:
                 self._on_sip(rid, client, lambda: self._calls.hold(call, False))
             case SetMicrophone(call=call, muted=muted):
                 self._on_sip(rid, client, lambda: self._calls.set_microphone(call, muted))
-            case SendDtmf(call=call, digits=digits, method=method):
-                self._on_sip(rid, client, lambda: self._calls.send_dtmf(call, digits, method))
+            case SendDtmf():
+                self._on_sip(rid, client, lambda: self._calls.send_dtmf(request))
             case Transfer():
                 self._on_sip(rid, client, lambda: self._transfers.begin(request))
             case CompleteTransfer():
@@ -206,8 +206,8 @@ class Service:
                 self._on_sip(rid, client, lambda: self._voices.lend(call, client))
             case ReturnVoice(call=call):
                 self._on_sip(rid, client, lambda: self._voices.give_back(call))
-            case HearCall(call=call):
-                self._on_sip(rid, client, lambda: self._voices.hear(call, client))
+            case HearCall(call=call, near=near):
+                self._on_sip(rid, client, lambda: self._voices.hear(call, client, near=near))
             case StopHearing(call=call):
                 self._on_sip(rid, client, lambda: self._voices.stop_hearing(call, client))
             case Speak() | StopSpeech():  # here and now: a cut must not wait for the SIP thread

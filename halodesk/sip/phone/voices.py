@@ -15,6 +15,7 @@ from halodesk.protocol.phone_link import (
     FarSound,
     HearCall,
     LendVoice,
+    NearSound,
     Notice,
     ReturnVoice,
     Speak,
@@ -57,8 +58,8 @@ class Voices:
         call.change_line(lambda line: beneath_hearers(line, wrap))
         self.stop_hearing(key, client)
 
-    def hear(self, key: str, client: Client) -> None:
-        """A program of `client` hears the far end; whoever speaks goes on speaking.
+    def hear(self, key: str, client: Client, *, near: bool = False) -> None:
+        """A program of `client` hears the far end, and where `near` whoever speaks to it.
 
         Raises `PhoneRefusedError` where the call has no sound, or the program hears it already.
         """
@@ -73,7 +74,7 @@ class Voices:
         self._hearers = {place: one for place, one in self._hearers.items() if one.here}
 
         def wrap(line: Line) -> Line:
-            hearer = Hearer(key, line, _sender(client), lambda: self._masks.state().masked)
+            hearer = Hearer(key, line, _sender(client), lambda: self._masks.state().masked, near=near)
             self._hearers[key, client] = hearer
             return hearer
 
@@ -117,7 +118,7 @@ class Voices:
 
 def _sender(client: Client) -> Callable[[Notice], None]:
     def send(notice: Notice) -> None:
-        if isinstance(notice, FarSound):
+        if isinstance(notice, FarSound | NearSound):
             client.offer(notice)
         else:
             client.send(notice)

@@ -215,7 +215,7 @@ class FlowAgentPanel(QFrame):
         if self._live is None:
             return
         view = self._live.view
-        shown = bool(view.call or view.problem)
+        shown = bool(view.call or view.problem) and view.mode != "copilot"  # which has a strip of its own
         self.setVisible(shown)
         if not shown:
             self._talk = ""

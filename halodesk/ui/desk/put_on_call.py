@@ -65,4 +65,6 @@ class PutOnCall(Button):
 
     def _render(self) -> None:
         view = self._live.view if self._live is not None else None
-        self.setVisible(self._connected and view is not None and bool(view.agents) and view.mode == "")
+        self.setVisible(
+            self._connected and view is not None and bool(view.agents) and view.mode in ("", "copilot")
+        )

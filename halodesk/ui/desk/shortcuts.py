@@ -65,6 +65,8 @@ class Shortcuts(QDialog):
             ("Up, Down", self.tr("Number or date: one step; in a list of ticks: move, Space ticks")),
             ("Alt+Down", self.tr("Open the calendar of a date")),
             ("Ctrl+D", self.tr("Dial the phone number that is typed")),
+            ("Alt+C", self.tr("Co-pilot: listen to this call, stop")),
+            ("Alt+Enter, Alt+Del", self.tr("First proposal of the co-pilot: accept, turn down")),
             ("Tab, Shift+Tab", self.tr("Next field, field before")),
             ("Ctrl+Backspace", self.tr("Clear a secure box")),
             ("Alt+N", self.tr("Write a note")),

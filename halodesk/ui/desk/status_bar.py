@@ -10,6 +10,7 @@ from halodesk.engine.page import Page
 from halodesk.protocol.phone_link import CallInfo
 from halodesk.runtime.ports import DeskPort, SyncState
 from halodesk.ui.desk.agent_button import AgentButton
+from halodesk.ui.desk.copilot_button import CopilotButton
 from halodesk.ui.desk.line_pill import LinePill
 from halodesk.ui.desk.sound_panel import SoundButton
 from halodesk.ui.parts import pill
@@ -49,6 +50,7 @@ class StatusBar(QFrame):
         keys.setAccessibleName(self.tr("Keyboard shortcuts"))
         keys.setToolTip(self.tr("Keyboard shortcuts (F1)"))
         keys.clicked.connect(self.shortcuts_wanted)
+        self.copilot = CopilotButton()
         self.sound = SoundButton()
         self.theme = ThemeButton()
         self.theme.clicked.connect(self.theme_wanted)
@@ -70,7 +72,7 @@ class StatusBar(QFrame):
         layout.addStretch(1)
         layout.addWidget(self.recording)
         layout.addSpacing(Space.S)
-        for button in (self.side, self.sound, keys, self.theme):
+        for button in (self.side, self.copilot, self.sound, keys, self.theme):
             layout.addWidget(button)
 
     def be_brief(self, brief: bool) -> None:

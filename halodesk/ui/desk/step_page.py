@@ -45,6 +45,8 @@ class StepPage(QFrame):
     """Renders the steps of a session, one after another, with the same widgets."""
 
     dial = Signal(str)
+    typed = Signal(str)
+    """Somebody types into this field."""
 
     def __init__(
         self,
@@ -261,12 +263,32 @@ class StepPage(QFrame):
         """Leaves the page by a choice, if the engine takes all that was typed."""
         if self.page is None:
             return
+        if self._committed():
+            self._told(self._desk.do(c.Submit(choice=choice)))
+
+    def take(self, fills: bool, name: str, do: Callable[[], c.Refused | None]) -> bool:
+        """Does what was proposed: `fills` the field `name`, or goes on as a submit does.
+
+        False, and nothing done, where somebody is typing into that field.
+        """
+        if self.page is None:
+            return True
+        widget = self.fields.widgets.get(name) if fills else None
+        if widget is not None and widget.dirty:
+            return False
+        if not fills and not self._committed():
+            return True
+        self._told(do())
+        return True
+
+    def _committed(self) -> bool:
+        """Whether the engine takes all that was typed."""
         self._before_submit()
         for widget in list(self.fields.widgets.values()):
             if not widget.commit():
                 self._show(widget)
-                return
-        self._told(self._desk.do(c.Submit(choice=choice)))
+                return False
+        return True
 
     def submit_primary(self) -> None:
         """What Enter does."""
@@ -319,6 +341,7 @@ class StepPage(QFrame):
 
     def draft(self, field: str, raw: Any) -> None:
         """Keeps half-typed input."""
+        self.typed.emit(field)
         self._desk.draft(field, raw)
 
     def secret(self, field: str) -> SecretView:

@@ -50,6 +50,7 @@ _NAMES = {
     "keyboard": "ph.keyboard-fill",
     "light": "ph.sun-fill",
     "lock": "ph.lock-key-fill",
+    "listen": "ph.ear-fill",
     "microphone": "ph.microphone-fill",
     "microphone_off": "ph.microphone-slash-fill",
     "note": "ph.note-pencil-fill",

@@ -1,4 +1,4 @@
-"""A line on which a program hears the far end while the agent's own line speaks and hears as ever.
+"""A line on which a program hears the far end, or both, while the agent's own line speaks and hears as ever.
 
 Rules:
 
@@ -12,26 +12,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from halodesk.protocol.phone_link import FarSound, Notice
+from halodesk.protocol.phone_link import FarSound, NearSound, Notice
 from halodesk.sip.phone.audio.bridge import Line
 from halodesk.sip.phone.audio.talker import Talker
 
 
 class Hearer:
-    """See the rules of this module. `send` must only enqueue, and may drop `FarSound`."""
+    """See the rules of this module. `send` must only enqueue, and may drop sound."""
 
     def __init__(
-        self, call: str, own: Line, send: Callable[[Notice], None], masked: Callable[[], bool]
+        self,
+        call: str,
+        own: Line,
+        send: Callable[[Notice], None],
+        masked: Callable[[], bool],
+        *,
+        near: bool = False,
     ) -> None:
-        """`own`: the line it hears along with."""
+        """`own`: the line it hears along with. `near`: what that line says is told, too."""
         self.own = own
+        self._near = near
         self._call, self._send, self._masked = call, send, masked
         self.here = True
         """Still on its call."""
 
     def read(self, samples: int) -> bytes:
         """What the line says."""
-        return self.own.read(samples)
+        said = self.own.read(samples)
+        if self._near and not self._masked():
+            self._send(NearSound(call=self._call, pcm=said.ljust(2 * samples, b"\0")))
+        return said
 
     def hear(self, sound: bytes) -> None:
         """To the line, and to the program."""

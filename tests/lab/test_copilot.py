@@ -1,0 +1,143 @@
+"""The co-pilot on a real call of a real window: the caller answers, a key takes what is proposed.
+
+The caller's own recording says that the microphone, a tone here, was never shut out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from halodesk.app.parts import phone_argv
+from halodesk.engine import events as e
+from halodesk.protocol.phone_link import LendVoice, Speak, SpeechEnded
+from halodesk.runtime import settings as s
+from halodesk.runtime.flow_agent.live import LiveAgents
+from halodesk.store.record import timeline
+from halodesk.voice.offline_tts import OfflineTTS
+from tests.e2e.conftest import seat_settings
+from tests.e2e.desk_seat import DeskSeat, desk_seat
+from tests.fakes.copilot import FLOW
+from tests.lab.pbx import Pbx
+from tests.lab.phones import Seat, read_stereo, tone_levels, write_tone
+
+pytestmark = [pytest.mark.lab]
+
+OpenSeat = Callable[..., Seat]
+AGENT_HZ = 1000.0
+LOUD_DB = -40
+_PATIENT = 5
+
+
+def test_the_caller_answers_and_a_key_fills_it_in(
+    qtbot: QtBot, tmp_path: Path, pbx: Pbx, seats: OpenSeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tone = write_tone(tmp_path / "agent.wav", AGENT_HZ)
+    monkeypatch.setattr(
+        "halodesk.app.seat.phone_argv",
+        lambda *given, **more: [*phone_argv(*given, **more), "--microphone", str(tone)],
+    )
+    far = seats("far", "--codecs", "g722,pcma")
+    far.register(pbx, "1004")
+    flow = tmp_path / "order.flow.json"
+    flow.write_text(json.dumps(listed(FLOW)), encoding="utf-8")
+    settings = msgspec.structs.replace(
+        seat_settings(pbx, "1003", "http://127.0.0.1:1", flow=flow),
+        network=s.Network(codecs=("g722", "pcma")),
+        copilot=True,
+    )
+    with desk_seat(qtbot, settings, tmp_path / "seat") as desk:
+        live = desk.seat.live
+        desk.registered()
+        far.dial("1003", key="far", account="1004")
+        desk.until("a ringing call", lambda: desk.hands.can_use("answer_call"))
+        desk.hands.click("answer_call")
+        desk.at("ask")
+        far.call("active", "far")
+        desk.until("a co-pilot that listens", lambda: live.view.copilot.listening == "here", 30_000)
+
+        answer(desk, far, "Seven.")
+        assert (live.view.proposals[0].title, live.view.proposals[0].value) == ("Boxes", 7), live.view.said
+        assert desk.page.fields[0].value is None
+        press(desk, Qt.Key.Key_Return)
+        desk.until("the field filled", lambda: desk.page.fields[0].value == 7)
+
+        QTest.keyClick(desk.seat.window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+        desk.at("sure")
+        answer(desk, far, "Yes.")
+        assert [one.kind for one in live.view.proposals] == ["transition"]
+        press(desk, Qt.Key.Key_Return)
+        desk.at("secret")
+        assert live.view.copilot.paused
+        heard = len(live.view.said)
+        say(far, "Seven.")
+        desk.until("a sign of it", lambda: desk.page.mask.phase != "none")
+        assert len(live.view.said) == heard
+        desk.hands.click("hang_up")
+        ended = far.call("ended", "far")
+        desk.until("the end of the call", lambda: desk.page.call_left != "")
+        record = desk.records.record()
+        words = [one.words for one in timeline(record)]
+
+    taken = [event for event in record.events if isinstance(event, e.ProposalSettled)]
+    assert [(one.accepted, one.by, one.source) for one in taken] == [(True, "Kim Larsen", "words")] * 2
+    assert any("Proposed by words: Boxes: 7" in one and "accepted by Kim Larsen" in one for one in words)
+    levels = tone_levels(read_stereo(ended)[:, 1], AGENT_HZ) > LOUD_DB
+    first = int(np.flatnonzero(levels)[0])
+    assert levels[first:-10].mean() > 0.97, "the caller hears the microphone all the time"
+
+
+def listed(flow: dict[str, Any]) -> dict[str, Any]:
+    """The flow without its fields for free words: the recogniser may stick to what is listed."""
+    steps = [
+        {**step, "fields": [one for one in step.get("fields", ()) if one["type"] != "text"]}
+        for step in flow["steps"]
+    ]
+    return {**flow, "steps": steps}
+
+
+def press(desk: DeskSeat, key: Qt.Key) -> None:
+    """With Alt, wherever the focus is."""
+    QTest.keyClick(desk.seat.window, key, Qt.KeyboardModifier.AltModifier)
+
+
+def answer(desk: DeskSeat, far: Seat, text: str) -> None:
+    """The caller says it, and again where nobody understood, until something is proposed."""
+    live = desk.seat.live
+    for _ in range(_PATIENT):
+        heard = len(live.view.said)
+        say(far, text)
+        desk.until("words", partial(_more, live, heard))
+        if live.view.proposals:
+            return
+    raise AssertionError(f"never understood: {live.view.said}")
+
+
+def _more(live: LiveAgents, heard: int) -> bool:
+    return len(live.view.said) > heard
+
+
+def say(far: Seat, text: str) -> None:
+    """The caller speaks; until the last of it has gone out."""
+
+    async def sound() -> list[bytes]:
+        return [pcm async for pcm in OfflineTTS().stream(text)]
+
+    number = 1 + sum(isinstance(notice, SpeechEnded) for notice in far.notices)
+    if number == 1:
+        far.ask(LendVoice(call="far"))
+    for pcm in asyncio.run(sound()):
+        far.ask(Speak(call="far", speech=number, pcm=pcm))
+    far.ask(Speak(call="far", speech=number, last=True))
+    far.wait("its end", lambda n: n if isinstance(n, SpeechEnded) and n.speech == number else None)
