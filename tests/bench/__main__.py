@@ -15,6 +15,7 @@ from tests.bench import (
     audit,
     call,
     data,
+    driven,
     engine,
     flow_agent,
     flow_agent_voice,
@@ -51,6 +52,7 @@ PARTS = (
     server,
     flow_agent,
     flow_agent_voice,
+    driven,
 )
 
 
