@@ -14,7 +14,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFont, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
-from halodesk.runtime.live_agent_port import LivePort, LiveView
+from halodesk.protocol.phone_link import CallInfo
+from halodesk.runtime.live_agent_port import LivePort, LiveView, Mode
 from halodesk.runtime.ports import Unsubscribe
 from halodesk.ui.desk import live_words
 from halodesk.ui.desk.live_words import tr
@@ -51,6 +52,8 @@ class FlowAgentPanel(QFrame):
         self._leave: Unsubscribe | None = None
         self._folded = False
         self._talk = ""
+        self._call = ""
+        self._away = False
         self.sign = SpeakerSign("live_speaker")
         self._about = elided(role="strong", name="live_about")
         self._doing = elided(role="caption", name="live_doing")
@@ -173,19 +176,19 @@ class FlowAgentPanel(QFrame):
 
     def take_over(self) -> None:
         """The microphone speaks at once."""
-        if self._live is not None and self._live.view.mode == "agent":
+        if self._here("agent") and self._live is not None:
             self._live.take_over()
 
     def hand_back(self) -> None:
         """The flow agent goes on; what stands in the line goes with it as a note."""
-        if self._live is not None and self._live.view.mode == "human":
+        if self._here("human") and self._live is not None:
             note = self.line.text().strip()
             self.line.clear()
             self._live.hand_back(note)
 
     def dismiss(self) -> None:
         """It leaves the call."""
-        if self._live is not None and self._live.view.mode != "":
+        if self._here("agent", "human", "copilot") and self._live is not None:
             self._live.dismiss()
 
     def whisper(self) -> None:
@@ -197,7 +200,7 @@ class FlowAgentPanel(QFrame):
 
     def focus_whisper(self) -> None:
         """To the line."""
-        if self.isVisible() and self._live is not None and self._live.view.mode in ("agent", "human"):
+        if self.isVisible() and not self._away and self._here("agent", "human"):
             self._fold(folded=False)
             self.line.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
@@ -205,9 +208,18 @@ class FlowAgentPanel(QFrame):
         """One line, or all of it."""
         self._fold(folded=not self._folded)
 
-    def restyle(self) -> None:
-        """The theme has changed: colours stand in the text."""
+    def render_call(self, call: CallInfo | None, *, away: bool = False) -> None:
+        """The call in hand: what is said on another one is not for this customer's page.
+
+        `away`: the Desk is out of sight; one line is left there.
+        """
+        self._call, self._away = call.key if call is not None else "", away
         self._render()
+
+    def _here(self, *modes: Mode) -> bool:
+        """Whether the flow agent is on the call in hand, in one of these ways."""
+        view = self._live.view if self._live is not None else LiveView()
+        return view.mode in modes and view.call == self._call
 
     # rendering
 
@@ -215,7 +227,9 @@ class FlowAgentPanel(QFrame):
         if self._live is None:
             return
         view = self._live.view
-        shown = bool(view.call or view.problem) and view.mode != "copilot"  # which has a strip of its own
+        # the co-pilot has a strip of its own
+        here = bool(view.call) and view.call == self._call and view.mode != "copilot"
+        shown = here or (not view.call and bool(view.problem))
         self.setVisible(shown)
         if not shown:
             self._talk = ""
@@ -231,15 +245,13 @@ class FlowAgentPanel(QFrame):
         self.take_button.setVisible(view.mode == "agent")
         self.back_button.setVisible(view.mode == "human")
         self.away_button.setVisible(view.mode != "")
-        speaks = view.mode in ("agent", "human")
         words = tr("A word to the flow agent; the caller does not hear it")
         if view.mode == "human":
             words = tr("What it should know when you hand back")
         self.line.setPlaceholderText(words)
         self.line.setAccessibleName(words)
-        self.fold_button.setVisible(bool(view.call))
-        self._body.setVisible(bool(view.call) and not self._folded)
-        self._foot.setVisible(speaks and not self._folded)
+        self.fold_button.setVisible(bool(view.call) and not self._away)
+        self._show_parts(view)
         self.said.show_html(live_words.transcript(view.said), follow=True)
         self._render_wish(view)
 
@@ -267,10 +279,13 @@ class FlowAgentPanel(QFrame):
         self.fold_button.setAccessibleName(words)
         self.fold_button.setToolTip(words)
         self.fold_button.update()
-        view = self._live.view if self._live is not None else None
-        if view is not None:
-            self._body.setVisible(bool(view.call) and not folded)
-            self._foot.setVisible(view.mode in ("agent", "human") and not folded)
+        if self._live is not None:
+            self._show_parts(self._live.view)
+
+    def _show_parts(self, view: LiveView) -> None:
+        whole = not self._folded and not self._away
+        self._body.setVisible(bool(view.call) and whole)
+        self._foot.setVisible(view.mode in ("agent", "human") and whole)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In a narrow window the buttons' keys are left out."""
