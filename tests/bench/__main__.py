@@ -15,6 +15,7 @@ from tests.bench import (
     audit,
     call,
     data,
+    driven,
     engine,
     flow_agent,
     flow_agent_voice,
@@ -53,6 +54,7 @@ PARTS = (
     flow_agent,
     take_over,
     flow_agent_voice,
+    driven,
 )
 
 
