@@ -243,6 +243,8 @@ class AccountConfig:
     natConfig: AccountNatConfig
 
 class SipRxData:
+    this: SupportsInt
+    def __init__(self) -> None: ...
     wholeMsg: str
     srcAddress: str
 

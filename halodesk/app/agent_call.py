@@ -60,6 +60,8 @@ class Talked(msgspec.Struct, frozen=True, kw_only=True):
     node: str = ""
     turns: int = 0
     recording: str = ""
+    cost: float = 0.0
+    """Of models and speech, where the settings have prices."""
 
 
 class _Phone:
@@ -146,10 +148,10 @@ async def talk(
             return Talked(answered=False, reason=ended.reason if ended else "Nobody answered.")
         reasons: list[str] = []
         line.voice = PhoneCallVoice(call, client.request)
-        duplex = CallDuplex(line.voice, speech.stt, speech.tts)
+        duplex = CallDuplex(line.voice, speech.stt, speech.tts, played=speech.played)
         runner = Runner(
             document,
-            models=models,
+            models=[*([speech.model] if speech.model is not None else []), *models],
             duplex=duplex,
             tools=tools,
             call=i.CallMeta(
@@ -245,4 +247,5 @@ def _talked(state: State, reasons: list[str], call: CallInfo | None) -> Talked:
         node=state.node,
         turns=state.turn,
         recording=kept,
+        cost=state.spent.cost,
     )

@@ -27,6 +27,7 @@ from halodesk.app.door import Door
 from halodesk.engine.dial_link import parse
 from halodesk.engine.errors import HaloDeskError
 from halodesk.protocol.phone_link import CallChanged, CallInfo, Notice
+from halodesk.runtime.call_history import is_missed
 from halodesk.runtime.desktop_ports import ReadinessPort
 from halodesk.runtime.desktop_settings import Action
 from halodesk.runtime.dial_links import hosts_of, verdict
@@ -310,8 +311,7 @@ class Habits(QObject):
         if not isinstance(notice, CallChanged) or not self._wishes.notifications:
             return
         call = notice.call
-        missed = call.direction == "in" and call.state == "ended" and call.answered_at is None
-        if missed and call.code == _CANCELLED and self._services is not None:
+        if is_missed(call) and call.code == _CANCELLED and self._services is not None:
             self._show_missed(call)
 
     def _moved(self) -> None:

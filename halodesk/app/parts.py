@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QLockFile
@@ -12,14 +12,15 @@ from halodesk.engine import codec
 from halodesk.engine import flow as flows
 from halodesk.engine.errors import AlreadyRunsError, SettingsError, StoreError
 from halodesk.engine.events import AnyEvent, EffectRequested
+from halodesk.engine.rules import is_sensitive
 from halodesk.protocol import envelope as envelopes
 from halodesk.protocol.sync import Policy
 from halodesk.recording import control_type, open_control
-from halodesk.recording.control import Control, MaskServer, Surroundings
+from halodesk.recording.control import Control, MaskServer, Press, Surroundings
 from halodesk.runtime.late_money import MONEY
 from halodesk.runtime.log import SessionLog
-from halodesk.runtime.phone_settings import network_options
-from halodesk.runtime.ports import RecorderAnswer
+from halodesk.runtime.phone_settings import network_options, open_lines
+from halodesk.runtime.ports import DeskNotice, RecorderAnswer
 from halodesk.runtime.program import command
 from halodesk.runtime.settings import Settings
 from halodesk.runtime.threads import SystemClock
@@ -75,9 +76,10 @@ def open_controls(
     policy: Policy,
     on_changed: Callable[[str, RecorderAnswer], None],
     line: Callable[[], MaskServer],
+    press: Press,
 ) -> list[Control]:
     """Every recorder control of the settings. Raises `SettingsError`, also where policy forbids one."""
-    around = Surroundings(on_changed=on_changed, line=line)
+    around = Surroundings(on_changed=on_changed, line=line, press=press)
     for wanted in settings.controls:
         if not policy.seat_recorders and control_type(wanted).has_credentials:
             raise SettingsError(
@@ -90,6 +92,29 @@ def open_controls(
 def unconfirmed_unlocks(settings: Settings, policy: Policy | None) -> bool:
     """Whether a recorder's word without proof unlocks. `policy`: the server's, None where there is none."""
     return settings.unconfirmed_unlocks and (policy is None or policy.unconfirmed_unlocks)
+
+
+def takes_cards(flow: flows.Flow) -> bool:
+    """Whether it has a page on which secrets are typed."""
+    return any(is_sensitive(step) for step in flow.steps)
+
+
+def secured_only(policy: Policy, flow_list: Iterable[flows.Flow]) -> bool:
+    """Whether policy allows this seat, with these flows, encrypted lines only."""
+    return policy.secure_payments and any(map(takes_cards, flow_list))
+
+
+def refused_flow(flow: flows.Flow, settings: Settings, policy: Policy) -> DeskNotice | None:
+    """Why a flow that has just been published is not offered: lines that are up cannot be encrypted now."""
+    lines = open_lines(settings)
+    if not (lines and secured_only(policy, [flow])):
+        return None
+    return DeskNotice(
+        level="warning",
+        message=f"“{flow.name}” takes card data, and policy allows that over encrypted lines only. "
+        f"Not encrypted: {', '.join(lines)}.",
+        todo="Ask IT to set up TLS and SRTP for this seat. It is offered after the next start.",
+    )
 
 
 def only_one(folder: Path) -> QLockFile:

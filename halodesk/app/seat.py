@@ -21,7 +21,16 @@ from halodesk.app.habits import Habits
 from halodesk.app.keeping import Keeping
 from halodesk.app.live_lines import LiveLines
 from halodesk.app.outside import Outside
-from halodesk.app.parts import Found, only_one, open_controls, open_money, phone_argv, unconfirmed_unlocks
+from halodesk.app.parts import (
+    Found,
+    only_one,
+    open_controls,
+    open_money,
+    phone_argv,
+    refused_flow,
+    secured_only,
+    unconfirmed_unlocks,
+)
 from halodesk.app.people import SeatPeople
 from halodesk.app.readiness import Readiness
 from halodesk.app.sealing import open_sealer, taker
@@ -51,6 +60,7 @@ from halodesk.runtime.sound import SoundDesk
 from halodesk.runtime.threads import IoThread, SystemClock
 from halodesk.runtime.transfers import DeskTransfers
 from halodesk.runtime.vault import SecretHandle, Vault, WipeReason
+from halodesk.sip.code_keys import CodeKeys
 from halodesk.sip.keeper import PhoneKeeper
 from halodesk.sip.own_recorder import OwnRecorder
 from halodesk.store.review import SessionReview
@@ -88,6 +98,9 @@ class Seat:
         local = {flow.key: flow for flow in flow_list}
         flow_list = list((local | published).values())  # what was signed and published wins over a file
         seat = self.store.seat()
+        link = self.store.sync.link()
+        policy = msgspec.json.decode(link.policy, type=Policy) if link is not None else Policy()
+        self._policy = policy
         self.io = IoThread()
         self.vault = Vault(clock.mono)
         self.vault.subscribe(lambda handle, reason: post(partial(self._wiped, handle, reason)))
@@ -104,7 +117,7 @@ class Seat:
             argv=lambda start_masked: phone_argv(
                 settings, folder, start_masked=start_masked, lock=self.store.recording_key.public
             ),
-            accounts=accounts_of(settings),
+            accounts=accounts_of(settings, secured_only=secured_only(policy, flow_list)),
             loop=self.io.loop,
             on_attached=lambda snapshot, found: post(partial(self._attached, snapshot, found)),
             on_notice=hearings.first(self._lines.first(lambda notice: post(partial(self._noticed, notice)))),
@@ -113,14 +126,14 @@ class Seat:
             ),
         )
         self._own = OwnRecorder(lambda: self.keeper.client)
-        link = self.store.sync.link()
-        policy = msgspec.json.decode(link.policy, type=Policy) if link is not None else Policy()
         self._leases = MaskLeases(
             clock,
             max_seconds=settings.mask_longest_s,
             allow_unconfirmed=unconfirmed_unlocks(settings, policy if link is not None else None),
         )
-        self._controls = open_controls(settings, policy, self._recorder_changed, self._mask_line)
+        self._controls = open_controls(
+            settings, policy, self._recorder_changed, self._mask_line, CodeKeys(lambda: self.keeper.client)
+        )
         self._masking = Masking(
             leases=self._leases,
             recorders=self._recorders,
@@ -346,7 +359,11 @@ class Seat:
         self.desk.notice(DeskNotice(level="warning", message=words, todo="Tell your supervisor."))
 
     def _flow_came(self, flow: flows.Flow) -> None:
-        self.desk.offer(flow)
+        refusal = refused_flow(flow, self.settings, self._policy)
+        if refusal is None:
+            self.desk.offer(flow)
+        else:
+            self.desk.notice(refusal)
 
     def _sync_changed(self, state: SyncState) -> None:
         self.desk.sync_changed(state)

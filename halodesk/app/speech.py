@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -13,17 +13,20 @@ import structlog
 from halodesk.app.secrets_of import secret_of
 from halodesk.engine.errors import SettingsError
 from halodesk.runtime.flow_agent.copilot_ear import Ear
-from halodesk.runtime.flow_agent_ports import STT, TTS
+from halodesk.runtime.flow_agent_ports import STT, TTS, ChatLLM
 from halodesk.voice.provider import (
     OFFLINE,
     SpeechAccount,
     SpeechAwayError,
+    Talks,
     ears,
     mouths,
     speech_settings,
+    talkers,
 )
 
 _log = structlog.get_logger("voice")
+Account = TypeVar("Account", bound=SpeechAccount)
 
 
 class Speech(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,13 +34,21 @@ class Speech(msgspec.Struct, frozen=True, kw_only=True):
 
     stt: STT
     tts: TTS
+    model: ChatLLM | None = None
+    """Goes before the models of the settings."""
+    played: Callable[[str, int, bool], None] | None = None
+    """Is told how much of each speech was heard, see `voice.call_duplex`."""
     said: tuple[str, ...] = ()
     """In words: what is not as the settings ask for."""
+    line: Talks | None = None
 
     async def close(self) -> None:
-        """Lets go of both."""
-        await self.stt.close()
-        await self.tts.close()
+        """Lets go of all of it."""
+        if self.line is not None:
+            await self.line.close()
+        else:
+            await self.stt.close()
+            await self.tts.close()
 
 
 async def open_speech(given: Mapping[str, Any]) -> Speech:
@@ -48,6 +59,31 @@ async def open_speech(given: Mapping[str, Any]) -> Speech:
     wanted = speech_settings(given)
     ear = _with_key(wanted.ear, "the ear in `speech`")
     mouth = _with_key(wanted.mouth, "the mouth in `speech`")
+    if wanted.realtime is None:
+        return await _two(ear, mouth)
+    both = _with_key(wanted.realtime, "`realtime` in `speech`")
+    speaks, words = await _mouth(mouth)
+
+    async def spare() -> STT:
+        return (await _ear(ear))[0]
+
+    try:
+        line = await talkers()[both.provider].open(both, spare, speaks)
+    except SpeechAwayError as error:
+        await speaks.close()
+        instead = await _two(ear, mouth)
+        why = f"{error.message} Ear, mouth and models of the settings do its work."
+        _log.warning("speech_offline", why=why)
+        return msgspec.structs.replace(instead, said=(why, *instead.said))
+    except BaseException:
+        await speaks.close()
+        raise
+    said = (words,) if words else ()
+    return Speech(stt=line.stt, tts=line.tts, model=line.model, played=line.played, said=said, line=line)
+
+
+async def _two(ear: SpeechAccount, mouth: SpeechAccount) -> Speech:
+    """An ear and a mouth, each by itself."""
     hears, speaks = await asyncio.gather(_ear(ear), _mouth(mouth), return_exceptions=True)
     if isinstance(hears, BaseException) or isinstance(speaks, BaseException):
         for opened in (hears, speaks):
@@ -88,6 +124,10 @@ async def _mouth(account: SpeechAccount) -> tuple[TTS, str]:
         spare = await mouths()[OFFLINE].open(SpeechAccount(), None)
     try:
         return await mouths()[account.provider].open(account, spare), ""
+    except SettingsError:
+        if spare is not None:
+            await spare.close()
+        raise
     except SpeechAwayError as error:
         if spare is None:
             raise SettingsError(
@@ -96,5 +136,5 @@ async def _mouth(account: SpeechAccount) -> tuple[TTS, str]:
         return spare, f"{error.message} The offline voice speaks in its place."
 
 
-def _with_key(account: SpeechAccount, owner: str) -> SpeechAccount:
+def _with_key(account: Account, owner: str) -> Account:
     return msgspec.structs.replace(account, api_key=secret_of(owner, account.api_key))

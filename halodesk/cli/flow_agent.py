@@ -89,7 +89,10 @@ def chat(
         bool, typer.Option("--json", help="Print the log of events, one JSON line each.")
     ] = False,
 ) -> None:
-    """Talk to a flow agent in writing. Webhooks are mocked, unless --live-tools is given."""
+    """Talk to a flow agent in writing. Webhooks are mocked, unless --live-tools is given.
+
+    A halo flow (*.flow.json) is worked page by page; a stand-in does what is a human's.
+    """
     with failing(as_json):
         from halodesk.cli.flow_agent_talk import talk
 
@@ -154,7 +157,8 @@ def call(
         if as_json:
             typer.echo(last_line(talked))
         elif talked.answered:
-            typer.echo(f"({talked.reason} in {talked.node or 'the prompt'}; {talked.turns} turns)")
+            cost = f", cost {talked.cost:.4f}" if talked.cost else ""
+            typer.echo(f"({talked.reason} in {talked.node or 'the prompt'}; {talked.turns} turns{cost})")
             typer.echo(f"Recording: {talked.recording or 'none'}")
         else:
             typer.echo(f"Not answered: {talked.reason}")
@@ -179,12 +183,13 @@ def evaluate(
 ) -> None:
     """Let many callers talk to a flow agent: pass rate and coverage. Exit code 1 on a failure."""
     with failing(as_json):
-        from halodesk.cli.flow_agent_talk import batch, callers_of
+        from halodesk.cli.flow_agent_talk import batch
+        from halodesk.runtime.flow_agent.batch import callers_in
 
         report, lines = asyncio.run(
             batch(
                 file,
-                callers_of(callers),
+                callers_in(callers),
                 llm_url=llm_url,
                 model=model,
                 times=times,

@@ -18,18 +18,24 @@ from halodesk.connectors.llm import accounts, open_llm
 from halodesk.connectors.llm.provider import LlmAccount
 from halodesk.connectors.webhook_tools import WebhookTools
 from halodesk.engine.errors import SettingsError
+from halodesk.engine.flow import load as load_flow
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent.document import Document, loads
 from halodesk.engine.flow_agent.log import Head, Line, encode
 from halodesk.engine.flow_agent.manner import Manner
 from halodesk.engine.flow_agent.state import State
 from halodesk.runtime.flow_agent import callers
-from halodesk.runtime.flow_agent.simulate import MANNER, Report, as_regression, converse, evaluate
+from halodesk.runtime.flow_agent.batch import keep
+from halodesk.runtime.flow_agent.halo_rehearsal import rehearse
+from halodesk.runtime.flow_agent.simulate import MANNER, Report, converse, evaluate
 from halodesk.runtime.flow_agent_ports import ChatLLM
+from halodesk.runtime.functions import functions_beside_a_loop
 from halodesk.runtime.paths import data_dir
 from halodesk.runtime.settings import Settings, load
 
 KEY = "HALODESK_LLM_KEY"
+HALO = ".flow.json"
+"""How the file of a halo flow ends; any other is a flow agent's document."""
 
 
 async def talk(
@@ -47,7 +53,7 @@ async def talk(
     as_json: bool,
 ) -> int:
     """One conversation; the exit code."""
-    document = loads(read_bytes(file))
+    data_of = read_bytes(file)
     who = callers.Script(name="terminal") if script is None else callers.load(script)
     who = msgspec.structs.replace(who, parameters={**who.parameters, **given_parameters(parameters)})
     found = _settings(settings, data)
@@ -55,16 +61,18 @@ async def talk(
     manner = manner_of(MANNER if script is not None else Manner(), found, llm_url, first_word_s)
     tools = WebhookTools(found.tool_hosts) if live_tools else None
     kept = None if log is None else log.open("wb")
+    said: dict[str, Any] = {
+        "models": [llm for llm, _ in chain],
+        "manner": manner,
+        "watch": [Printer(as_json, kept)],
+        "caller": _Typist() if script is None else None,
+    }
     try:
-        run = await converse(
-            document,
-            who,
-            models=[llm for llm, _ in chain],
-            tools=tools,
-            manner=manner,
-            watch=[Printer(as_json, kept)],
-            caller=_Typist() if script is None else None,
-        )
+        if file.name.endswith(HALO):
+            with functions_beside_a_loop() as functions:
+                run, _ = await rehearse(load_flow(data_of), who, functions, **said)
+        else:
+            run = await converse(loads(data_of), who, tools=tools, **said)
     finally:
         if kept is not None:
             kept.close()
@@ -76,16 +84,6 @@ async def talk(
         for problem in run.problems:
             print(f"(!) {problem}")
     return 0 if run.ok else 1
-
-
-def callers_of(folder: Path) -> list[callers.Script]:
-    """The callers of a folder. Raises `SettingsError`."""
-    if not folder.is_dir():
-        raise SettingsError(f"{folder} is no folder.", "Name a folder of callers' files.")
-    files = sorted(path for path in folder.iterdir() if path.suffix in callers.SUFFIXES)
-    if not files:
-        raise SettingsError(f"There is no caller in {folder}.", "Put .json or .txt files into it.")
-    return [callers.load(path) for path in files]
 
 
 async def batch(
@@ -117,24 +115,11 @@ async def batch(
         for llm, _ in chain:
             await llm.close()
     if save is not None:
-        _save(document, save, scripts, report, times)
+        keep(document, save, scripts, report)
     raw: dict[str, Any] = msgspec.to_builtins(report)
     for run in raw["runs"]:
         del run["lines"]
     return raw, _words(document, report)
-
-
-def _save(
-    document: Document, folder: Path, scripts: Sequence[callers.Script], report: Report, times: int
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    by_run = [script for script in scripts for _ in range(times)]
-    for script, run in zip(by_run, report.runs, strict=True):
-        if run.ok:
-            saved = as_regression(document, script, run)
-            name = "".join(sign if sign.isalnum() or sign in "-_" else "_" for sign in run.caller)
-            text = msgspec.json.format(msgspec.json.encode(saved), indent=2)
-            (folder / f"{name}.json").write_bytes(text + b"\n")
 
 
 def _words(document: Document, report: Report) -> list[str]:
@@ -249,6 +234,8 @@ def _shown(event: e.AnyEvent) -> str:
         case e.NodeEntered() if event.node:
             how = f" by {event.function}" if event.function else ""
             return f"  [{event.node}{how}]"
+        case e.HumanWanted():
+            return f"  [a colleague is needed: {event.why}]"
         case e.CallRefused():
             return f"  [{event.name} refused: {event.message}]"
         case e.EntryFailed():

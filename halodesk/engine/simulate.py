@@ -143,6 +143,13 @@ def play(flow: Flow, before: Played, turn: AnyTurn, functions: FunctionPort) -> 
     return run.done()
 
 
+def command(flow: Flow, before: Played, wanted: c.Command, functions: FunctionPort) -> Played:
+    """The moment after a single wish to the session, as a person or a program has it."""
+    run = _Run(flow, before, functions, fail=False)
+    run.guard(lambda: run.wish(wanted))
+    return run.done()
+
+
 class _Run:
     """One turn."""
 
@@ -180,6 +187,10 @@ class _Run:
             return False
         self.take(decided)
         return True
+
+    def wish(self, command: c.Command) -> None:
+        """Whether it was taken stands in `refused`."""
+        self.do(command)
 
     def take(self, events: list[e.AnyEvent]) -> None:
         for event in events:

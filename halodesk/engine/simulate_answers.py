@@ -68,7 +68,7 @@ class Walk(msgspec.Struct, frozen=True, kw_only=True):
 
 def walk(flow: Flow, given: Answers, functions: FunctionPort, *, seed: int = 0) -> Walk:
     """One session from beginning to end."""
-    guide = _Guide(flow, given, seed)
+    guide = Guide(flow, given, seed)
     played = begin(flow, given.begin, functions)
     events, turns = list(played.events), list[AnyTurn]()
     stopped = played.refused.message if played.refused is not None else played.problem
@@ -91,13 +91,16 @@ def walk(flow: Flow, given: Answers, functions: FunctionPort, *, seed: int = 0) 
     return Walk(played=replace(played, events=()), events=tuple(events), turns=tuple(turns), stopped=stopped)
 
 
-class _Guide:
+class Guide:
+    """Says what happens next in a session that goes on by itself."""
+
     def __init__(self, flow: Flow, given: Answers, seed: int) -> None:
         self.flow, self.given = flow, given
         self.turns = Turns(flow, Hints(flow, given.begin.now), seed)
         self.used: dict[str, int] = {}
 
     def next(self, state: Session) -> AnyTurn | None:
+        """The next turn; None where nothing leads on."""
         step = self.flow.step(state.step)
         if step is None:
             return None

@@ -187,6 +187,8 @@ class SendDtmf(Message, frozen=True, tag="send_dtmf"):
     digits: str
     method: DtmfMethod | Literal[""] = ""
     """Empty: as the call's account wants it."""
+    code: bool = False
+    """A feature code of the PBX: it is kept apart from keys that a person presses."""
 
 
 class Transfer(Message, frozen=True, tag="transfer"):

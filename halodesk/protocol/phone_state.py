@@ -62,6 +62,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts besides the registrar whose INVITEs are taken; all others get no line."""
     dtmf: DtmfMethod = "auto"
     """How keypad tones travel."""
+    secured_only: bool = False
+    """Policy: not used unless it speaks TLS and requires SRTP."""
     auto_answer: bool = False
     """The PBX and allowed peers may ask by header that a call be answered by itself."""
 
@@ -139,6 +141,8 @@ class CallInfo(msgspec.Struct, frozen=True, kw_only=True):
     keys_heard: str = ""
     """The keys the other side pressed last; none that it pressed while the recording was masked."""
     keys_by: HeardBy = ""
+    taken_elsewhere: bool = False
+    """It rang here, and the PBX has said that another phone took it."""
     answer_after_s: float | None = None
     """The INVITE asks to be answered by itself after so long, and its account allows it."""
 

@@ -82,6 +82,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a seat may hold a platform's credentials itself; false: it must ask the server to mask."""
     unconfirmed_unlocks: bool = False
     """Whether seats may count a recorder as masked that acknowledges without proof."""
+    secure_payments: bool = False
+    """Whether every line of a seat whose flows take card data must speak TLS and require SRTP."""
 
 
 # people

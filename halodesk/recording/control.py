@@ -11,7 +11,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -24,6 +24,9 @@ ANSWER_SECONDS = 0.8
 """Within this a control answers: the seat's lease waits 0.9 s for it."""
 
 Changed = Callable[[str, RecorderAnswer], None]
+Press = Callable[[str, str], Awaitable[None]]
+"""Presses keys on the call with this SIP Call-ID, all of them or none. Raises `RecorderError`: nothing was
+pressed, or nobody can say."""
 Shape = TypeVar("Shape")
 
 
@@ -80,11 +83,13 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
     `on_changed(sip_call_id, answer)` hears what happened between requests. `line` gives the way to the
     central server; it raises `SettingsError` where there is none. `timeout_s` bounds a mask or unmask.
+    `press` is the keypad of the desk's own calls; None where there is no phone.
     """
 
     on_changed: Changed
     line: Callable[[], MaskServer]
     timeout_s: float = ANSWER_SECONDS
+    press: Press | None = None
 
 
 class ControlType(msgspec.Struct, frozen=True, kw_only=True):

@@ -107,6 +107,6 @@ class CallHistory:
 
 
 def is_missed(call: CallInfo) -> bool:
-    """It rang here, and nobody took or refused it."""
+    """It rang here, and nobody took or refused it, here or elsewhere."""
     in_vain = call.direction == "in" and call.state == "ended" and call.answered_at is None
-    return in_vain and call.code not in DECLINED
+    return in_vain and not call.taken_elsewhere and call.code not in DECLINED

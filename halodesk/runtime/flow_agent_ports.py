@@ -12,7 +12,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -139,6 +139,14 @@ class TTS(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """An ear or a mouth that costs."""
+
+    cost: float
+    """So far, in units of the price list."""
 
 
 class Duplex(Protocol):

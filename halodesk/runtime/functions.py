@@ -9,7 +9,9 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +20,7 @@ import msgspec
 
 from halodesk.engine.errors import FunctionError
 from halodesk.engine.places import read_by
-from halodesk.engine.simulate import FunctionValue
+from halodesk.engine.simulate import FunctionPort, FunctionValue
 from halodesk.runtime.sandbox import JsSandbox
 from halodesk.runtime.threads import SystemClock
 
@@ -73,3 +75,14 @@ class FunctionDesk:
             return FunctionValue(value=self._loop.run_until_complete(work))
         except FunctionError as error:
             return FunctionValue(reason=str(error))
+
+
+@contextmanager
+def functions_beside_a_loop() -> Iterator[FunctionPort]:
+    """A `FunctionPort` for who runs a loop already: the worker's own is in another thread."""
+    with ThreadPoolExecutor(1, thread_name_prefix="functions") as thread:
+        desk = thread.submit(FunctionDesk).result()
+        try:
+            yield lambda *given: thread.submit(desk, *given).result()
+        finally:
+            thread.submit(desk.close).result()

@@ -21,9 +21,18 @@ def account_of(given: SipAccount, key: str = MAIN) -> Account:
         raise SettingsError(f"The account cannot be used: {error}.", "See docs/it.md.") from None
 
 
-def accounts_of(settings: Settings) -> tuple[Account, ...]:
-    """All accounts, the default one first. Keys stay the same however the order of the others changes."""
-    return tuple(map(account_of, settings.lines, _keys(settings)))
+def accounts_of(settings: Settings, *, secured_only: bool = False) -> tuple[Account, ...]:
+    """All accounts, the default one first. Keys stay the same however the order of the others changes.
+
+    `secured_only`: the phone refuses, in words, those that are not encrypted in every way.
+    """
+    accounts = map(account_of, settings.lines, _keys(settings))
+    return tuple(msgspec.structs.replace(account, secured_only=secured_only) for account in accounts)
+
+
+def open_lines(settings: Settings) -> tuple[str, ...]:
+    """Addresses of the lines whose calls somebody on the way could hear."""
+    return tuple(line.uri for line in settings.lines if line.transport != "tls" or line.srtp != "required")
 
 
 def flow_agents_of(settings: Settings) -> dict[str, FlowAgentLine]:

@@ -61,6 +61,41 @@ class Talk(msgspec.Struct, frozen=True, kw_only=True):
     reason: EndReason | None = None
 
 
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of all were reached, and which were not."""
+
+    reached: int
+    all: int
+    missed: tuple[str, ...]
+
+
+class BatchRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One caller's conversation; `problems` are why it did not pass, in words."""
+
+    caller: str
+    ok: bool
+    problems: tuple[str, ...] = ()
+    reason: EndReason | None = None
+    visits: tuple[str, ...] = ()
+    turns: int = 0
+    tokens: int = 0
+    cost: float = 0.0
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """Many callers at once. `whole`: all have talked, `nodes` and `transitions` are known then."""
+
+    folder: str
+    running: bool = False
+    of: int = 0
+    runs: tuple[BatchRun, ...] = ()
+    whole: bool = False
+    nodes: Share | None = None
+    transitions: Share | None = None
+    kept: int = 0
+    kept_in: str = ""
+
+
 class Way(msgspec.Struct, frozen=True, kw_only=True):
     """A transition of the flow."""
 
@@ -93,7 +128,14 @@ class SimulatorView(msgspec.Struct, frozen=True, kw_only=True):
     """The caller's file plays the model, too."""
     next_line: str = ""
     """What the caller's file says next; empty: nothing more."""
+    persona: bool = False
+    """A model plays the caller of the file."""
+    caller_thinks: bool = False
+    """That model is asked what the caller says."""
+    alone: bool = False
+    """The caller of the file answers by itself."""
     talk: Talk | None = None
+    batch: Batch | None = None
     problem: str = ""
     todo: str = ""
 
@@ -143,7 +185,23 @@ class SimulatorPort(Protocol):
         ...
 
     def say_next(self) -> None:
-        """The next line of the caller's file."""
+        """The next line of the caller's file, or what its persona says now."""
+        ...
+
+    def leave_alone(self, *, on: bool) -> None:
+        """Whether the caller of the file answers by itself from now on."""
+        ...
+
+    def run_callers(self, folder: Path) -> None:
+        """Let every caller of a folder talk to the agent; a batch that runs ends."""
+        ...
+
+    def stop_callers(self) -> None:
+        """End the batch."""
+        ...
+
+    def keep_callers(self, folder: Path) -> None:
+        """Keep what passed as callers' files that need no model."""
         ...
 
     def hang_up(self) -> None:

@@ -5,6 +5,7 @@ Rules:
 - Every speech that was asked for is reported over exactly once, cut or not, heard or not.
 - What was heard of a cut speech is told by its sound: whole words of that share of its text.
 - Muted, the recogniser gets silence: its clock runs on, and what was being said ends there. Keys count.
+- What ear and mouth cost is told when words or a speech are over.
 - Keys are gathered until there is a pause or a `#`: an answer by keypad is one answer.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 
@@ -21,7 +22,7 @@ from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.protocol.phone_link import FarSound, SpeechEnded, SpeechStarted
 from halodesk.runtime.call_voice import CallOver, CallVoice, Pressed
-from halodesk.runtime.flow_agent_ports import SAMPLE_RATE, STT, TTS, Expected
+from halodesk.runtime.flow_agent_ports import SAMPLE_RATE, STT, TTS, Expected, Priced
 
 _log = structlog.get_logger("voice")
 
@@ -32,8 +33,18 @@ _BYTES_A_MS = 2 * SAMPLE_RATE // 1000
 class CallDuplex:
     """See `runtime.flow_agent_ports.Duplex`. `start` before use."""
 
-    def __init__(self, voice: CallVoice, stt: STT, tts: TTS, *, keys_pause_s: float = KEYS_PAUSE_S) -> None:
+    def __init__(
+        self,
+        voice: CallVoice,
+        stt: STT,
+        tts: TTS,
+        *,
+        keys_pause_s: float = KEYS_PAUSE_S,
+        played: Callable[[str, int, bool], None] | None = None,
+    ) -> None:
+        """`played` is told of each speech that is over: text, milliseconds, whether it was whole."""
         self._voice, self._stt, self._tts, self._keys_pause_s = voice, stt, tts, keys_pause_s
+        self._played = played
         self._news: asyncio.Queue[i.AnyNews | None] = asyncio.Queue()
         self._to_say: asyncio.Queue[e.SpeechQueued] = asyncio.Queue()
         self._asked: dict[int, e.SpeechQueued] = {}
@@ -41,6 +52,7 @@ class CallDuplex:
         self._whole: set[int] = set()
         self._speaking: tuple[int, asyncio.Task[None]] | None = None
         self._muted = False
+        self._charged = 0.0
         self._keys = ""
         self._keys_timer: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -130,6 +142,8 @@ class CallDuplex:
     async def _hear_words(self) -> None:
         async for news in self._stt.news():
             self._news.put_nowait(news)
+            if isinstance(news, i.Heard) and news.final:
+                self._tell_cost()
 
     async def _speak(self) -> None:
         while True:
@@ -166,6 +180,8 @@ class CallDuplex:
         speech = self._asked.get(number)
         if speech is None:
             return
+        if self._played is not None:
+            self._played(speech.text, played_ms, whole)
         made = self._made_ms.get(number, 0)
         words = speech.text if whole else heard_part(speech.text, played_ms, made, number in self._whole)
         self._tell_over(number, words, whole=whole)
@@ -175,6 +191,13 @@ class CallDuplex:
             self._made_ms.pop(number, None)
             self._whole.discard(number)
             self._news.put_nowait(i.SpeechOver(speech=number, played=played, whole=whole))
+            self._tell_cost()
+
+    def _tell_cost(self) -> None:
+        cost = sum(part.cost for part in (self._stt, self._tts) if isinstance(part, Priced))
+        if cost > self._charged:
+            self._news.put_nowait(i.SpeechCharged(cost=cost - self._charged))
+            self._charged = cost
 
     def _pressed(self, keys: str) -> None:
         self._keys += keys

@@ -1,6 +1,8 @@
 """The fast gate: is the caller speaking? Three of four frames say yes, and then it takes some to say no.
 
 It decides within 60 to 90 ms of speech, where the endpointer, which must find words, takes about 300.
+`hush_ms` is the other side of it: how long nothing was said, without the time a voice-activity detector
+takes until it believes in silence.
 """
 
 from __future__ import annotations
@@ -16,6 +18,11 @@ _QUIET_FRAMES = 20
 """400 ms without speech end it: the pause between two words does not."""
 _FLOOR = 90.0
 """Mean amplitude below which a frame is silence, whatever it sounds like (-51 dB)."""
+_UNDER_PEAK = 0.05
+"""A frame of less than that share of the loudest (-26 dB) is no part of a word: an s has more."""
+_OVER_NOISE = 2.0
+_NOISE_SHARE = 0.05
+"""How much each frame outside of speech counts for the noise of the line."""
 
 
 class Gate:
@@ -25,21 +32,44 @@ class Gate:
         self._is_speech = is_speech
         self._last: deque[bool] = deque(maxlen=_WINDOW)
         self._quiet = 0
+        self._hush = 0
+        self._peak = 0.0
+        self._noise = 0.0
         self.open = False
+
+    @property
+    def hush_ms(self) -> int:
+        """Since the last sound that may belong to a word."""
+        return self._hush * FRAME_MS
 
     def take(self, frame: bytes) -> bool | None:
         """One frame; True when speech has begun with it, False when it is over, else None."""
-        speech = _loudness(frame) > _FLOOR and self._is_speech(frame)
+        loudness = _loudness(frame)
+        speech = loudness > _FLOOR and self._is_speech(frame)
         self._last.append(speech)
         self._quiet = 0 if speech else self._quiet + 1
+        self._listen_for_hush(loudness)
         if not self.open and sum(self._last) >= _ENOUGH:
             self.open = True
             return True
         if self.open and self._quiet >= _QUIET_FRAMES:
-            self.open = False
-            self._last.clear()
+            self.close()
             return False
         return None
+
+    def close(self) -> None:
+        """What was said is over: whatever comes opens it anew."""
+        self.open = False
+        self._peak = 0.0
+        self._last.clear()
+
+    def _listen_for_hush(self, loudness: float) -> None:
+        least = max(_FLOOR, _UNDER_PEAK * self._peak, _OVER_NOISE * self._noise)
+        self._hush = self._hush + 1 if loudness < least else 0
+        if self.open:
+            self._peak = max(self._peak, loudness)
+        elif not any(self._last):
+            self._noise += _NOISE_SHARE * (loudness - self._noise)
 
 
 def _loudness(frame: bytes) -> float:

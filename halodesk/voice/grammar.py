@@ -20,6 +20,7 @@ YES = ("yes", "yeah", "yep", "sure", "okay", "correct", "that is right", "that's
 NO = ("no", "nope", "no thank you", "no thanks", "that is wrong", "that's wrong", "i don't", "i do not")
 _BEFORE = "[well | um | uh | okay | so]"
 _AFTER = "[please | thank you | thanks]"
+_polite = re.compile(r"^(?:well|um|uh|okay|so) (?=.)|(?<=.) (?:please|thank you|thanks)$")
 
 _UNITS = "one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
@@ -54,6 +55,19 @@ def grammar_of(expected: Expect, knows: Callable[[str], bool]) -> Built:
     said = " | ".join(alternatives)
     top = f"<said> = {said};\npublic <top> = {_BEFORE} <said> {_AFTER};\n"
     return Built(f"#JSGF V1.0;\ngrammar node;\n{rules}{top}", tuple(phrases), whole)
+
+
+def complete(built: Built, words: str) -> bool:
+    """Whether these are whole words of the list, and no longer ones begin with them.
+
+    Who says "no" and then "no thank you" has said the same; a number may always go on.
+    """
+    said = _polite.sub("", words).strip()
+    if said not in built.phrases:
+        return False
+    if said in YES or said in NO:
+        return True
+    return not any(phrase.startswith(f"{said} ") for phrase in built.phrases)
 
 
 def _sayable(phrases: Iterable[str], knows: Callable[[str], bool]) -> tuple[list[str], bool]:

@@ -42,6 +42,7 @@ class OpenAISTT:
     def __init__(self, account: SpeechAccount) -> None:
         """Raises `SettingsError`."""
         self._account = account
+        self.cost = 0.0
         self._client = opened(account, account.answer_s)
         self._faults = faults()
         self._news: asyncio.Queue[i.VoiceBegan | i.VoiceEnded | i.Heard | None] = asyncio.Queue()
@@ -139,6 +140,7 @@ class OpenAISTT:
         return await self._words(wav)
 
     async def _words(self, wav: bytes) -> str:
+        self.cost += self._account.price_minute * len(wav) / (2 * SAMPLE_RATE * 60)
         language = {"language": self._account.language} if self._account.language else None
         found = await self._client.audio.transcriptions.create(
             file=("speech.wav", wav, "audio/wav"),

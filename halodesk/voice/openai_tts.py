@@ -45,6 +45,7 @@ class OpenAITTS:
     def __init__(self, account: SpeechAccount, instead: TTS | None = None) -> None:
         """`instead` says what the server does not. Raises `SettingsError`."""
         self._account, self._instead = account, instead
+        self.cost = 0.0
         self._client = opened(account, STALL_S)
         self._faults = faults()
 
@@ -107,6 +108,7 @@ class OpenAITTS:
 
     async def _asked(self, stack: contextlib.AsyncExitStack, text: str) -> AsyncStreamedBinaryAPIResponse:
         """The answer once it begins. A connection that turns out to be closed is made anew, once."""
+        self.cost += self._account.price_letters * len(text) / 1_000_000
         for last in (False, True):
             asked = self._client.audio.speech.with_streaming_response.create(
                 model=self._account.model or MODEL,

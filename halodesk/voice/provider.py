@@ -14,8 +14,9 @@ import msgspec
 import halodesk.voice as package
 from halodesk.connectors.http import checked_base_url
 from halodesk.engine.errors import HaloDeskError, SettingsError
+from halodesk.engine.flow_agent.inputs import Usage
 from halodesk.runtime.discovery import found_in
-from halodesk.runtime.flow_agent_ports import STT, TTS
+from halodesk.runtime.flow_agent_ports import STT, TTS, ChatLLM
 
 OFFLINE = "offline"
 
@@ -43,6 +44,11 @@ class SpeechAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     answer_s: Annotated[float, msgspec.Meta(gt=0, le=30)] = 4.0
     """Of an ear: how long the words of one utterance may take."""
 
+    price_minute: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Of an ear: of a minute of sound, in whatever currency the caps are in."""
+    price_letters: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Of a mouth: of a million letters."""
+
     def __repr__(self) -> str:
         """Without the key."""
         return f"<SpeechAccount {self.provider}/{self.model}>"
@@ -53,11 +59,37 @@ class SpeechAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return checked_base_url(self.url) if self.url else None
 
 
+class RealtimeAccount(SpeechAccount, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ear, mouth and model in one."""
+
+    provider: str = "openai"
+    price_prompt: float = 0.0
+    price_completion: float = 0.0
+    """Of a million tokens of text, in whatever currency the caps are in."""
+    price_heard: float = 0.0
+    price_spoken: float = 0.0
+    """Of a million tokens of sound."""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"<RealtimeAccount {self.provider}/{self.model}>"
+
+    def used(self, usage: Mapping[str, Any]) -> Usage:
+        """What a response used and cost. Raises `TypeError` or `ValueError` for what is no count."""
+        prompt, completion = int(usage.get("input_tokens") or 0), int(usage.get("output_tokens") or 0)
+        heard = int((usage.get("input_token_details") or {}).get("audio_tokens") or 0)
+        spoken = int((usage.get("output_token_details") or {}).get("audio_tokens") or 0)
+        cost = heard * self.price_heard + max(0, prompt - heard) * self.price_prompt
+        cost += spoken * self.price_spoken + max(0, completion - spoken) * self.price_completion
+        return Usage(prompt=prompt, completion=completion, cost=cost / 1_000_000)
+
+
 class SpeechSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How flow agents hear and speak on a call."""
+    """How flow agents hear and speak on a call. With `realtime` the others are its spares."""
 
     ear: SpeechAccount = SpeechAccount()
     mouth: SpeechAccount = SpeechAccount()
+    realtime: RealtimeAccount | None = None
 
 
 class Ear(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +109,27 @@ class Mouth(msgspec.Struct, frozen=True, kw_only=True):
     open: Callable[[SpeechAccount, TTS | None], Awaitable[TTS]]
 
 
+class Talks(msgspec.Struct, frozen=True, kw_only=True):
+    """Ear, mouth and model that share one line. `played` is told how much of each speech was heard."""
+
+    stt: STT
+    tts: TTS
+    model: ChatLLM
+    played: Callable[[str, int, bool], None]
+    close: Callable[[], Awaitable[None]]
+
+
+class Talker(msgspec.Struct, frozen=True, kw_only=True):
+    """A way to hear, think and speak at once. `open` is given who opens the spare ear, and the spare mouth.
+
+    It raises as `Ear.open` does, and has let go of everything but the spare mouth then.
+    """
+
+    key: str
+    label: str
+    open: Callable[[RealtimeAccount, Callable[[], Awaitable[STT]], TTS | None], Awaitable[Talks]]
+
+
 @functools.cache
 def ears() -> Mapping[str, Ear]:
     """Every ear by its key."""
@@ -89,13 +142,23 @@ def mouths() -> Mapping[str, Mouth]:
     return found_in(package.__path__, package.__name__, "MOUTH", Mouth)
 
 
+@functools.cache
+def talkers() -> Mapping[str, Talker]:
+    """Every one that does both, by its key."""
+    return found_in(package.__path__, package.__name__, "TALKER", Talker)
+
+
 def speech_settings(given: Mapping[str, Any]) -> SpeechSettings:
     """`speech` of the settings. Raises `SettingsError` naming what is wrong."""
     try:
         found = msgspec.convert(dict(given), SpeechSettings)
     except msgspec.ValidationError as error:
         raise SettingsError(f"`speech` of the settings: {error}.", "See docs/flow-agents.md.") from None
-    for part, account, known in (("ear", found.ear, ears()), ("mouth", found.mouth, mouths())):
+    parts: list[tuple[str, SpeechAccount, Mapping[str, object]]]
+    parts = [("ear", found.ear, ears()), ("mouth", found.mouth, mouths())]
+    if found.realtime is not None:
+        parts.append(("realtime", found.realtime, talkers()))
+    for part, account, known in parts:
         if account.provider not in known:
             raise SettingsError(
                 f"There is no {part} of speech “{account.provider}”.",

@@ -7,6 +7,8 @@ Rules:
   them, or when they are next to certain. Else the free words count, where the node takes such, lists
   just these, or they are fairly sure. Else the text is empty: a sound that is no answer.
 - What is expected counts from the next utterance on.
+- Both agree on a whole listed answer: it ends after a short hush, and is told before the last passes over
+  the utterance, which could not change it. Anything else may go on.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Callable
 from pocketsphinx import Decoder, Hypothesis
 
 from halodesk.voice.cutter import Cutter
-from halodesk.voice.grammar import Built, grammar_of, with_figures
+from halodesk.voice.grammar import NO, YES, Built, complete, grammar_of, with_figures
 from halodesk.voice.messages import SAMPLE_RATE, Expect, Told, VoiceOff, VoiceOn, Words
 
 GOOD = 0.7
@@ -35,7 +37,10 @@ class Recogniser:
     def __init__(self, tell: Callable[[Told], None]) -> None:
         self._tell = tell
         self._cutter = Cutter(
-            voice=lambda on: tell(VoiceOn() if on else VoiceOff()), speech=self._hear, end=self._end
+            voice=lambda on: tell(VoiceOn() if on else VoiceOff()),
+            speech=self._hear,
+            end=self._end,
+            complete=self._complete,
         )
         self._listed = Decoder(samprate=SAMPLE_RATE, lm=None, loglevel="FATAL")
         self._free = Decoder(samprate=SAMPLE_RATE, loglevel="FATAL")
@@ -45,6 +50,8 @@ class Recogniser:
         self._speaking = False
         self._frames = 0
         self._partial = ""
+        self._agreed: Words | None = None
+        """What the utterance is, where both are sure before its end."""
 
     def knows(self, word: str) -> bool:
         """Whether the dictionary has the word."""
@@ -93,10 +100,28 @@ class Recogniser:
             self._partial = text
             self._tell(Words(text=text, final=False, confidence=0.0))
 
+    def _complete(self) -> bool:
+        listed = self._listed.hyp() if self._built.text else None
+        if listed is None or not complete(self._built, listed.hypstr):
+            return False
+        free = self._free.hyp()
+        text = free.hypstr if free is not None else ""
+        if not complete(self._built, text) or not same(text, listed.hypstr):
+            return False
+        self._agreed = Words(text=with_figures(text), final=True, confidence=_share(listed.best_score))
+        return True
+
     def _end(self) -> None:
         self._speaking = False
+        agreed, self._agreed = self._agreed, None
+        if agreed is not None:
+            self._tell(agreed)
         for decoder in self._decoders():
             decoder.end_utt()
+        if agreed is None:
+            self._tell(self._found())
+
+    def _found(self) -> Words:
         listed = self._listed.hyp() if self._built.text else None
         free = self._free.hyp()
         text = free.hypstr if free is not None else ""
@@ -106,18 +131,22 @@ class Recogniser:
                 sure = max(share, listed.prob) * listed.best_score
                 # "eighty nine" of which the other heard "nine" alone: the grammar made a word of a breath.
                 words = text if text and agreement(text, listed.hypstr) == 1 else listed.hypstr
-                self._tell(Words(text=with_figures(words), final=True, confidence=_share(sure)))
-                return
+                return Words(text=with_figures(words), final=True, confidence=_share(sure))
         sure = _posterior(free)
         if not self._takes_free and text not in self._built.phrases and sure < FAIR:
             text = ""
-        self._tell(Words(text=text, final=True, confidence=sure if text else 0.0))
+        return Words(text=text, final=True, confidence=sure if text else 0.0)
 
 
 def agreement(first: str, second: str) -> float:
     """The part of the words of `first` that are in `second`, too."""
     words, others = first.split(), second.split()
     return sum(word in others for word in words) / len(words) if words else 0.0
+
+
+def same(first: str, second: str) -> bool:
+    """Whether two answers are the same: the words, or another yes, or another no."""
+    return any(first in words and second in words for words in (YES, NO)) or agreement(first, second) == 1
 
 
 def _posterior(found: Hypothesis | None) -> float:

@@ -17,6 +17,7 @@ from tests.bench import (
     data,
     engine,
     flow_agent,
+    flow_agent_voice,
     flows,
     leaks,
     mouth_to_ear,
@@ -49,6 +50,7 @@ PARTS = (
     leaks,
     server,
     flow_agent,
+    flow_agent_voice,
 )
 
 

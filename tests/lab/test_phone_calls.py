@@ -13,6 +13,7 @@ import soundfile
 
 from halodesk.engine.errors import PhoneRefusedError
 from halodesk.protocol.phone_link import HangUp, Mask, MaskState, Register, Unmask, Unregister
+from halodesk.runtime.call_history import is_missed
 from halodesk.sip.phone.recorder import GUARD_S
 from tests.lab.pbx import Pbx
 from tests.lab.phones import FRAME, RATE, Seat, read_stereo, tone_levels
@@ -42,6 +43,27 @@ def test_registers_with_digest(agent: Seat, pbx: Pbx) -> None:
     (registration,) = agent.client.snapshot.registrations
     assert (registration.account, registration.state, registration.code) == ("1001", "registered", 200)
     assert f"1001@127.0.0.1:{agent.port()}" in pbx.cli("pjsip show contacts")
+
+
+def test_a_call_another_phone_took_says_so_and_one_the_caller_gave_up_does_not(
+    agent: Seat, caller: Seat, pbx: Pbx, seats: Callable[..., Seat]
+) -> None:
+    other = seats("other")
+    other.register(pbx, "1004")
+    caller.dial("652", key="group", account="1002")
+    agent.call("incoming")
+    other.answer()
+    ended = agent.call("ended")
+    assert (ended.taken_elsewhere, ended.reason) == (True, "Somebody else took the call.")
+    assert not is_missed(ended)
+    caller.hang_up("group")
+    agent.forget()
+    caller.dial("1001", key="gone", account="1002")
+    agent.call("incoming")
+    caller.hang_up("gone")
+    ended = agent.call("ended")
+    assert (ended.taken_elsewhere, ended.reason) == (False, "The caller hung up before an answer.")
+    assert is_missed(ended)
 
 
 def test_a_wrong_password_is_told_in_words(agent: Seat, pbx: Pbx) -> None:

@@ -190,13 +190,13 @@ END = (ask("BYE", number=9, within=True), answered(200))
 
 
 @pytest.mark.parametrize(
-    ("header", "reason"),
+    ("header", "reason", "elsewhere"),
     [
-        ("X-None: 1", "The caller hung up before an answer."),
-        ('Reason: SIP;cause=200;text="Call completed elsewhere"', "Somebody else took the call."),
+        ("X-None: 1", "The caller hung up before an answer.", False),
+        ('Reason: SIP;cause=200;text="Call completed elsewhere"', "Somebody else took the call.", True),
     ],
 )
-def test_a_caller_who_cancels(phone: Seat, tmp_path: Path, header: str, reason: str) -> None:
+def test_a_caller_who_cancels(phone: Seat, tmp_path: Path, header: str, reason: str, elsewhere: bool) -> None:
     cancel = ask("CANCEL", header).replace("[branch]", "[branch-3]")
     scene = (
         ask("INVITE", body=sdp()),
@@ -208,7 +208,8 @@ def test_a_caller_who_cancels(phone: Seat, tmp_path: Path, header: str, reason: 
         acknowledge(back=6),
     )
     with Sipp(tmp_path, *scene, to=f"{HOST}:{phone.port()}") as sipp:
-        assert phone.call("ended").reason == reason
+        ended = phone.call("ended")
+        assert (ended.reason, ended.taken_elsewhere) == (reason, elsewhere)
         sipp.wait()
 
 

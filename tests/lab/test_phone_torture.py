@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -151,3 +152,41 @@ def test_a_flood_nobody_acknowledges_takes_no_line(pbx: Pbx, seats: OpenSeat, tm
             seat.forget()
     assert seat.client.snapshot.registrations[0].state == "registered"
     assert "1003" not in pbx.cli("core show channels concise")
+
+
+@pytest.mark.parametrize("source", [HOST, STRANGER], ids=["peer", "stranger"])
+def test_an_ack_of_no_dialogue_does_not_end_the_phone(seats: OpenSeat, source: str) -> None:
+    """pjsip took it for a copy of the INVITE, answered it, and aborted at its own assertion."""
+    phone = seats("struck")
+    phone.ask(Register(account=DIRECT))
+    call_id, tag = uuid.uuid4().hex, uuid.uuid4().hex
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind((source, 0))
+        peer.settimeout(10)
+
+        def ask_it(method: str) -> None:
+            lines = [
+                f"{method} sip:1001@{HOST}:{phone.port()} SIP/2.0",
+                f"Via: SIP/2.0/UDP {source}:{peer.getsockname()[1]};branch=z9hG4bK{uuid.uuid4().hex}",
+                f"From: <sip:evil@{source}>;tag={tag}",
+                f"To: <sip:1001@{HOST}>",
+                f"Call-ID: {call_id}",
+                f"CSeq: 1 {method}",
+                f"Contact: <sip:evil@{source}:{peer.getsockname()[1]}>",
+                "Max-Forwards: 70",
+                "Content-Length: 0",
+            ]
+            peer.sendto("\r\n".join([*lines, "", ""]).encode(), (HOST, phone.port()))
+
+        ask_it("INVITE")
+        while not peer.recv(4096).startswith((b"SIP/2.0 180", b"SIP/2.0 4")):
+            pass
+        for _ in range(3):
+            ask_it("ACK")
+        ask_it("OPTIONS")  # they come in order: once this is answered the others were read
+        while b"CSeq: 1 OPTIONS" not in peer.recv(4096):
+            pass
+    phone.ask(Ping())
+    assert not phone.away
+    assert any(line["event"] == "stray_ack_dropped" for line in phone.log())
+    refuse_all(phone)

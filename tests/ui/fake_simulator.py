@@ -58,3 +58,15 @@ class FakeSimulator:
 
     def hang_up(self) -> None:
         self.asked.append(("hang_up",))
+
+    def leave_alone(self, *, on: bool) -> None:
+        self.asked.append(("leave_alone", str(on)))
+
+    def run_callers(self, folder: Path) -> None:
+        self.asked.append(("run_callers", str(folder)))
+
+    def stop_callers(self) -> None:
+        self.asked.append(("stop_callers",))
+
+    def keep_callers(self, folder: Path) -> None:
+        self.asked.append(("keep_callers", str(folder)))

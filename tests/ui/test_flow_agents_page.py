@@ -20,7 +20,15 @@ from halodesk.runtime.flow_agent.simulator import Simulator
 from halodesk.runtime.simulator_port import Happened, SimulatorPort, Spoken, Talk, Way
 from halodesk.runtime.threads import IoThread
 from halodesk.ui.flow_agents.flow_view import FlowView
-from halodesk.ui.flow_agents.page import EVENTS, FINDINGS, PROMPT, TOOLS, FlowAgentsPage, flow_agents_entry
+from halodesk.ui.flow_agents.page import (
+    CALLERS,
+    EVENTS,
+    FINDINGS,
+    PROMPT,
+    TOOLS,
+    FlowAgentsPage,
+    flow_agents_entry,
+)
 from halodesk.ui.flow_agents.reading import Reading
 from halodesk.ui.parts.banner import Banner
 from halodesk.ui.parts.buttons import Button
@@ -158,6 +166,7 @@ def test_what_happens_is_shown_with_why_a_transition_was_refused(
         (PROMPT, "simulator_prompt", "You arrange appointments."),
         (TOOLS, "simulator_tools", "No function can be called now."),
         (FINDINGS, "simulator_findings", "The check found nothing to say."),
+        (CALLERS, "simulator_batch_report", "Take a folder of callers’ files."),
     ):
         hands.key(Key.Key_Tab, CTRL)
         assert words in read(hands, name), tab
@@ -267,3 +276,53 @@ def test_a_whole_conversation_with_a_scripted_caller(
     talk = real.view.talk
     assert talk is not None
     assert (talk.node, real.view.next_line) == ("greeting", "Yes, go ahead.")
+
+
+def test_a_persona_is_let_answer_and_left_alone(fake: FakeSimulator, open_page: Opener) -> None:
+    hands = open_page(fake)
+    show_clinic(fake, waits=True, phase="listening", node="greeting", visits=("greeting",))
+    fake.show(caller="rude", persona=True)
+    assert hands.find("simulator_next", Button).words == "Let it answer"
+    fake.asked.clear()
+    hands.key(Key.Key_J, CTRL)
+    hands.key(Key.Key_L, CTRL)
+    assert fake.asked == [("say_next",), ("leave_alone", "True")]
+    fake.show(caller_thinks=True, alone=True)
+    assert not hands.find("simulator_next", Button).isEnabled()
+    assert hands.find("simulator_alone", Button).isChecked()
+    assert hands.find("simulator_line", QLineEdit).placeholderText() == "The caller thinks…"
+    hands.key(Key.Key_L, CTRL)
+    assert fake.asked[-1] == ("leave_alone", "False")
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 760)])
+def test_many_callers_talk_and_what_passed_is_kept(
+    real: Simulator, open_page: Opener, theme: ThemeChoice, width: int, tmp_path: Path
+) -> None:
+    hands = open_page(real, theme, width)
+    hands.until(lambda: real.view.agents == ("clinic-booking",))
+    page = page_of(hands)
+    page.show_tab(CALLERS)
+    assert not hands.find("simulator_run_callers", Button).isEnabled(), "no agent is open"
+    real.choose("clinic-booking")
+    hands.until(lambda: real.view.agent == "clinic-booking")
+    page.show_tab(CALLERS)
+    _choose_folder(hands, "simulator_run_callers", BOOKS.parent)
+    hands.until(lambda: real.view.batch is not None and real.view.batch.whole)
+    report = read(hands, "simulator_batch_report")
+    many = len(list(BOOKS.parent.iterdir()))
+    assert f"{many} of {many} passed (100%)" in report
+    assert f"{len(CLINIC.nodes)} of {len(CLINIC.nodes)} nodes reached" in report
+    unclipped(hands)
+    hands.picture(f"flow_agents_{theme}_{width}_callers")
+    _choose_folder(hands, "simulator_keep_callers", tmp_path / "kept")
+    hands.until(lambda: real.view.batch is not None and real.view.batch.kept == many)
+    assert f"{many} kept in {tmp_path / 'kept'}" in read(hands, "simulator_batch_report")
+
+
+def _choose_folder(hands: Hands, button: str, folder: Path) -> None:
+    hands.click(button)
+    dialog = next(one for one in hands.window.findChildren(QFileDialog) if one.isVisible())
+    dialog.fileSelected.emit(str(folder))
+    dialog.done(0)
+    hands.settle()

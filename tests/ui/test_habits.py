@@ -330,7 +330,9 @@ def test_a_missed_call_is_told_once_and_its_number_waits(
         habits.phone_notice(CallChanged(call=replace(call, state="ended", code=code)))
     assert services[0].notes == {"missed:call-1": ("Missed call", "Robin Ortiz")}
     answered = replace(call, key="call-2", state="ended", code=487, answered_at=1.0)
-    habits.phone_notice(CallChanged(call=answered))
+    elsewhere = replace(call, key="call-3", state="ended", code=487, taken_elsewhere=True)
+    for another in (answered, elsewhere):
+        habits.phone_notice(CallChanged(call=another))
     assert len(services[0].notes) == 1
     habits._acted("missed:call-1", "default")
     assert hands.line("dial_number").text() == "+12025550143"

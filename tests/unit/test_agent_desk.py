@@ -258,6 +258,15 @@ def test_calls_that_rang_in_vain(
     assert day.again().agent.missed == 0
 
 
+def test_a_call_another_phone_took_was_not_missed(make: Callable[..., Day]) -> None:
+    day = make()
+    day.calls(ringing(begun_at=100.0))
+    words = "Somebody else took the call."
+    day.calls(in_vain(begun_at=100.0, code=487, ended_at=112.0, taken_elsewhere=True, reason=words))
+    assert (day.shown, day.agent.missed) == ("ready", 0)
+    assert [(one.missed, one.reason) for one in day.agent.calls] == [(False, words)]
+
+
 def test_direct_calls_may_be_turned_away_while_not_ready(make: Callable[..., Day]) -> None:
     day = make(AgentRules(direct_calls="busy", reasons=("Break",)))
     assert day.calls(ringing()) == [True]

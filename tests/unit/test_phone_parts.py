@@ -23,11 +23,19 @@ from halodesk.protocol.phone_link import (
     RegistrationChanged,
     Snapshot,
 )
-from halodesk.sip.phone.account import RETRY_MOST_S, retry_after_s
+from halodesk.sip.phone.account import PENDING_S, RETRY_MOST_S, patience_s, retry_after_s
 from halodesk.sip.phone.audio import bridge
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.endpoint import EndpointSettings, Guard, SipThread
-from halodesk.sip.phone.invite import Party, clean, host_of, read_invite, read_party, read_why
+from halodesk.sip.phone.invite import (
+    Party,
+    clean,
+    host_of,
+    is_taken_elsewhere,
+    read_invite,
+    read_party,
+    read_why,
+)
 from halodesk.sip.phone.log import make_log
 from halodesk.sip.phone.masks import Masks
 from halodesk.sip.phone.reasons import call_words, ended_words, registration_words
@@ -131,6 +139,26 @@ def test_what_a_refusal_says_of_itself() -> None:
     assert len(read_why('SIP/2.0 500 X\nWarning: 399 a "' + "y" * 3000 + '"\n\n')) <= 120
 
 
+@pytest.mark.parametrize(
+    ("header", "elsewhere"),
+    [
+        ('Reason: SIP;cause=200;text="Call completed elsewhere"', True),
+        ("reason : Q.850 ; cause=26", True),
+        ('Reason: Q.850;cause=16;text="x", SIP ;text="y" ;cause=200', True),
+        ('Reason: Q.850;cause=16;text="a",\r\n SIP;cause=200', True),
+        ("Reason: SIP;cause=2000", False),
+        ("Reason: SIP;cause=487", False),
+        ("Reason: Q.850;cause=200", False),
+        ('Reason: Q.850;cause=16;text="SIP;cause=200"', False),
+        ('Reason: Q.850;cause=16;text="a, SIP;cause=200"', False),
+        ("X-Reason: SIP;cause=200", False),
+    ],
+)
+def test_what_a_cancel_says_of_another_phone(header: str, elsewhere: bool) -> None:
+    message = f"CANCEL sip:1@2 SIP/2.0\r\n{header}\r\n\r\nReason: SIP;cause=200"
+    assert is_taken_elsewhere(message) is elsewhere
+
+
 def test_ends_in_words() -> None:
     def words(by_us: bool, answered: bool, incoming: bool, code: int) -> str:
         return ended_words(by_us=by_us, answered=answered, incoming=incoming, code=code, phrase="")
@@ -140,6 +168,8 @@ def test_ends_in_words() -> None:
     assert words(False, True, True, 408) == "The connection to the other side was lost."
     assert words(True, False, True, 603) == "Refused here."
     assert words(False, False, True, 487) == "The caller hung up before an answer."
+    taken = ended_words(by_us=False, answered=False, incoming=True, code=487, phrase="", elsewhere=True)
+    assert taken == "Somebody else took the call."
     assert words(True, False, False, 487) == "Given up here."
     assert words(False, False, False, 404) == "This number does not exist."
 
@@ -162,6 +192,13 @@ def test_registration_failures_in_words(code: int, message: str) -> None:
     assert todo
 
 
+def test_a_connection_that_swallows_while_the_pbx_starts_is_given_up_sooner() -> None:
+    assert [patience_s("tls", 1, swallowed) for swallowed in range(4)] == [1.5, 3.0, 4.0, 4.0]
+    assert patience_s("tls", 0, 0) == PENDING_S, "a first registration has its time"
+    assert patience_s("udp", 3, 0) == PENDING_S, "pjsip sends it again by itself"
+    assert patience_s("tcp", 9, 10_000) == PENDING_S
+
+
 def test_the_next_try_comes_later_each_time_with_full_jitter() -> None:
     later = [retry_after_s(failures, 1.0, 100.0) for failures in range(1, 8)]
     assert later == [1, 2, 4, 8, 16, 32, 60]
@@ -171,8 +208,8 @@ def test_the_next_try_comes_later_each_time_with_full_jitter() -> None:
 
 
 def test_a_pbx_that_may_be_restarting_is_asked_often() -> None:
-    assert [retry_after_s(failures, 1.0, 30.0) for failures in range(1, 6)] == [1, 2, 4, 5, 5]
-    assert retry_after_s(20, 0.5, 59.0) == 2.5
+    assert [retry_after_s(failures, 1.0, 30.0) for failures in range(1, 6)] == [1, 2, 3, 3, 3]
+    assert retry_after_s(20, 0.5, 59.0) == 1.5
 
 
 def test_silence_and_loop() -> None:

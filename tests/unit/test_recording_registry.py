@@ -16,7 +16,7 @@ AROUND = Surroundings(on_changed=lambda call, answer: None, line=no_server)
 
 
 def test_every_control_is_found() -> None:
-    assert set(control_types()) == {"ami", "ari", "central", "freeswitch", "webhook"}
+    assert set(control_types()) == {"ami", "ari", "central", "feature_code", "freeswitch", "webhook"}
     assert all(found.key == key for key, found in control_types().items())
     assert [key for key, found in control_types().items() if not found.has_credentials] == ["central"]
 

@@ -350,6 +350,12 @@ class SummaryKept(Event, frozen=True, tag="summary_kept"):
     usage: Usage
 
 
+class SpeechPaid(Event, frozen=True, tag="speech_paid"):
+    """Speech of a provider costs, too, and counts for the cap."""
+
+    cost: float
+
+
 class Ending(Event, frozen=True, tag="ending"):
     """No way back: what is queued is played, then the call is hung up."""
 
@@ -406,6 +412,7 @@ AnyEvent = (
     | SummaryAsked
     | Summarised
     | SummaryKept
+    | SpeechPaid
     | Ending
     | HangUpAsked
     | Ended

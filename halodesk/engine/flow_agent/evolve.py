@@ -308,6 +308,8 @@ def _rest(state: s.State, event: e.AnyEvent) -> s.State:
             )
         case e.SummaryKept():
             return replace(state, summary_ready=event, spent=_sum(state.spent, event.usage))
+        case e.SpeechPaid():
+            return replace(state, spent=_sum(state.spent, Usage(cost=event.cost)))
         case e.Summarised():
             state = replace(state, summary_ready=None, summary_request=0)
             return replace(state, summary=event.text, base=event.upto) if event.text else state

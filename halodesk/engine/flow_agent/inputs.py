@@ -158,6 +158,12 @@ class SummaryDone(News, frozen=True, tag="summary_done"):
     usage: Usage = Usage()
 
 
+class SpeechCharged(News, frozen=True, tag="speech_charged"):
+    """What a provider of speech charges for some of it, in units of the price list."""
+
+    cost: float
+
+
 class TakenOver(News, frozen=True, tag="taken_over"):
     """A human speaks with the caller from now on."""
 
@@ -211,6 +217,7 @@ AnyNews = (
     | SpeechOver
     | TimerFired
     | SummaryDone
+    | SpeechCharged
     | TakenOver
     | HumanSaid
     | HandedBack

@@ -62,6 +62,8 @@ def decide(document: Document, manner: Manner, state: State, news: i.AnyNews) ->
             _moved(scene, news)
         case i.HungUp():
             _hung_up(scene, news)
+        case i.SpeechCharged():
+            scene.emit(e.SpeechPaid(cost=news.cost))
         case i.SpeechBegan():
             pass
     duties.keep(scene)

@@ -9,6 +9,8 @@ from halodesk.engine.flow_agent.document import Document, Node
 from halodesk.engine.flow_agent.form import Form, with_form
 from halodesk.runtime.flow_agent_ports import Expected
 
+FEW = 12
+"""Numbers that are listed one by one: a recogniser then knows that no more digits follow."""
 _ESCAPES = ("yes", "no", "call me back", "not interested", "I am busy", "a person please", "goodbye")
 
 
@@ -19,12 +21,21 @@ def expected(document: Document, key: str, form: Form | None = None) -> Expected
         return Expected(node=key, phrases=_ESCAPES)
     properties = list(_properties(document, node))
     words = [str(value).replace("_", " ") for one in properties for value in one.get("enum", [])]
+    words += [str(value) for one in properties for value in _few(one)]
     return Expected(
         node=key,
         phrases=tuple(dict.fromkeys([*_ESCAPES, *words])),
         numbers=any(one.get("type") in ("number", "integer") for one in properties),
         free=any(one.get("type", "string") == "string" and not one.get("enum") for one in properties),
     )
+
+
+def _few(one: dict[str, Any]) -> range:
+    """The values of a number with bounds that are near each other, as of a rating."""
+    least, most = one.get("minimum"), one.get("maximum")
+    if one.get("type") != "integer" or not isinstance(least, int) or not isinstance(most, int):
+        return range(0)
+    return range(max(0, least), most + 1) if most - least <= FEW else range(0)
 
 
 def _properties(document: Document, node: Node) -> Iterator[dict[str, Any]]:

@@ -158,6 +158,8 @@ class HaloAgents:
         session, page = self._desk.session, self._desk.page
         if session is None or page is None or (session.id, page.step, page.visit) != entered:
             return
+        if self._live.view.mode in ("agent", "human"):
+            return  # the one that answered the call speaks
         why = "" if self._models() else "There is no model that could speak."
         why = why or hindrance(self._desk, self._desk.call)
         if why:

@@ -47,6 +47,11 @@ class ScriptedLLM:
         """Completions that nobody asked for."""
         return len(self._left)
 
+    @property
+    def next(self) -> Completion:
+        """The one that comes next."""
+        return self._left[0] if self._left else Completion()
+
     async def stream(self, request: ChatRequest) -> AsyncIterator[Piece]:
         """The next completion."""
         self.requests.append(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,6 +20,7 @@ from halodesk.runtime.flow_agent.runner import Runner, Watch
 from halodesk.runtime.flow_agent.scripted import Completion, Said, ScriptedLLM
 from halodesk.runtime.flow_agent.text import TextDuplex
 from halodesk.runtime.flow_agent_ports import ChatLLM, ToolCaller
+from halodesk.runtime.simulator_port import Share
 
 AT_ONCE = 8
 """Conversations of a batch that run together."""
@@ -33,7 +34,7 @@ class Talked(msgspec.Struct, frozen=True, kw_only=True):
     caller: str
     ok: bool
     problems: tuple[str, ...]
-    reason: str
+    reason: e.EndReason | Literal[""]
     node: str
     visits: tuple[str, ...]
     transitions: tuple[tuple[str, str], ...]
@@ -45,14 +46,6 @@ class Talked(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
     cost: float
     lines: tuple[Line, ...] = ()
-
-
-class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of all were reached, and which were not."""
-
-    reached: int
-    all: int
-    missed: tuple[str, ...]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,8 +68,9 @@ async def converse(
     watch: Sequence[Watch] = (),
     caller: Caller | None = None,
     name: str = "",
+    began: Callable[[Runner], None] | None = None,
 ) -> Talked:
-    """One conversation to its end."""
+    """One conversation to its end. `began`: who stands beside it as a colleague, and hears of its runner."""
     lines: list[Line] = []
 
     def keep(line: Head | Line, _state: State) -> None:
@@ -100,7 +94,10 @@ async def converse(
         manner=manner,
         watch=[keep, *watch],
         when_idle=word.set,
+        colleague=began is not None,
     )
+    if began is not None:
+        began(runner)
 
     async def speak() -> None:
         while True:
@@ -125,7 +122,7 @@ async def converse(
     finally:
         speaking.cancel()
         await asyncio.gather(speaking, return_exceptions=True)
-    return _talked(script, state, lines, name)
+    return judged(script, state, lines, name)
 
 
 async def evaluate(
@@ -135,15 +132,18 @@ async def evaluate(
     models: Callable[[], Sequence[ChatLLM]] = tuple,
     manner: Manner = MANNER,
     times: int = 1,
+    done: Callable[[Talked], None] = lambda run: None,
 ) -> Report:
-    """Every caller so many times; coverage over all of them."""
+    """Every caller so many times; coverage over all of them. `done` hears of each as it ends."""
     gate = asyncio.Semaphore(AT_ONCE)
     chain = tuple(models())
 
     async def one(script: Script, number: int) -> Talked:
         name = script.name if times == 1 else f"{script.name}-{number + 1}"
         async with gate:
-            return await converse(document, script, models=chain, manner=manner, name=name)
+            run = await converse(document, script, models=chain, manner=manner, name=name)
+        done(run)
+        return run
 
     runs = await asyncio.gather(*(one(script, number) for script in scripts for number in range(times)))
     visited = {node for run in runs for node in run.visits}
@@ -197,7 +197,7 @@ def as_regression(document: Document, script: Script, run: Talked) -> Script:
         model=tuple(said),
         tools={**script.tools, **tools},
         expect=Expect(
-            end=(run.reason,),  # type: ignore[arg-type]  # a reason of an event
+            end=(run.reason,) if run.reason else (),
             node=run.node,
             visits=run.visits,
             functions=tuple(name for _, name in run.transitions),
@@ -210,7 +210,8 @@ def _again(result: dict[str, Any]) -> Any:
     return result["value"] if result.get("ok") else {"error": result.get("error", "")}
 
 
-def _talked(script: Script, state: State, lines: list[Line], name: str) -> Talked:
+def judged(script: Script, state: State, lines: list[Line], name: str = "") -> Talked:
+    """What came of a conversation, and whether that is what its caller's file expects."""
     events = [line.event for line in lines if line.event is not None]
     ended = next((one for one in events if isinstance(one, e.Ended)), None)
     transitions: list[tuple[str, str]] = []
@@ -237,7 +238,7 @@ def _talked(script: Script, state: State, lines: list[Line], name: str) -> Talke
         lines=tuple(lines),
     )
     said = [one.text for one in events if isinstance(one, e.SpeechQueued)]
-    gave_up = [one.why for one in events if isinstance(one, e.HumanWanted)]
+    gave_up = [one.why for one in events if isinstance(one, e.HumanWanted) and not one.page]
     problems = [f"The agent could not go on: {why}." for why in gave_up]
     if script.expect is not None:
         problems = [*_unmet(script.expect, run, said)]

@@ -4,6 +4,8 @@ Rules:
 - The conversation runs on the io loop, files are read on a thread; what they bring is posted to the
   main thread, where alone the view changes. News of a conversation that was left is dropped by number.
 - Nothing leaves the machine but what is asked of a model: tools are mocked (`mock_tools`).
+- The caller is whoever sits there; a caller's file gives lines, or a persona that a model plays.
+  Batches of callers are in `batch`.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from halodesk.engine.flow_agent.picture import picture
 from halodesk.engine.flow_agent.prompt import CannotBuild, build
 from halodesk.engine.flow_agent.state import State
 from halodesk.runtime.flow_agent import callers
+from halodesk.runtime.flow_agent.batch import Batches
 from halodesk.runtime.flow_agent.library import Library
 from halodesk.runtime.flow_agent.mock_tools import MockTools
 from halodesk.runtime.flow_agent.runner import Runner
@@ -36,7 +39,7 @@ from halodesk.runtime.flow_agent.scripted import ScriptedLLM
 from halodesk.runtime.flow_agent.text import TextDuplex
 from halodesk.runtime.flow_agent_ports import ChatLLM
 from halodesk.runtime.ports import Unsubscribe
-from halodesk.runtime.simulator_port import KEYS, Happened, SimulatorView, Spoken, Talk, Way
+from halodesk.runtime.simulator_port import KEYS, Batch, Happened, SimulatorView, Spoken, Talk, Way
 from halodesk.runtime.threads import IoThread, Post
 
 _log = structlog.get_logger("simulator")
@@ -73,7 +76,14 @@ class Simulator:
         self._duplex: TextDuplex | None = None
         self._running: Future[None] | None = None
         self._number = 0
+        self._given = 0
+        """Utterances of the caller in this conversation."""
         self._asked: dict[str, int] = {}
+        self._batches = Batches(
+            io=io, post=post, open_models=open_models, manner=self._manner, show=self._show_batch
+        )
+        self._persona: tuple[int, callers.PersonaCaller, Runner] | None = None
+        """Who plays the caller of which conversation; on the io loop."""
         self._known: tuple[object, ...] = ()
         """What the prompt in the view was built of."""
 
@@ -84,6 +94,7 @@ class Simulator:
 
     def close(self) -> None:
         """End what runs."""
+        self._batches.stop()
         self._stop()
 
     # documents and callers
@@ -92,6 +103,7 @@ class Simulator:
         """Look again which agents there are, and who works here."""
         if not self._may():
             self._stop()
+            self._batches.forget()
             self._document, self._script, self._lines = None, None, []
             self.view = SimulatorView(allowed=False, models=self.view.models)
             self._tell()
@@ -115,10 +127,20 @@ class Simulator:
         """Without a caller's file again."""
         self._stop()
         self._script, self._lines = None, []
-        self._change(caller="", scripted=False, next_line="", talk=None, problem="", todo="")
+        self._change(
+            caller="",
+            scripted=False,
+            persona=False,
+            alone=False,
+            next_line="",
+            talk=None,
+            problem="",
+            todo="",
+        )
 
     def _opened(self, file: str, document: Document) -> None:
         self._stop()
+        self._batches.forget()
         self._document = document
         self._again()
         self._change(
@@ -142,7 +164,15 @@ class Simulator:
         self._stop()
         self._script = script
         self._again()
-        self._change(caller=script.name, scripted=bool(script.model), talk=None, problem="", todo="")
+        self._change(
+            caller=script.name,
+            scripted=bool(script.model),
+            persona=bool(script.persona) and not script.model,
+            alone=False,
+            talk=None,
+            problem="",
+            todo="",
+        )
 
     def _again(self) -> None:
         """The caller's file from its first line."""
@@ -186,7 +216,7 @@ class Simulator:
             self._change(talk=None, problem=_NO_MODEL[0], todo=_NO_MODEL[1])
             return
         self._again()
-        self._known = ()
+        self._known, self._given = (), 0
         self._duplex = TextDuplex()
         self._change(talk=Talk(), problem="", todo="")
         self._running = self._io.submit(self._converse(self._number, document, script, self._duplex))
@@ -210,11 +240,25 @@ class Simulator:
         self._io.call(duplex.press, wanted)
 
     def say_next(self) -> None:
-        """The next line of the caller's file."""
-        if self._duplex is None or not self._lines:
+        """The next line of the caller's file, or what its persona says now."""
+        if self._duplex is None or self.view.caller_thinks:
             return
-        line = self._lines.pop(0)
-        self._change(next_line=self._lines[0] if self._lines else "")
+        if self.view.persona:
+            self._change(caller_thinks=True)
+            self._io.submit(self._think(self._number))
+        elif self._lines:
+            line = self._lines.pop(0)
+            self._change(next_line=self._lines[0] if self._lines else "")
+            self._utter(line)
+
+    def leave_alone(self, *, on: bool) -> None:
+        """Whether the caller of the file answers by itself from now on."""
+        self._change(alone=on and bool(self.view.caller))
+        talk = self.view.talk
+        if self.view.alone and talk is not None and talk.waits:
+            self.say_next()
+
+    def _utter(self, line: str) -> None:
         if line == callers.HANG_UP:
             self.hang_up()
         elif line.startswith("dtmf:"):
@@ -222,12 +266,31 @@ class Simulator:
         else:
             self.say(line)
 
+    # batches
+
+    def run_callers(self, folder: Path) -> None:
+        """See `SimulatorPort`."""
+        if self._document is not None and self._may():
+            self._batches.run(self._document, folder)
+
+    def stop_callers(self) -> None:
+        """See `SimulatorPort`."""
+        self._batches.stop()
+
+    def keep_callers(self, folder: Path) -> None:
+        """See `SimulatorPort`."""
+        self._batches.keep(folder)
+
+    def _show_batch(self, batch: Batch | None, problem: str, todo: str) -> None:
+        self._change(batch=batch, problem=problem, todo=todo)
+
     def hang_up(self) -> None:
         """The caller ends it."""
         if self._duplex is not None:
             self._io.call(self._duplex.leave)
 
     def _spoke(self) -> None:
+        self._given += 1
         if self.view.talk is not None:
             talk = msgspec.structs.replace(self.view.talk, waits=False)
             self._change(talk=talk, problem="", todo="")
@@ -236,6 +299,8 @@ class Simulator:
         """Let go of a conversation: no news of it counts any more."""
         self._number += 1
         self._duplex = None
+        if self.view.caller_thinks:
+            self._change(caller_thinks=False)
         if self._running is not None:
             self._running.cancel()
             self._running = None
@@ -261,8 +326,10 @@ class Simulator:
                 parameters=script.parameters,
                 manner=self._manner,
                 watch=[lambda line, state: self._shown(number, line, state)],
-                when_idle=lambda: self._post(partial(self._idle, number)),
+                when_idle=lambda: self._post(partial(self._idle, number, duplex.heard)),
             )
+            if script.persona and chain:
+                self._persona = number, callers.PersonaCaller(script, chain[0]), runner
             await runner.run()
         except HaloDeskError as error:
             problem, todo = error.message, error.todo
@@ -274,15 +341,31 @@ class Simulator:
                 await llm.close()
             self._post(partial(self._over, number, problem, todo))
 
+    async def _think(self, number: int) -> None:
+        words: str | None = None
+        if self._persona is not None and self._persona[0] == number:
+            _, who, runner = self._persona
+            words = await who.next(runner.state)
+        self._post(partial(self._thought, number, words))
+
     def _shown(self, number: int, line: Head | Line, state: State) -> None:
         if isinstance(line, Line) and line.event is not None:
             self._post(partial(self._happened, number, Happened(at=line.at, event=line.event), state))
 
     # what it brings, on the main thread
 
-    def _idle(self, number: int) -> None:
-        if number == self._number and self.view.talk is not None:
+    def _idle(self, number: int, heard: int) -> None:
+        """The caller has the word, unless more was said since than the agent had heard then."""
+        if number == self._number and heard == self._given and self.view.talk is not None:
             self._change(talk=msgspec.structs.replace(self.view.talk, waits=True))
+            if self.view.alone:
+                self.say_next()
+
+    def _thought(self, number: int, words: str | None) -> None:
+        """What the persona says; nothing more: it hangs up."""
+        if number == self._number and self.view.caller_thinks:
+            self._change(caller_thinks=False)
+            self._utter(callers.HANG_UP if words is None else words)
 
     def _happened(self, number: int, what: Happened, state: State) -> None:
         talk, document = self.view.talk, self._document

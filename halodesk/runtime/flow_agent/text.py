@@ -17,6 +17,8 @@ class TextDuplex:
         self._news: asyncio.Queue[i.AnyNews | None] = asyncio.Queue()
         self.said: list[e.SpeechQueued] = []
         self.expected = Expected()
+        self.heard = 0
+        """How many utterances of the caller the agent has been given."""
 
     def type(self, text: str) -> None:
         """The caller's next words."""
@@ -48,6 +50,7 @@ class TextDuplex:
     async def news(self) -> AsyncIterator[i.AnyNews]:
         """What the caller does."""
         while (news := await self._news.get()) is not None:
+            self.heard += isinstance(news, i.Heard)
             yield news
 
     async def hang_up(self) -> None:

@@ -19,6 +19,16 @@ _SRTP = {
 
 def impossible(account: Account, found: Capabilities) -> tuple[str, str] | None:
     """Why the account cannot be used here, and what to do; None: it can. Nothing weaker is tried."""
+    if account.secured_only and not (account.transport == "tls" and account.srtp == "required"):
+        lacks = " and ".join(
+            name
+            for name, there in (("TLS", account.transport == "tls"), ("SRTP", account.srtp == "required"))
+            if not there
+        )
+        return (
+            f"this seat takes card data, and policy allows no line without {lacks}",
+            'Ask IT for "transport": "tls" and "srtp": "required" on this line.',
+        )
     if account.transport == "tls" and not found.tls:
         return (
             "this build of the phone has no TLS, and the account demands it",

@@ -35,7 +35,7 @@ from halodesk.sip.phone.codecs import set_level
 from halodesk.sip.phone.ending import Ending, recording_path, trouble_teller
 from halodesk.sip.phone.endpoint import Guard
 from halodesk.sip.phone.far_side import FarSide
-from halodesk.sip.phone.invite import clean, read_tags, read_why
+from halodesk.sip.phone.invite import clean, is_taken_elsewhere, read_tags, read_why
 from halodesk.sip.phone.kit import CallKit
 from halodesk.sip.phone.reasons import HOLD_REFUSED, ended_words
 from halodesk.sip.phone.recorder import Gate, Recorder
@@ -246,7 +246,10 @@ class PhoneCall(FarSide):
             transaction = prm.e.body.tsxState.tsx
             self._heard_of_options(transaction)
             if transaction.method == "CANCEL" and not self._cancelled:
-                self._cancelled = read_why(message_of(prm.e))
+                message = message_of(prm.e)
+                self._cancelled = read_why(message)
+                if is_taken_elsewhere(message):
+                    self.info = msgspec.structs.replace(self.info, taken_elsewhere=True)
             if self.info.hold != "pending" or self._hold_before is None:
                 return
             ours = transaction.method == "INVITE" and transaction.role == pj.PJSIP_ROLE_UAC
@@ -391,6 +394,7 @@ class PhoneCall(FarSide):
             phrase=phrase,
             more=self._cancelled or read_why(message),
             encrypted_only=self._srtp == "required",
+            elsewhere=self.info.taken_elsewhere,
         )
         self.info = msgspec.structs.replace(
             self.info, state="ended", ended_at=self._now(), code=code, reason=reason

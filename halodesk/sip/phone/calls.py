@@ -13,13 +13,12 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 import pjsua2 as pj
 
 from halodesk.engine.errors import PhoneRefusedError
-from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, DtmfMethod, Fault
+from halodesk.protocol.phone_link import CallChanged, CallInfo, Dial, Fault, SendDtmf
 from halodesk.sip.phone.account import PhoneAccount
 from halodesk.sip.phone.accounts import Accounts
 from halodesk.sip.phone.audio.hearer import Hearer, without
@@ -241,18 +240,19 @@ class Calls:
         if call is not None and guest.here:
             call.change_line(lambda line: without(line, guest))
 
-    def send_dtmf(self, key: str, digits: str, method: DtmfMethod | Literal[""]) -> None:
+    def send_dtmf(self, wish: SendDtmf) -> None:
         """Sends keypad tones, as the account wants them unless told how.
 
-        Raises `PhoneRefusedError` when the call or the other side cannot take them.
+        Raises `PhoneRefusedError` when the call or the other side cannot take them, or not now.
         """
-        if not _DIGITS.match(digits):
+        if not _DIGITS.match(wish.digits):
             raise PhoneRefusedError("A keypad has digits, * and # only.", "Correct the input.")
-        call = self.active(key)
+        call = self.active(wish.call)
         if call.info.hold != "off":
             raise PhoneRefusedError("The call is on hold.", "Take it back first.")
+        call.keypad.take(wish.digits, code=wish.code)
         try:
-            call.press(digits, method or self._accounts.get(call.info.account).account.dtmf)
+            call.press(wish.digits, wish.method or self._accounts.get(call.info.account).account.dtmf)
         except pj.Error as error:
             self._kit.sip.log.warning("dtmf_failed", error=words(error))
             raise PhoneRefusedError(

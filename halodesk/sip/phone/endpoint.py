@@ -42,6 +42,7 @@ from halodesk.sip.phone.codecs import DEFAULT_CODECS, NAMES, level_g722
 from halodesk.sip.phone.doorman import open_door
 from halodesk.sip.phone.log import Log, PjLog, words
 from halodesk.sip.phone.pace import Pace
+from halodesk.sip.phone.stray_ack import StrayAcks
 from halodesk.sip.phone.tls import problem_of
 from halodesk.sip.phone.trace import Trace
 from halodesk.sip.phone.transports import Transports, TransportSettings
@@ -170,6 +171,7 @@ class SipThread:
         self.on_disconnected: list[Job] = []
         """Called on this thread when a TCP connection breaks."""
         self.transports = Transports(settings, log)
+        self._acks = StrayAcks(log, lambda: Guard(log, "stray_ack"))
         self.door = -1
         """pjsua2's id of the account of strangers, once started."""
         self.choose_account: ChooseAccount = _strangers_all
@@ -312,6 +314,7 @@ class SipThread:
         endpoint = _PjEndpoint(self)
         endpoint.libCreate()
         endpoint.libInit(self._config())
+        self._acks.open()
         self.transports.open(endpoint)
         endpoint.libStart()
         self._door = open_door()

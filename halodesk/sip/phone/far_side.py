@@ -13,6 +13,7 @@ from halodesk.sip.phone.account import PhoneAccount
 from halodesk.sip.phone.audio.bridge import Line
 from halodesk.sip.phone.dtmf import KeyTones
 from halodesk.sip.phone.endpoint import Guard
+from halodesk.sip.phone.keypad import Keypad
 from halodesk.sip.phone.kit import CallKit
 from halodesk.sip.phone.redirect import LOOP, no_way
 from halodesk.sip.phone.vigil import Vigil
@@ -38,6 +39,7 @@ class FarSide(pj.Call):
         self.why_ended = ""
         """Known before the other side says so: its address is not followed, say."""
         self.tones: KeyTones | None = None
+        self.keypad = Keypad()
         self._account = account.account
         self._sent_on = 0
         self._key_at = 0.0

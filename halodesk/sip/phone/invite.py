@@ -34,6 +34,10 @@ _VIA = re.compile(r"^(?:Via|v)\s*:\s*SIP\s*/\s*2\.0\s*/\s*(\w+)", re.IGNORECASE 
 _MAX_HEAD = 4000
 _MAX_WHY = 120
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ELSEWHERE = re.compile(
+    r"(?:^|,)\s*(?:SIP\s*(?:;[^,]*)?;\s*cause\s*=\s*200|Q\.850\s*(?:;[^,]*)?;\s*cause\s*=\s*26)\s*(?=[;,]|$)",
+    re.IGNORECASE,
+)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
@@ -95,6 +99,16 @@ def read_why(message: str) -> str:
             if text and text not in found:
                 found.append(text)
     return "; ".join(found)
+
+
+def is_taken_elsewhere(message: str) -> bool:
+    """Whether a CANCEL says that another phone has the call: `Reason` SIP 200 (RFC 3326, 3.1), Q.850 26."""
+    head = clean(message[:_MAX_HEAD]).replace("\r\n", "\n").split("\n\n", 1)[0]
+    for line in re.sub(r"\n[ \t]+", " ", head).split("\n")[1:]:
+        name, _, value = line.partition(":")
+        if name.strip().lower() == "reason" and _ELSEWHERE.search(_TEXT.sub('""', value)):
+            return True
+    return False
 
 
 def read_tags(message: str) -> tuple[str, str]:

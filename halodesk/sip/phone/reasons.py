@@ -86,7 +86,6 @@ def call_words(code: int, phrase: str, more: str = "") -> str:
     return f"{known[:-1]}: {more}." if more else known
 
 
-_ELSEWHERE = "completed elsewhere"
 _NO_COMMON_SOUND = frozenset({406, 415, 488, 606})
 OPEN_CALL_REFUSED = "This account allows encrypted calls only (SRTP), and the other side has no encryption."
 
@@ -121,15 +120,19 @@ def ended_words(
     phrase: str,
     more: str = "",
     encrypted_only: bool = False,
+    elsewhere: bool = False,
 ) -> str:
-    """Why a call is over; `encrypted_only`: its account takes none without SRTP; `more`: `call_words`."""
+    """Why a call is over; `encrypted_only`: its account takes none without SRTP; `more`: `call_words`.
+
+    `elsewhere`: the PBX has said that another phone took it.
+    """
     if encrypted_only and not by_us and code in _NO_COMMON_SOUND:
         return OPEN_CALL_REFUSED
     if answered:
         if code >= 300:
             return "The connection to the other side was lost."
         return "Ended here." if by_us else "Ended by the other side."
-    if incoming and _ELSEWHERE in more.lower():  # a CANCEL of the PBX, when all phones of a group ring
+    if incoming and elsewhere:  # a CANCEL of the PBX, when all phones of a group ring
         return "Somebody else took the call."
     if incoming:
         return "Refused here." if by_us else "The caller hung up before an answer."

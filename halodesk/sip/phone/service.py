@@ -140,8 +140,8 @@ class Service:
                 self._on_sip(rid, client, lambda: self._calls.hold(call, False))
             case SetMicrophone(call=call, muted=muted):
                 self._on_sip(rid, client, lambda: self._calls.set_microphone(call, muted))
-            case SendDtmf(call=call, digits=digits, method=method):
-                self._on_sip(rid, client, lambda: self._calls.send_dtmf(call, digits, method))
+            case SendDtmf():
+                self._on_sip(rid, client, lambda: self._calls.send_dtmf(request))
             case Transfer():
                 self._on_sip(rid, client, lambda: self._transfers.begin(request))
             case CompleteTransfer():

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLineEdit, QStac
 from halodesk.runtime.ports import Unsubscribe
 from halodesk.runtime.simulator_port import SimulatorPort, SimulatorView
 from halodesk.ui.flow_agents import reading
+from halodesk.ui.flow_agents.batch_view import BatchView, visited
 from halodesk.ui.flow_agents.event_words import tr
 from halodesk.ui.flow_agents.flow_view import FlowView
 from halodesk.ui.flow_agents.reading import Reading
@@ -23,7 +24,7 @@ from halodesk.ui.parts.labels import elided, label, pane
 from halodesk.ui.parts.tabs import Tabs
 from halodesk.ui.theme.tokens import Size, Space
 
-EVENTS, PROMPT, TOOLS, FINDINGS = range(4)
+EVENTS, PROMPT, TOOLS, FINDINGS, CALLERS = range(5)
 _BRIEF, _NARROW = 1000, 800
 """Below the first width the keys of the buttons are not shown, below the second one no title."""
 
@@ -59,10 +60,12 @@ class FlowAgentsPage(RailPage):
             Reading("simulator_tools", tr("Functions in force")),
             Reading("simulator_findings", tr("Findings of the check")),
         )
-        self.tabs = Tabs((tr("Events"), tr("Prompt"), tr("Functions"), tr("Findings")), "simulator_tab")
+        self.batch = BatchView(port)
+        views = (tr("Events"), tr("Prompt"), tr("Functions"), tr("Findings"), tr("Callers"))
+        self.tabs = Tabs(views, "simulator_tab")
         self.tabs.chosen.connect(self.show_tab)
         self._stack = QStackedWidget()
-        for part in self._readings:
+        for part in (*self._readings, self.batch):
             self._stack.addWidget(part)
         self.line = QLineEdit()
         self.line.setObjectName("simulator_line")
@@ -89,8 +92,19 @@ class FlowAgentsPage(RailPage):
         self.say_button = button(tr("Say"), "simulator_say", tr("Enter"), self.say)
         self.keys_button = button(tr("As keys"), "simulator_keys", "Ctrl+K", self.press, "keypad")
         self.next_button = button(tr("Next line"), "simulator_next", "Ctrl+J", self._port.say_next, "behind")
+        self.alone_button = button(tr("Alone"), "simulator_alone", "Ctrl+L", self.leave_alone)
+        self.alone_button.setCheckable(True)
+        self.alone_button.setAccessibleDescription(tr("The caller of the file answers by itself"))
+        self.alone_button.setToolTip(tr("The caller of the file answers by itself"))
         self.end_button = button(tr("Hang up"), "simulator_end", "Ctrl+E", self._port.hang_up, "hang_up")
-        with_keys = (self.start_button, self.say_button, self.keys_button, self.next_button, self.end_button)
+        with_keys = (
+            self.start_button,
+            self.say_button,
+            self.keys_button,
+            self.next_button,
+            self.alone_button,
+            self.end_button,
+        )
         self._hints = [(made, made.hint) for made in with_keys]
 
     def _build(self) -> None:
@@ -135,7 +149,13 @@ class FlowAgentsPage(RailPage):
         bottom.setContentsMargins(Space.XL, Space.S + 2, Space.XL, Space.S + 2)
         bottom.setSpacing(Space.S)
         bottom.addWidget(self.line, 1)
-        for part in (self.say_button, self.keys_button, self.next_button, self.end_button):
+        for part in (
+            self.say_button,
+            self.keys_button,
+            self.next_button,
+            self.alone_button,
+            self.end_button,
+        ):
             bottom.addWidget(part)
         inner = QVBoxLayout(frame)
         inner.setContentsMargins(1, 1, 1, 1)
@@ -152,9 +172,10 @@ class FlowAgentsPage(RailPage):
             "Ctrl+B": self.start_button.click,
             "Ctrl+K": self.keys_button.click,
             "Ctrl+J": self.next_button.click,
+            "Ctrl+L": self.alone_button.click,
             "Ctrl+E": self.end_button.click,
             "Ctrl+F": self.agents.setFocus,
-            "Ctrl+Tab": lambda: self.show_tab((self._stack.currentIndex() + 1) % len(self._readings)),
+            "Ctrl+Tab": lambda: self.show_tab((self._stack.currentIndex() + 1) % self._stack.count()),
         }
         for key, action in keys.items():
             shortcut = QShortcut(QKeySequence(key), self)
@@ -201,9 +222,10 @@ class FlowAgentsPage(RailPage):
     # doing
 
     def show_tab(self, tab: int) -> None:
-        """Events, prompt, functions or findings."""
+        """Events, prompt, functions, findings or callers."""
         self.tabs.choose(tab)
         self._stack.setCurrentIndex(tab)
+        self._render()
 
     def start(self) -> None:
         """Begin, or begin again; what happens is more telling then than the findings."""
@@ -217,6 +239,10 @@ class FlowAgentsPage(RailPage):
         if self.say_button.isEnabled() and self.line.text().strip():
             self._port.say(self.line.text())
             self.line.clear()
+
+    def leave_alone(self) -> None:
+        """The caller of the file answers by itself, or no longer."""
+        self._port.leave_alone(on=not self._port.view.alone)
 
     def press(self) -> None:
         """What is typed, as keys of the telephone."""
@@ -259,6 +285,8 @@ class FlowAgentsPage(RailPage):
         self._about.setText(_about(view))
         self.drop_caller.setVisible(bool(view.caller))
         node, visits = ("", ()) if talk is None else (talk.node, talk.visits)
+        if self._stack.currentIndex() == CALLERS and view.batch is not None:
+            node, visits = "", visited(view.batch)
         self.flow.show_flow(view.picture, view.ways, node, visits)
         self.said.show_html(reading.transcript(talk, bool(view.agent)), follow=True)
         events, prompt, tools, found = self._readings
@@ -269,6 +297,8 @@ class FlowAgentsPage(RailPage):
         self.tabs.count(EVENTS, reading.refused(talk))
         self.tabs.count(TOOLS, 0 if talk is None else len(talk.tools))
         self.tabs.count(FINDINGS, len(view.findings))
+        self.batch.render_view(view)
+        self.tabs.count(CALLERS, 0 if view.batch is None else len(view.batch.runs))
         running = talk is not None and talk.running
         for part in (self.agents, self.open_button, self.caller_button):
             part.setEnabled(view.allowed)
@@ -280,12 +310,15 @@ class FlowAgentsPage(RailPage):
         for control in talking:
             control.setEnabled(running)
         self.next_button.setVisible(bool(view.caller))
-        self.next_button.setEnabled(running and bool(view.next_line) and talk is not None and talk.waits)
-        self.line.setPlaceholderText(
-            tr("Next: {words}").format(words=view.next_line)
-            if running and view.next_line
-            else tr("What the caller says")
-        )
+        more = bool(view.next_line) or (view.persona and not view.caller_thinks)
+        self.next_button.setEnabled(running and more and talk is not None and talk.waits)
+        self.next_button.set_words(tr("Let it answer") if view.persona else tr("Next line"))
+        self.alone_button.setVisible(bool(view.caller))
+        self.alone_button.setEnabled(view.allowed)
+        self.alone_button.setChecked(view.alone)
+        self.alone_button.chosen = view.alone
+        self.alone_button.updateGeometry()
+        self.line.setPlaceholderText(_hint(view))
 
     def _problem_words(self, view: SimulatorView) -> tuple[Level, str, str]:
         if not view.allowed:
@@ -307,6 +340,15 @@ class FlowAgentsPage(RailPage):
             self.agents.addItems(entries)
         known = not view.file and view.agent in view.agents
         self.agents.setCurrentIndex(entries.index(view.agent, 1) if known else 0)
+
+
+def _hint(view: SimulatorView) -> str:
+    """What stands in the empty line."""
+    if view.caller_thinks:
+        return tr("The caller thinks…")
+    if view.next_line and view.talk is not None and view.talk.running:
+        return tr("Next: {words}").format(words=view.next_line)
+    return tr("What the caller says")
 
 
 def _about(view: SimulatorView) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from halodesk.engine import commands as c
 from halodesk.engine import events as s
@@ -170,18 +171,38 @@ def test_a_page_that_asks_for_a_card_shuts_it_out(open_: Callable[..., Live]) ->
     assert live.view.mode == "human"
 
 
-def test_a_phone_that_dies_leaves_the_caller_to_the_human(open_: Callable[..., Live]) -> None:
+def test_a_phone_that_dies_leaves_the_call_to_the_human_who_may_hand_back(open_: Callable[..., Live]) -> None:
     live = open_(ON, Completion(text="Back again.")).begin()
-    desk = live.seat.desk
-    rescuable = active(remote_tag="r", local_tag="l")
-    desk.phone_notice(link.CallChanged(call=rescuable))
+    desk, tags = live.seat.desk, {"local_tag": "ours", "remote_tag": "theirs"}
+    desk.phone_notice(link.CallChanged(call=active(**tags)))
     live.line.away = True
     desk.phone_away(PhoneAwayError("The phone has ended."))
-    if desk.call is not None and desk.call.state != "ended":
-        assert live.view.mode == "human"
-        assert "phone was lost" in live.view.problem
-    else:
-        live.until(lambda: live.facts(s.FlowAgentEnded))
+    assert live.view.mode == "human"
+    assert "phone was lost" in live.view.problem
+    live.until(lambda: live.view.phase == "human")
+    live.live.hand_back()
+    assert live.view.mode == "human", "there is no call yet"
+    desk.phone_attached(link.Snapshot())
+    live.line.away = False
+    back = active(rescued_from="sip-1", **tags)
+    desk.phone_notice(link.CallChanged(call=replace(back, sip_call_id="sip-9")))
+    live.seat.still()
+    assert live.line.did[-1] == "aside", "the new phone is asked to let it hear the caller"
+    live.live.hand_back("We were cut off.")
+    live.until(lambda: live.view.mode == "agent" and live.view.phase == "listening")
+    assert live.line.did[-1] == "in"
+    assert "phone was lost" in next(
+        one.words for one in live.facts(s.FlowAgentActed) if one.kind == "taken_over"
+    )
+
+
+def test_a_phone_that_dies_with_its_call_ends_it(open_: Callable[..., Live]) -> None:
+    live = open_(ON).begin()
+    live.line.away = True
+    live.seat.desk.phone_away(PhoneAwayError("The phone has ended."))
+    live.until(lambda: live.facts(s.FlowAgentEnded))
+    assert live.seat.at == "end"
+    assert live.view.mode == ""
 
 
 def test_a_tool_under_way_goes_on_while_a_human_has_taken_over(open_: Callable[..., Live]) -> None:

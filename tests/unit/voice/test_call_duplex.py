@@ -270,3 +270,30 @@ async def test_stepping_aside_leaves_every_speech_told_and_the_ear_open() -> Non
         await talk.duplex.step_in()
         assert talk.phone.did[-1] == ("lend",)
         assert ("speak", 1, 0, True) not in talk.phone.did
+
+
+class PricedEar(Ear):
+    """Costs what it is set to."""
+
+    cost = 0.0
+
+
+@in_loop
+async def test_what_speech_costs_is_told_once_when_words_are_over() -> None:
+    phone, ear = Phone(), PricedEar()
+    duplex = CallDuplex(phone, ear, Mouth())
+    await duplex.start()
+    news = duplex.news()
+    charged: list[float] = []
+    async with asyncio.timeout(5):
+        for cost in (0.5, 0.5, 0.75):
+            ear.cost = cost
+            ear.heard.put_nowait(i.Heard(text="yes"))
+            ear.heard.put_nowait(i.Heard(text="over"))
+            async for one in news:
+                if isinstance(one, i.SpeechCharged):
+                    charged.append(one.cost)
+                if isinstance(one, i.Heard) and one.text == "over":
+                    break
+    await duplex.close()
+    assert charged == [0.5, 0.25]

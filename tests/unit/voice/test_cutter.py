@@ -18,19 +18,30 @@ async def _spoken(text: str) -> bytes:
 
 
 SAID = asyncio.run(_spoken("I would like to speak with somebody."))
+YES = asyncio.run(_spoken("Yes."))
 
 
 class Heard:
     """What a cutter told, pieces of speech in a row counted as one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, complete: bool = False) -> None:
         self.told: list[str] = []
         self.speech = bytearray()
         self.cutter = Cutter(
             voice=lambda on: self.told.append("on" if on else "off"),
             speech=self._piece,
             end=lambda: self.told.append("end"),
+            complete=lambda: complete,
         )
+
+    def hush_at_end(self, said: bytes) -> int:
+        """Milliseconds of silence after `said` until the utterance ended."""
+        self.cutter.feed(said)
+        for frame in range(100):
+            if "end" in self.told:
+                return 20 * frame
+            self.cutter.feed(bytes(640))
+        return 2000
 
     def _piece(self, pcm: bytes) -> None:
         self.speech += pcm
@@ -88,3 +99,20 @@ def test_finished_by_hand_what_goes_on_is_the_next() -> None:
     assert heard.told == ["on", "speech", "end"]
     heard.cutter.feed(SAID[half:] + PAUSE)
     assert heard.told.count("end") == heard.told.count("speech") == 2
+
+
+def test_what_is_complete_ends_after_a_short_hush_and_anything_else_after_a_longer_one() -> None:
+    tail = len(SAID) - 2 * 16 * 100  # the mouth leaves 100 ms of silence
+    soon, late = Heard(complete=True), Heard()
+    assert soon.hush_at_end(SAID[:tail]) <= cutter.SOON_MS + 40
+    assert cutter.SOON_MS + 60 < late.hush_at_end(SAID[:tail]) <= cutter.PAUSE_MS + 40
+
+
+def test_who_goes_on_after_a_short_hush_is_heard_again_from_the_first_word() -> None:
+    heard = Heard(complete=True)
+    heard.cutter.feed(PAUSE + YES + bytes(2 * 16 * 100))
+    first = len(heard.speech)
+    assert heard.told == ["on", "speech", "end", "off"]
+    heard.cutter.feed(YES + PAUSE)
+    assert heard.told == ["on", "speech", "end", "off"] * 2
+    assert abs(len(heard.speech) - 2 * first) < 2 * 16 * 150

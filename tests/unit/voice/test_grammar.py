@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from halodesk.voice.grammar import grammar_of, spoken, with_figures
+from halodesk.voice.grammar import complete, grammar_of, spoken, with_figures
 from halodesk.voice.messages import Expect
 
 
@@ -69,3 +69,23 @@ def test_phrases_are_said_as_people_say_them(phrase: str, words: str) -> None:
 )
 def test_numbers_become_figures(said: str, figures: str) -> None:
     assert with_figures(said) == figures
+
+
+@pytest.mark.parametrize(
+    ("words", "whole"),
+    [
+        ("yes", True),
+        ("well yes please", True),
+        ("no", True),
+        ("no thank you", True),
+        ("four", True),
+        ("call me back", True),
+        ("call me", False),
+        ("pay", False),
+        ("twenty", False),
+        ("", False),
+    ],
+)
+def test_what_needs_no_more_words_is_known(words: str, whole: bool) -> None:
+    expect = Expect(phrases=("4", "call me back", "pay", "pay in full", "20", "25"), numbers=True)
+    assert complete(grammar_of(expect, known), words) is whole

@@ -17,6 +17,7 @@ from halodesk.voice.openai_tts import OpenAITTS
 from halodesk.voice.provider import ears, mouths
 from tests.fakes.audio_server import Sound, Text, audio_server
 from tests.fakes.loops import in_loop
+from tests.fakes.realtime_server import realtime_server
 
 
 def test_each_way_to_hear_and_to_speak_is_found_by_its_module() -> None:
@@ -72,6 +73,8 @@ async def test_away_and_no_voice_here_is_an_error() -> None:
         ({"mouth": {"provider": "openai"}}, "no key"),
         ({"mouth": {"voice": "caruso"}}, "no voice “caruso”"),
         ({"nose": {}}, "nose"),
+        ({"realtime": {"provider": "telepathy"}}, "no realtime of speech “telepathy”"),
+        ({"realtime": {"provider": "openai"}}, "no key"),
         ({"ear": {"provider": "openai", "answer_s": 0}}, "answer_s"),
         ({"ear": {"provider": "openai", "api_key": "env:NOT_SET_HERE"}}, "key of the ear in `speech`"),
     ],
@@ -91,3 +94,29 @@ def test_a_file_with_a_key_of_speech_must_be_its_owners_alone(tmp_path: Path) ->
         s.load(path)
     path.chmod(0o600)
     assert s.load(path).speech == given["speech"]
+
+
+@in_loop
+async def test_realtime_is_ear_mouth_and_first_model_in_one() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPEECH_KEY", "sesame")
+        async with realtime_server() as server:
+            server.key = "sesame"
+            one = {"provider": "openai", "url": server.url, "api_key": "env:SPEECH_KEY", "model": "m"}
+            speech = await open_speech({"realtime": one})
+            assert speech.model is not None
+            assert (speech.model.name, speech.said) == ("openai-realtime/m", ())
+            await speech.close()
+            await speech.close()
+
+
+@in_loop
+async def test_realtime_that_is_away_gives_way_to_ear_mouth_and_models_of_the_settings() -> None:
+    async with realtime_server() as server:
+        server.refuses_session = True
+        speech = await open_speech({"realtime": {"provider": "openai", "url": server.url}})
+        await speech.close()
+    assert (type(speech.stt), type(speech.tts), speech.model) == (OfflineSTT, OfflineTTS, None)
+    assert speech.said == (
+        "The Realtime server refused the session. Ear, mouth and models of the settings do its work.",
+    )

@@ -158,3 +158,16 @@ async def test_at_the_start_it_says_why_it_cannot(fault: str, words: str) -> Non
         server.texts = [Text(fault=fault)]
         with pytest.raises(SpeechAwayError, match=words):
             await EAR.open(account(server))
+
+
+@in_loop
+async def test_an_utterance_costs_its_seconds() -> None:
+    with audio_server() as server:
+        async with listening(server, price_minute=0.6) as ear:
+            feed(ear, PAUSE + await spoken("Yes please.") + PAUSE)
+            async with asyncio.timeout(10):
+                async for news in ear.news():
+                    if isinstance(news, i.Heard):
+                        break
+        seconds = len(server.uploads[0].pcm) / 32_000
+    assert ear.cost == pytest.approx(seconds * 0.01, rel=0.01)

@@ -167,3 +167,12 @@ async def test_without_key_and_address_it_is_unusable() -> None:
         await MOUTH.open(SpeechAccount(provider="openai"), None)
     with pytest.raises(SettingsError, match="not encrypted"):
         await MOUTH.open(SpeechAccount(provider="openai", url="http://speech.example.com/v1"), None)
+
+
+@in_loop
+async def test_a_sentence_costs_its_letters() -> None:
+    with audio_server() as server:
+        mouth = OpenAITTS(account(server, price_letters=15.0))
+        await all_of(mouth, "Good morning.")
+        await mouth.close()
+    assert mouth.cost == pytest.approx(13 * 15 / 1e6)

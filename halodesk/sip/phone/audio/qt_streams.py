@@ -6,6 +6,9 @@ that must not be collected elsewhere.
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from typing import Protocol
 
 from PySide6.QtCore import QIODevice
@@ -22,6 +25,12 @@ STORE_S = 0.25
 finds no room is lost."""
 MUTE_S = 2.0
 """A device that moves nothing for this long has stopped."""
+
+PULSE_VARIABLE = "PULSE_LATENCY_MSEC"
+MICROPHONE_MS, SPEAKER_MS = 15, 30
+"""Asked of a PulseAudio server, whose client library reads the variable as it connects a stream. By itself
+Qt gets what the microphone hears in blocks of 64 ms, and the ring has to hold as much. The speaker has
+more: it must last until a late tick."""
 
 _KINDS: dict[QAudioFormat.SampleFormat, Kind] = {
     QAudioFormat.SampleFormat.UInt8: "uint8",
@@ -64,7 +73,8 @@ class Capture(_Stream):
         self._convert = FromDevice(self.layout)
         self._source = QAudioSource(device, self.format)
         self._source.setBufferSize(self._bytes(STORE_S))
-        self._io: QIODevice | None = self._source.start()
+        with asked_of_pulse(MICROPHONE_MS):
+            self._io: QIODevice | None = self._source.start()
 
     def move(self, now: float) -> str:
         """Takes what has come; why it does not go on, as the end of a sentence."""
@@ -98,7 +108,8 @@ class Playback(_Stream):
         self._sink.setBufferSize(self._bytes(BUFFER_S))
         self._rest = b""
         self._ran = False
-        self._io: QIODevice | None = self._sink.start()
+        with asked_of_pulse(SPEAKER_MS):
+            self._io: QIODevice | None = self._sink.start()
         if self._io is not None:
             zero = b"\x80" if self.layout.kind == "uint8" else b"\0"
             self._io.write(zero * self._free())
@@ -130,6 +141,19 @@ class Playback(_Stream):
     def _free(self) -> int:
         free = self._sink.bytesFree()
         return free - free % self.layout.frame_bytes
+
+
+@contextlib.contextmanager
+def asked_of_pulse(milliseconds: int) -> Iterator[None]:
+    """The stream that is opened meanwhile has this latency, unless the environment asks for another."""
+    given = PULSE_VARIABLE in os.environ
+    if not given:
+        os.environ[PULSE_VARIABLE] = str(milliseconds)
+    try:
+        yield
+    finally:
+        if not given:
+            del os.environ[PULSE_VARIABLE]
 
 
 def _format(device: QAudioDevice) -> QAudioFormat:

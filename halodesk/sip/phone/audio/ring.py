@@ -6,16 +6,17 @@ some tenths of a per cent. A plain ring would run dry, or grow, every few second
 Rules:
 
 1. Samples are 16-bit mono. One thread pushes, another pulls; a pull never waits.
-2. The target is the longest run plus one frame. A run is what one side moved while the other
-   stood still: the block of a device, or what had gathered while a busy machine let a thread
-   wait. It is remembered for `MEMORY_S`, so that the delay shrinks again. One that is longer than
-   the ring is a break, against which no delay helps.
+2. The target is the deepest dip plus what a pull takes. A dip is how far the level fell below its
+   mean: because blocks come at once, or because a busy machine let the filling side wait. (That the
+   emptying side waited costs nothing: what gathers meanwhile is taken in a row.) It is remembered for
+   `MEMORY_S` to twice that, so that the delay shrinks again. One that is deeper than the ring is a
+   break, against which no delay helps.
 3. The level is what lies in the ring before a pull, smoothed over about a second. More than
    `TOLERANCE` off the target, a pull takes one sample more or less for each begun 10 ms of it and
    bends them to length by linear interpolation (at most 0.6 %: nobody hears that).
 4. A ring that starts, or has run dry, first fills up to its target and gives silence. Running dry
-   is an under-run; the silence of the first start is none. Each raises the target by a frame, for as
-   long as runs are remembered: one break is not to become many.
+   is an under-run; the silence of the first start is none. Each raises the target a frame above the level
+   there was, for as long as dips are remembered: one break is not to become many.
 5. `SETTLE_S` after each start the level is cut to the target at once: what a device delivered in
    its first burst would else stay as delay. Later the same is done, that often, when it is more than
    `CUT` too high: bending alone would take a minute.
@@ -25,7 +26,6 @@ Rules:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -42,7 +42,8 @@ MEMORY_S = 20.0
 SETTLE_S = 2.0
 CUT = 2 * FRAME
 _SMOOTH = 1.0 * RATE
-_LONGEST_RUN = MOST - 2 * FRAME
+_DEEPEST = MOST - 2 * FRAME
+_LEAST = FRAME + FRAME // 2
 _LONGEST_BLOCK = 3 * FRAME
 """What a device that has just been opened may deliver at once; more is a burst."""
 _STEP = 160
@@ -71,18 +72,20 @@ class ElasticRing:
         self._held = 0
         self._under_runs = self._over_runs = self._bent = 0
         self._last = 0
-        self._runs = _Runs()
+        self._need = _Need()
+        self._dip: float | None = None
+        """How far below its mean the level would be, since it ran dry; None once something has come."""
         self._filling, self._sounded, self._settled = True, False, False
         self._pulled, self._level = 0, 0.0
 
     def push(self, samples: Samples) -> None:
         """Puts samples in; the oldest give way."""
         with self._lock:
-            self._count(self._runs.pushed, len(samples))
+            self._came(len(samples))
             if len(samples) + self._held > MOST:
                 self._over_runs += 1
-                samples = samples[-self._runs.target :]
-                self._drop(max(0, self._held + len(samples) - self._runs.target))
+                samples = samples[-self._need.target :]
+                self._drop(max(0, self._held + len(samples) - self._need.target))
             end = (self._begin + self._held) % MOST
             first = min(len(samples), MOST - end)
             self._store[end : end + first] = samples[:first]
@@ -92,14 +95,19 @@ class ElasticRing:
     def pull(self, count: int) -> Samples:
         """The next `count` samples; silence where there are none."""
         with self._lock:
-            self._count(self._runs.pulled, count)
-            if self._filling and self._held < max(self._runs.target, count):
+            self._need.pulled(count)
+            if self._filling and not self._sounded:
+                self._need.block(count)
+            if self._filling and self._dip is not None:
+                self._dip += count
+            if self._filling and self._held < max(self._need.target, count):
                 return np.zeros(count, dtype=np.int16)
             if self._filling:
                 self._filling, self._sounded = False, True
                 self._level = float(self._held)
             self._pulled += count
             self._settle(count)
+            self._need.dipped(self._level - self._held, count)
             wanted = count + self._bend(count)
             if self._held < wanted:
                 return self._run_dry(count)
@@ -114,7 +122,7 @@ class ElasticRing:
         """Another device: what is left of the old one goes, and nothing counts as a fault."""
         with self._lock:
             self._drop(self._held)
-            self._runs = _Runs()
+            self._need, self._dip = _Need(), None
             self._sounded = False
             self._start()
 
@@ -125,7 +133,7 @@ class ElasticRing:
                 under_runs=self._under_runs,
                 over_runs=self._over_runs,
                 level=self._level,
-                target=self._runs.target,
+                target=self._need.target,
                 bent=self._bent,
             )
 
@@ -134,19 +142,22 @@ class ElasticRing:
         self._filling, self._settled = True, False
         self._pulled, self._level = 0, 0.0
 
-    def _count(self, move: Callable[[int], None], count: int) -> None:
-        """Before the first sound nothing runs: only the size of the blocks is of interest."""
+    def _came(self, count: int) -> None:
+        """Something is about to be put in."""
+        if not count:
+            return
         if self._filling and not self._sounded:
-            self._runs.block(min(count, _LONGEST_BLOCK))
-        else:
-            move(count)
+            self._need.block(count)
+        if self._dip is not None and self._dip <= _DEEPEST:
+            self._need.dipped(self._dip, FRAME)
+        self._dip = None
 
     def _settle(self, count: int) -> None:
         share = min(1.0, count / _SMOOTH)
         self._level += share * (self._held - self._level)
         if self._pulled < SETTLE_S * RATE:
             return
-        excess = min(round(self._level), self._held) - self._runs.target
+        excess = min(round(self._level), self._held) - self._need.target
         if excess > (CUT if self._settled else TOLERANCE):
             self._drop(excess)
             self._level -= excess
@@ -154,7 +165,7 @@ class ElasticRing:
         self._pulled = 0
 
     def _bend(self, count: int) -> int:
-        off = self._level - self._runs.target
+        off = self._level - self._need.target
         if abs(off) <= TOLERANCE:
             return 0
         step = -(-count // _STEP)
@@ -162,7 +173,8 @@ class ElasticRing:
 
     def _run_dry(self, count: int) -> Samples:
         self._under_runs += 1
-        self._runs.block(min(self._runs.target, _LONGEST_RUN))
+        self._need.at_least(min(round(self._level), _DEEPEST) + FRAME)
+        self._dip = self._level - self._held
         rest = np.zeros(count, dtype=np.int16)
         held = min(self._held, count)
         rest[:held] = self._take(held)
@@ -189,40 +201,34 @@ class ElasticRing:
         self._held -= count
 
 
-class _Runs:
-    """The longest run of the last `MEMORY_S` to twice that."""
+class _Need:
+    """The most the ring has had to hold before a pull, in the last `MEMORY_S` to twice that."""
 
     def __init__(self) -> None:
-        self._side = 0  # 1: the last to move was a push, -1: a pull
-        self._run = 0
-        self._now = self._before = FRAME
+        self._now = self._before = 2 * FRAME
         self._since = 0
 
     @property
     def target(self) -> int:
         """In samples."""
-        return max(self._now, self._before) + FRAME
+        return max(self._now, self._before)
+
+    def at_least(self, samples: int) -> None:
+        """So much was needed just now."""
+        self._now = max(self._now, samples)
 
     def block(self, count: int) -> None:
-        """What one side moves at once."""
-        self._now = max(self._now, count)
+        """Before the first sound: what one side moves at once; more than a device's block is a burst."""
+        self.at_least(min(count, _LONGEST_BLOCK) + FRAME)
 
-    def pushed(self, count: int) -> None:
-        """The side that fills has moved."""
-        self._move(1, count)
+    def dipped(self, dip: float, count: int) -> None:
+        """The level fell so far below its mean before `count` were taken."""
+        if dip > 0:
+            self.at_least(min(int(dip), _DEEPEST) + count + int(TOLERANCE))
 
     def pulled(self, count: int) -> None:
         """The side that empties has moved; it measures the time."""
-        self._move(-1, count)
         self._since += count
         if self._since >= MEMORY_S * RATE:
             self._since = 0
-            self._before, self._now = self._now, FRAME
-
-    def _move(self, side: int, count: int) -> None:
-        if side == self._side:
-            self._run += count
-            return
-        if self._run <= _LONGEST_RUN:
-            self._now = max(self._now, self._run)
-        self._side, self._run = side, count
+            self._before, self._now = self._now, _LEAST
