@@ -108,6 +108,7 @@ class Copilot:
         self._expected: object = None
         self._proposals = Proposals(desk)
         self._ear_said = ""
+        self._ear_cost, self._ear_cost_before = 0.0, 0.0
         self._leave = desk.subscribe(self._changed)
         self.look()
 
@@ -240,7 +241,9 @@ class Copilot:
             lambda told: self._post(partial(self._told, number, told)),
             near=self._has_models,
         )
+        self._ear_cost_before = self._ear_cost
         if self.view.call != key:
+            self._ear_cost = self._ear_cost_before = 0.0
             self._adviser = None
             self.view = LiveView()
         if self._has_models and self._adviser is None:
@@ -309,6 +312,12 @@ class Copilot:
     def _heard(self, words: ear.Words) -> None:
         text = spoken(words.text)
         page = self._desk.page
+        self._ear_cost = self._ear_cost_before + words.cost
+        if self._adviser is not None:
+            self._adviser.beside = self._ear_cost
+        if self._manner.most_cost and self._ear_cost >= self._manner.most_cost:
+            self._deaf("Listening has used up what a call may cost.", "")
+            return
         if not text or page is None:
             return
         said = Utterance(who=words.who, text=text, node=page.step, confidence=words.confidence)
@@ -348,7 +357,7 @@ class Copilot:
             self.view,
             proposals=() if self._paused else self._proposals.shown(),
             tokens=adviser.tokens if adviser is not None else 0,
-            cost=adviser.cost if adviser is not None else 0.0,
+            cost=self._ear_cost + (adviser.cost if adviser is not None else 0.0),
             copilot=msgspec.structs.replace(
                 self.view.copilot,
                 paused=self._paused,

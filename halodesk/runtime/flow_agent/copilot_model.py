@@ -62,6 +62,8 @@ class Adviser:
         self._trouble = ""
         self.tokens = 0
         self.cost = 0.0
+        self.beside = 0.0
+        """What else the call has cost; it counts against the cap, too."""
 
     @property
     def thinks(self) -> bool:
@@ -140,4 +142,7 @@ class Adviser:
 
     def _over_cap(self) -> bool:
         most_tokens, most_cost = self._manner.most_tokens, self._manner.most_cost
-        return bool((most_tokens and self.tokens >= most_tokens) or (most_cost and self.cost >= most_cost))
+        return bool(
+            (most_tokens and self.tokens >= most_tokens)
+            or (most_cost and self.cost + self.beside >= most_cost)
+        )
