@@ -14,6 +14,7 @@ from tests.bench import (
     audio,
     audit,
     call,
+    copilot,
     data,
     engine,
     flow_agent,
@@ -51,6 +52,7 @@ PARTS = (
     server,
     flow_agent,
     flow_agent_voice,
+    copilot,
 )
 
 
