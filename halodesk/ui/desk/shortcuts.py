@@ -20,10 +20,13 @@ class Shortcuts(QDialog):
         self.setWindowTitle(self.tr("Keyboard shortcuts"))
         grid = QGridLayout()
         grid.setHorizontalSpacing(Space.XL)
-        grid.setVerticalSpacing(Space.M)
-        for row, (keys, meaning) in enumerate(self._keys()):
-            grid.addWidget(label(keys, "label"), row, 0)
-            grid.addWidget(label(meaning, "body"), row, 1)
+        grid.setVerticalSpacing(Space.S)
+        known = self._keys()
+        half = (len(known) + 1) // 2  # in two columns: in one they are higher than a screen
+        for place, (keys, meaning) in enumerate(known):
+            row, column = place % half, 2 * (place // half)
+            grid.addWidget(label(keys, "label"), row, column)
+            grid.addWidget(label(meaning, "body"), row, column + 1)
         close = Button(self.tr("Close"), hint="Esc", name="close_shortcuts")
         close.clicked.connect(self.accept)
         QShortcut(QKeySequence("F1"), self).activated.connect(self.accept)
