@@ -95,7 +95,9 @@ def test_the_caller_answers_and_a_key_fills_it_in(
 
     taken = [event for event in record.events if isinstance(event, e.ProposalSettled)]
     assert [(one.accepted, one.by, one.source) for one in taken] == [(True, "Kim Larsen", "words")] * 2
-    assert any("Proposed by the recogniser: Boxes: 7" in one and "accepted by Kim Larsen" in one for one in words)
+    assert any(
+        "Proposed by the recogniser: Boxes: 7" in one and "accepted by Kim Larsen" in one for one in words
+    )
     levels = tone_levels(read_stereo(ended)[:, 1], AGENT_HZ) > LOUD_DB
     first = int(np.flatnonzero(levels)[0])
     assert levels[first:-10].mean() > 0.97, "the caller hears the microphone all the time"
