@@ -109,7 +109,7 @@ class Door(QObject):
             self._on_knock(knock)
         except HaloDeskError as error:
             return Reply(refused=error.message, todo=error.todo)
-        return Reply()
+        return Reply(order=knock.order)
 
 
 class _Visitor(QObject):

@@ -97,6 +97,8 @@ class Habits(QObject):
                 acted=self._acted,
                 told=self._told,
             )
+        self.on_order: Callable[[str], None] = lambda name: None
+        """Makes the call a flow agent's command asks for. May raise `HaloDeskError`."""
         self._dialog: LeaveDialog | None = None
         self._ending = self._told_of_tray = False
         self._shown: set[str] = set()
@@ -198,6 +200,8 @@ class Habits(QObject):
 
     def _knocked(self, knock: Knock) -> None:
         self.raise_window(knock.activation)
+        if knock.order:
+            self.on_order(knock.order)
         if knock.link:
             self.link(knock.link)
 

@@ -127,3 +127,12 @@ def only_one(folder: Path) -> QLockFile:
         f"The data folder {folder} cannot be written: its disk is full, or it belongs to somebody else.",
         "Free some space, or name another folder with --data.",
     )
+
+
+def seat_runs(folder: Path) -> bool:
+    """Whether a window is open on this data folder."""
+    lock = QLockFile(str(folder / "seat.lock"))
+    if lock.tryLock(0):
+        lock.unlock()
+        return False
+    return lock.error() is QLockFile.LockError.LockFailedError

@@ -14,6 +14,7 @@ import structlog
 from PySide6.QtCore import QTimer
 
 from halodesk.app.agent_day import AgentDay
+from halodesk.app.agent_orders import AgentOrders
 from halodesk.app.bridge import Bridge
 from halodesk.app.copilot import Hearings
 from halodesk.app.flow_agents import FlowAgents
@@ -243,6 +244,8 @@ class Seat:
             readiness=Readiness(self.day.agent),
             locked=self._locked,
         )
+        self._orders = AgentOrders(folder, self.live, self.desk, io=self.io, post=post, locked=self._locked)
+        self.habits.on_order = self._orders.take
         self._ticks = QTimer(interval=1000)
         self._ticks.timeout.connect(self.vault.expire)
         self._ticks.timeout.connect(self.day.agent.tick)
@@ -271,6 +274,7 @@ class Seat:
         self.habits.close()
         self.window.close()  # first: it hands over what is still half-typed
         self._visits.close()
+        self._orders.close()
         self._flow_agents.close()
         self.vault.lock("shutdown")
         try:

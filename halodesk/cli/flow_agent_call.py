@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from halodesk.app.agent_call import Talked
 from halodesk.app.agent_call import talk as call_and_talk
 from halodesk.cli.files import read_bytes
 from halodesk.cli.flow_agent_talk import Printer, given_parameters, manner_of, models_of
+from halodesk.cli.flow_agent_window import by_window
 from halodesk.connectors.webhook_tools import WebhookTools
 from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent.document import loads
@@ -41,7 +43,10 @@ async def call(
     data: Path | None,
     as_json: bool,
 ) -> Talked:
-    """One call. `script`: a caller's file whose `model` and `tools` take the place of real ones."""
+    """One call. `script`: a caller's file whose `model` and `tools` take the place of real ones.
+
+    Where a window is open, and the models are those of the settings, the window makes the call.
+    """
     document = loads(read_bytes(file))
     wrong = [one for one in findings(document) if one.severity == "error"]
     if wrong:
@@ -52,13 +57,19 @@ async def call(
     folder = data_dir(data)
     found = load(settings or folder / "settings.json")
     played = callers.load(script) if script is not None else None
+    values = {**(played.parameters if played is not None else {}), **given_parameters(given)}
+    if played is None and not llm_url:  # a window knows the models of the settings, and no other
+        with contextlib.ExitStack() as stack:
+            file_kept = None if log is None else stack.enter_context(log.open("wb"))
+            talked = await by_window(folder, document, to, values, Printer(as_json, file_kept))
+        if talked is not None:
+            return talked
     chain = [] if played is not None else models_of(found, llm_url, model)
     voices = [llm for llm, _ in chain] if played is None else [ScriptedLLM(played.model)]
     tools: ToolCaller = WebhookTools(found.tool_hosts)
     if played is not None:
         tools = MockTools(document, played.tools)
     kept = None if log is None else log.open("wb")
-    values = {**(played.parameters if played is not None else {}), **given_parameters(given)}
     try:
         return await call_and_talk(
             found,

@@ -30,6 +30,7 @@ from halodesk.runtime.campaigns import Campaigns
 from halodesk.runtime.desk_calls import DeskCalls
 from halodesk.runtime.desk_phone import LinePolicy
 from halodesk.runtime.effects import Effects
+from halodesk.runtime.flow_agent.live_record import broken_off
 from halodesk.runtime.late_money import LateMoney
 from halodesk.runtime.log import SessionLog
 from halodesk.runtime.masking import Masking
@@ -185,6 +186,8 @@ class Desk(DeskCalls):
                 self._owners[leg.key] = session
         _log.info("session_resumed", session=session.id, step=session.state.step)
         session.do(c.Restart())
+        for fact in broken_off(found.events):
+            session.do(c.NoteFlowAgent(fact=fact))
         mask = session.state.mask
         if mask.phase in ("wanted", "held", "lost"):
             words = "HaloDesk was restarted: checking that every recording is still masked."

@@ -22,16 +22,21 @@ _PATIENCE_S = 10.0
 
 
 class Knock(msgspec.Struct, frozen=True, kw_only=True):
-    """What a second start wants. `activation` lets the window come to the front (xdg-activation)."""
+    """What a second start wants. `activation` lets the window come to the front (xdg-activation).
+
+    `order`: name of a flow agent's call to make (`runtime.agent_order`).
+    """
 
     key: str
     link: str = ""
+    order: str = ""
     activation: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """`refused`: why the link is not used."""
+    """`refused`: why the link, or the order, is not used. `order`: the one that was taken."""
 
+    order: str = ""
     refused: str = ""
     todo: str = ""
 
@@ -57,18 +62,18 @@ def write_sign(folder: Path, sign: Sign) -> None:
     os.replace(name, path)
 
 
-def hand_over(folder: Path, link: str = "") -> bool:
-    """Whether a seat that runs took it. Raises `SettingsError` when it refuses the link."""
+def hand_over(folder: Path, link: str = "", order: str = "") -> bool:
+    """Whether a seat that runs took it. Raises `SettingsError` when it refuses the link or the order."""
     try:
         sign = msgspec.json.decode(sign_file(folder).read_bytes(), type=Sign)
-        told = Knock(key=sign.key, link=link, activation=_activation())
+        told = Knock(key=sign.key, link=link, order=order, activation=_activation())
         said = _exchange(sign.address, msgspec.json.encode(told) + b"\n")
         reply = msgspec.json.decode(said, type=Reply)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return False  # none runs, or it is on its way out
     if reply.refused:
         raise SettingsError(reply.refused, reply.todo)
-    return True
+    return reply.order == order
 
 
 def _exchange(address: str, line: bytes) -> bytes:

@@ -27,6 +27,7 @@ from tests.bench import (
     sealing,
     server,
     survival,
+    take_over,
     telephony,
     window,
 )
@@ -51,6 +52,7 @@ PARTS = (
     leaks,
     server,
     flow_agent,
+    take_over,
     flow_agent_voice,
     copilot,
 )

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from pytestqt.qtbot import QtBot
 
 from halodesk.app.parts import phone_argv
+from halodesk.cli.flow_agent_window import by_window
 from halodesk.engine import events as e
+from halodesk.engine.flow_agent import events as f
+from halodesk.engine.flow_agent.log import Head, Line
 from halodesk.protocol.phone_link import LendVoice, SendDtmf, Speak
 from halodesk.runtime import settings as s
 from halodesk.runtime.flow_agent.library import Library
@@ -90,12 +94,7 @@ def test_a_human_takes_over_and_hands_back(
     )
     far = seats("far", "--codecs", "g722,pcma")
     far.register(pbx, "1004")
-    settings = seat_settings(pbx, "1003", "http://127.0.0.1:1", flow=ssn_flow(tmp_path / "flow.json"))
-    settings = msgspec.structs.replace(
-        settings,
-        network=s.Network(codecs=("g722", "pcma")),
-        llm=({"provider": "openai", "model": "scripted", "url": model.url, "api_key": "k"},),
-    )
+    settings = seat_with(pbx, tmp_path, model)
     Library(tmp_path / "seat").add(DOCUMENT)
     with desk_seat(qtbot, settings, tmp_path / "seat") as desk:
         live = desk.seat.live
@@ -153,6 +152,84 @@ def test_a_human_takes_over_and_hands_back(
     assert silent.size > 50
     assert not (np.convolve(silent, np.ones(5), "valid") == 5).any(), "and the flow agent was not"
     assert speech[given:].any(), "then it spoke again"
+
+
+@pytest.mark.slow
+def test_a_call_is_answered_by_a_flow_agent_and_ended_by_the_human(
+    qtbot: QtBot, tmp_path: Path, pbx: Pbx, seats: OpenSeat, model: LlmServer
+) -> None:
+    far = seats("far", "--codecs", "g722,pcma")
+    far.register(pbx, "1004")
+    settings = seat_with(pbx, tmp_path, model)
+    account = settings.account
+    assert account is not None
+    rule = s.FlowAgentLine(answers="test-agent", when="always")
+    settings = replace(settings, account=replace(account, flow_agent=rule))
+    Library(tmp_path / "seat").add(agent(node("one", is_initial=True), greeting="Hello {{phone_number}}."))
+    with desk_seat(qtbot, settings, tmp_path / "seat") as desk:
+        live = desk.seat.live
+        desk.registered()
+        far.dial("1003", key="far", account="1004")
+        desk.until("the answer and the greeting", lambda: bool(said(desk, "agent")), 40_000)
+        assert said(desk, "agent") == ["Hello 1004."]
+        desk.at("start")
+        desk.until("the caller's turn", lambda: live.view.phase == "listening" and live.view.node == "one")
+        desk.hands.click("hang_up")
+        desk.until("the end", lambda: live.view.reason == "human_ended")
+        far.call("ended", "far")
+        began = next(one for one in desk.records.record().events if isinstance(one, e.FlowAgentBegan))
+        assert (began.agent, began.by) == ("test-agent", "")
+        left = next(one for one in desk.records.record().events if isinstance(one, e.CallLeft))
+        assert left.by == "agent"
+
+
+@pytest.mark.slow
+def test_a_command_has_the_open_window_call(
+    qtbot: QtBot, tmp_path: Path, pbx: Pbx, seats: OpenSeat, model: LlmServer
+) -> None:
+    far = seats("far", "--codecs", "g722,pcma")
+    far.register(pbx, "1004")
+    document = agent(
+        node("one", is_initial=True, is_terminal=True),
+        greeting="Hello {{who}}.",
+        context_variables={"who": {"type": "string", "description": "Their name."}},
+    )
+    shown: list[Head | Line] = []
+    with desk_seat(qtbot, seat_with(pbx, tmp_path, model), tmp_path / "seat") as desk:
+        desk.registered()
+        with ThreadPoolExecutor(1) as beside:
+            told = beside.submit(
+                lambda: asyncio.run(
+                    by_window(
+                        tmp_path / "seat",
+                        document,
+                        "1004",
+                        {"who": "Ben"},
+                        lambda line, _: shown.append(line),
+                    )
+                )
+            )
+            desk.until("the call", lambda: desk.seat.desk.call is not None)
+            key = far.answer().key
+            desk.until("the greeting", lambda: said(desk, "agent") == ["Hello Ben."], 40_000)
+            assert desk.hands.can_use("live_take_over")
+            far.hang_up(key)
+            desk.until("the outcome", told.done)
+        talked = told.result()
+    assert talked is not None
+    assert (talked.answered, talked.reason, talked.node) == (True, "hung_up", "one")
+    assert Path(talked.recording).stat().st_size > 0
+    assert any(isinstance(line.event, f.Ended) for line in shown if isinstance(line, Line))
+
+
+def seat_with(pbx: Pbx, folder: Path, model: LlmServer) -> s.Settings:
+    """A seat on a wideband line, with a scripted model."""
+    settings = seat_settings(pbx, "1003", "http://127.0.0.1:1", flow=ssn_flow(folder / "flow.json"))
+    return replace(
+        settings,
+        network=s.Network(codecs=("g722", "pcma")),
+        llm=({"provider": "openai", "model": "scripted", "url": model.url, "api_key": "k"},),
+    )
 
 
 def first_run(found: Any, *, after: int = 0, length: int = 8) -> int:

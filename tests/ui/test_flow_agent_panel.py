@@ -30,7 +30,7 @@ def on_call(live: FakeLive, **more: object) -> None:
         "agents": ("clinic",),
         "mode": "agent",
         "agent": "clinic",
-        "call": "k1",
+        "call": "call-1",
         "phase": "listening",
         "node": "slot",
         "visits": ("greeting", "slot"),
@@ -162,6 +162,15 @@ def test_after_its_end_one_line_is_left_until_the_call_is_put_away(hands: Hands,
     assert "Which day suits you?" in read(hands)
     live.show(call="", agent="", said=())
     assert not hands.sees("flow_agent_panel")
+
+
+def test_on_another_customers_page_it_is_out_of_sight(hands: Hands, live: FakeLive) -> None:
+    hands.start_call()
+    on_call(live, mode="human", call="another")
+    assert not hands.sees("flow_agent_panel")
+    assert hands.sees("put_on_call")
+    hands.key(Key.Key_T, CTRL_SHIFT)
+    assert live.asked == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -46,6 +46,20 @@ def test_a_crash_in_mid_word_is_taken_up_at_the_very_step_with_the_draft(
     assert verify(after.desk.session_id, after.store.rows).ok
 
 
+def test_a_flow_agent_that_spoke_when_the_seat_died_is_off_the_call(lives: Callable[..., Seat]) -> None:
+    before = lives()
+    before.take()
+    for id in ("c1", "c2"):
+        began = e.FlowAgentBegan(conversation=id, agent="clinic", document="ab", by="Ann")
+        before.do(c.NoteFlowAgent(fact=began))
+    before.do(c.NoteFlowAgent(fact=e.FlowAgentEnded(conversation="c1", reason="end_call")))
+    before.crash()
+    after = lives()
+    after.desk.resume([Found(after.store)])
+    ended = [one for one in after.events if isinstance(one, e.FlowAgentEnded)]
+    assert [(one.conversation, one.reason) for one in ended] == [("c1", "end_call"), ("c2", "broken")]
+
+
 def test_a_call_that_ended_while_the_window_was_away_leads_to_the_wrap_up(
     lives: Callable[..., Seat],
 ) -> None:

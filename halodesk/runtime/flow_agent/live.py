@@ -37,6 +37,7 @@ from halodesk.runtime.flow_agent.live_line import LiveTalk, OpenLine
 from halodesk.runtime.flow_agent.live_record import LiveRecord
 from halodesk.runtime.flow_agent.live_run import How, LiveRun, Prepared, Wanted, posted
 from halodesk.runtime.flow_agent.live_view import Transcript, shown
+from halodesk.runtime.flow_agent.runner import Watch
 from halodesk.runtime.flow_agent_ports import ChatLLM, ToolCaller
 from halodesk.runtime.live_agent_port import LiveView
 from halodesk.runtime.ports import DeskNotice, Topic, Unsubscribe
@@ -211,12 +212,13 @@ class LiveAgents:
         by: str = "",
         keeps_call: bool = False,
         prepared: Prepared | None = None,
+        watch: Sequence[Watch] = (),
     ) -> None:
         """Let this document speak on the call in hand.
 
         `over` hears once, on the main thread, where it stands at the end; also where it could not
         begin: `State.began` is False then. `by`: who wanted it. `keeps_call`: at its end it leaves the
-        call to the human and does not hang up.
+        call to the human and does not hang up. `watch` sees the log, on the io loop.
         """
         call = self._desk.call
         problem = "A flow agent is on the call already." if self.view.mode == "agent" else ""
@@ -246,6 +248,7 @@ class LiveAgents:
             dict(parameters or {}),
             self._attended(),
             prepared.line if prepared is not None else None,
+            tuple(watch),
         )
         self._running = self._io.submit(self._converse(one, wanted, before))
 
@@ -256,7 +259,7 @@ class LiveAgents:
 
     def prepare(
         self,
-        agent: str,
+        agent: str | Document,
         call: CallInfo,
         done: Callable[[Prepared], None],
         failed: Callable[[str, str], None],
@@ -319,7 +322,7 @@ class LiveAgents:
         talk = self._talk
         if talk is None or self.view.mode != "human":
             return
-        problem = hindrance(self._desk, self._desk.call)
+        problem = hindrance(self._desk, self._leg(talk))
         if problem:
             self.change(problem=problem, todo="")
             return
@@ -359,17 +362,22 @@ class LiveAgents:
             if self.view.call and self._desk.session is None and (call is None or call.state == "ended"):
                 self.change(call="", agent="", said=(), reason=None, problem="", todo="")
             return
-        mine = next((leg for leg in self._desk.legs if leg.key == talk.key), None)
+        mine = self._leg(talk)
         if mine is None:
             self._io.call(talk.gone, call.reason if call is not None else "")
             return
         why = hindrance(self._desk, mine)
+        if not why and self.view.problem == talk.why:
+            self.change(problem="")  # what it told of is over
         if why:
             self._lost = self._lost or mine.state != "active"
             self.take_over(why)
         elif self._lost:
             self._lost = False  # it is back, in another phone, which knows of no listener
             self._io.submit(self._voice(talk, talk.listen_again()))
+
+    def _leg(self, talk: LiveTalk) -> CallInfo | None:
+        return next((leg for leg in self._desk.legs if leg.key == talk.key), None)
 
     def _on_call(self) -> bool:
         return self.view.mode in ("agent", "human")

@@ -6,7 +6,7 @@ took over and gave back; not how completions, timers and sound went: that is in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from halodesk.engine import events as s
 from halodesk.engine.flow_agent import events as e
@@ -85,3 +85,10 @@ class LiveRecord:
                 by=by,
             )
         )
+
+
+def broken_off(events: Sequence[s.AnyEvent]) -> list[s.FlowAgentEnded]:
+    """Ends of conversations that a crash of the seat has left without one."""
+    begun = [one.conversation for one in events if isinstance(one, s.FlowAgentBegan)]
+    ended = {one.conversation for one in events if isinstance(one, s.FlowAgentEnded)}
+    return [s.FlowAgentEnded(conversation=id, reason="broken") for id in begun if id not in ended]

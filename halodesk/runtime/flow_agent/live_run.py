@@ -52,6 +52,7 @@ class Wanted(NamedTuple):
     colleague: bool
     line: LiveLine | None = None
     """Open already."""
+    watch: tuple[Watch, ...] = ()
 
 
 class How(NamedTuple):
@@ -88,9 +89,9 @@ class LiveRun:
             words = f"The flow agent “{agent}” cannot be read: {error.strerror}."
             raise SettingsError(words, "Look at the data folder.") from None
 
-    async def prepare(self, agent: str, call: CallInfo) -> Prepared:
+    async def prepare(self, agent: str | Document, call: CallInfo) -> Prepared:
         """All that can be had before the call is answered. Raises `HaloDeskError`."""
-        document = await self.load(agent)
+        document = await self.load(agent) if isinstance(agent, str) else agent
         for llm in self._models():
             await llm.close()
         return Prepared(call.key, document, await self._open_line(call))
@@ -121,7 +122,7 @@ class LiveRun:
                 parameters=dict(wanted.parameters),
                 manner=self._manner,
                 colleague=wanted.colleague,
-                watch=[_watch(shown)],
+                watch=[_watch(shown), *wanted.watch],
             )
             if not await talk.start(line, runner):
                 return How(State())

@@ -14,7 +14,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFont, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
-from halodesk.runtime.live_agent_port import LivePort, LiveView
+from halodesk.protocol.phone_link import CallInfo
+from halodesk.runtime.live_agent_port import LivePort, LiveView, Mode
 from halodesk.runtime.ports import Unsubscribe
 from halodesk.ui.desk import live_words
 from halodesk.ui.desk.live_words import tr
@@ -51,6 +52,7 @@ class FlowAgentPanel(QFrame):
         self._leave: Unsubscribe | None = None
         self._folded = False
         self._talk = ""
+        self._call = ""
         self.sign = SpeakerSign("live_speaker")
         self._about = elided(role="strong", name="live_about")
         self._doing = elided(role="caption", name="live_doing")
@@ -173,19 +175,19 @@ class FlowAgentPanel(QFrame):
 
     def take_over(self) -> None:
         """The microphone speaks at once."""
-        if self._live is not None and self._live.view.mode == "agent":
+        if self._here("agent") and self._live is not None:
             self._live.take_over()
 
     def hand_back(self) -> None:
         """The flow agent goes on; what stands in the line goes with it as a note."""
-        if self._live is not None and self._live.view.mode == "human":
+        if self._here("human") and self._live is not None:
             note = self.line.text().strip()
             self.line.clear()
             self._live.hand_back(note)
 
     def dismiss(self) -> None:
         """It leaves the call."""
-        if self._live is not None and self._live.view.mode != "":
+        if self._here("agent", "human", "copilot") and self._live is not None:
             self._live.dismiss()
 
     def whisper(self) -> None:
@@ -197,7 +199,7 @@ class FlowAgentPanel(QFrame):
 
     def focus_whisper(self) -> None:
         """To the line."""
-        if self.isVisible() and self._live is not None and self._live.view.mode in ("agent", "human"):
+        if self.isVisible() and self._here("agent", "human"):
             self._fold(folded=False)
             self.line.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
@@ -205,9 +207,15 @@ class FlowAgentPanel(QFrame):
         """One line, or all of it."""
         self._fold(folded=not self._folded)
 
-    def restyle(self) -> None:
-        """The theme has changed: colours stand in the text."""
+    def render_call(self, call: CallInfo | None) -> None:
+        """The call in hand: what is said on another one is not for this customer's page."""
+        self._call = call.key if call is not None else ""
         self._render()
+
+    def _here(self, *modes: Mode) -> bool:
+        """Whether the flow agent is on the call in hand, in one of these ways."""
+        view = self._live.view if self._live is not None else LiveView()
+        return view.mode in modes and view.call == self._call
 
     # rendering
 
@@ -215,7 +223,9 @@ class FlowAgentPanel(QFrame):
         if self._live is None:
             return
         view = self._live.view
-        shown = bool(view.call or view.problem) and view.mode != "copilot"  # which has a strip of its own
+        # the co-pilot has a strip of its own
+        here = bool(view.call) and view.call == self._call and view.mode != "copilot"
+        shown = here or (not view.call and bool(view.problem))
         self.setVisible(shown)
         if not shown:
             self._talk = ""

@@ -26,7 +26,7 @@ class PutOnCall(Button):
         self.menu_of_agents.setObjectName("put_on_call_menu")
         self._live: LivePort | None = None
         self._leave: Unsubscribe | None = None
-        self._connected = False
+        self._call = ""
         self.clicked.connect(self.choose)
         self.hide()
 
@@ -45,7 +45,8 @@ class PutOnCall(Button):
 
     def render_call(self, call: CallInfo | None) -> None:
         """The call in hand."""
-        self._connected = call is not None and call.state == "active" and not call.emergency
+        connected = call is not None and call.state == "active" and not call.emergency
+        self._call = call.key if call is not None and connected else ""
         self._render()
 
     def choose(self) -> None:
@@ -65,6 +66,6 @@ class PutOnCall(Button):
 
     def _render(self) -> None:
         view = self._live.view if self._live is not None else None
-        self.setVisible(
-            self._connected and view is not None and bool(view.agents) and view.mode in ("", "copilot")
-        )
+        known = view is not None and bool(view.agents)
+        free = view is not None and (view.mode in ("", "copilot") or view.call != self._call)
+        self.setVisible(bool(self._call) and known and free)

@@ -25,7 +25,7 @@ from halodesk.runtime.flow_agent_ports import ToolAnswer, ToolRequest
 from halodesk.runtime.live_agent_port import Utterance
 from tests.fakes.flow_agent import agent, node, sample_flow
 from tests.fakes.live_agents import Live
-from tests.fakes.phone import active, ended
+from tests.fakes.phone import active, ended, ringing
 
 ON = Completion(calls=(Said(name="next"),))
 
@@ -149,9 +149,9 @@ def test_what_it_must_not_be_in_a_human_takes_over(
     live.live.hand_back()
     assert words in live.view.problem, "not yet"
     live.seat.desk.phone_notice(link.CallChanged(call=active()))
+    assert live.view.problem == "", "over"
     live.live.hand_back()
     live.until(lambda: live.view.mode == "agent")
-    assert live.view.problem == ""
 
 
 def test_a_page_that_asks_for_a_card_shuts_it_out(open_: Callable[..., Live]) -> None:
@@ -314,3 +314,22 @@ def test_the_next_one_waits_for_the_voice_and_has_keys_of_its_own(open_: Callabl
     live.until(lambda: len(over) == 1)
     assert over[0].call.id.startswith("sip-1/")
     assert len(live.facts(s.FlowAgentBegan)) == 2
+
+
+def test_another_customer_who_is_answered_leaves_the_first_to_the_human(open_: Callable[..., Live]) -> None:
+    live = open_(ON).begin()
+    desk = live.seat.desk
+    second = {"key": "k2", "sip_call_id": "sip-2", "remote_number": "+12025550199"}
+    desk.phone_notice(link.CallChanged(call=ringing(**second)))
+    desk.phone_notice(link.CallChanged(call=active(hold="on")))
+    desk.phone_notice(link.CallChanged(call=active(**second)))
+    assert desk.call is not None
+    assert (desk.call.key, live.view.mode) == ("k2", "human")
+    live.live.hand_back()
+    assert "on hold" in live.view.problem, "never on the call of another one"
+    live.live.begin("test-agent")
+    live.until(lambda: live.view.call == "k2" and live.view.phase == "listening")
+    sessions = {row.session for row in live.seat.store.rows}
+    kept = [one for session in sorted(sessions) for one in live.seat.store.events(session)]
+    first = [one for one in kept if isinstance(one, s.FlowAgentEnded)]
+    assert [one.reason for one in first] == ["human_ended"]
