@@ -28,6 +28,10 @@ _KINDS: dict[str, MomentKind] = {
     "step_entered": "step",
     "incident": "incident",
     "mask_changed": "mask",
+    "flow_agent_began": "flow_agent",
+    "flow_agent_talk": "flow_agent",
+    "flow_agent_acted": "flow_agent",
+    "flow_agent_ended": "flow_agent",
     ERASED: "erased",
 }
 

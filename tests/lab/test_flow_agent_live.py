@@ -114,7 +114,8 @@ def test_a_human_takes_over_and_hands_back(
         desk.until("what was heard of it", lambda: said(desk, "agent")[-1] != LONG)
 
         say(far, "Yes, that is right, thank you.")
-        desk.until("the caller's words", lambda: len(said(desk, "caller")) == 2)
+        desk.until("the caller's words", lambda: len(said(desk, "caller")) > 1)
+        qtbot.wait(1500)  # and so long the human
         desk.hands.type("live_whisper_line", "They know the price.")
         desk.hands.click("live_whisper")
         desk.hands.type("live_whisper_line", "Agreed on Monday.")
@@ -145,11 +146,10 @@ def test_a_human_takes_over_and_hands_back(
     sound = read_stereo(ended)[:, 1]
     human = tone_levels(sound, HUMAN_HZ) > LOUD_DB
     speech = (rest_levels(sound) > LOUD_DB) & ~human
-    taken = first_run(human, after=first_run(speech))
-    given = first_run(~human, after=taken)
-    assert human[taken:given].mean() > 0.9, "the human was heard"
-    silent = speech[taken + round(WITHIN / 0.02) : given - 10]
-    assert silent.size > 50
+    taken, given = held(human, after=first_run(speech))
+    assert given - taken > 50, "the human was heard"
+    assert human[taken:given].mean() > 0.8
+    silent = speech[taken + round(WITHIN / 0.02) : given - 8]
     assert not (np.convolve(silent, np.ones(5), "valid") == 5).any(), "and the flow agent was not"
     assert speech[given:].any(), "then it spoke again"
 
@@ -230,6 +230,13 @@ def seat_with(pbx: Pbx, folder: Path, model: LlmServer) -> s.Settings:
         network=s.Network(codecs=("g722", "pcma")),
         llm=({"provider": "openai", "model": "scripted", "url": model.url, "api_key": "k"},),
     )
+
+
+def held(human: Any, *, after: int) -> tuple[int, int]:
+    """First and last frame of the half seconds that are mostly the human's; sound may drop out in between."""
+    mostly = np.flatnonzero(np.convolve(human[after:], np.ones(25), "valid") > 17) + after
+    frames = np.flatnonzero(human)
+    return int(frames[frames >= mostly[0]][0]), int(frames[frames < mostly[-1] + 25][-1])
 
 
 def first_run(found: Any, *, after: int = 0, length: int = 8) -> int:

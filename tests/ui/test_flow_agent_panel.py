@@ -164,6 +164,19 @@ def test_after_its_end_one_line_is_left_until_the_call_is_put_away(hands: Hands,
     assert not hands.sees("flow_agent_panel")
 
 
+def test_beside_the_desk_one_line_is_left_and_the_keys_work(hands: Hands, live: FakeLive) -> None:
+    hands.start_call()
+    on_call(live)
+    hands.window.calls.render_calls(away=True)
+    assert hands.sees("live_speaker")
+    assert not hands.sees("live_transcript")
+    assert not hands.sees("live_fold")
+    hands.key(Key.Key_T, CTRL)
+    assert live.asked == [("take_over",)]
+    hands.window.calls.render_calls(away=False)
+    assert hands.sees("live_transcript")
+
+
 def test_on_another_customers_page_it_is_out_of_sight(hands: Hands, live: FakeLive) -> None:
     hands.start_call()
     on_call(live, mode="human", call="another")

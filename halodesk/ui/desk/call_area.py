@@ -81,7 +81,7 @@ class CallArea(QWidget):
         """Shows what is; `away`: the Desk is out of sight. Returns whether a call rings."""
         self._away = away
         call, waiting = self._desk.call, self._desk.waiting
-        self.flow_agent.render_call(call)
+        self.flow_agent.render_call(call, away=away)
         ringing = call if call is not None and call.state == "incoming" else None
         self.ring_band.render_call((ringing or waiting) if away else None, second=ringing is None)
         shown = self.ring_band.isHidden() or ringing is None

@@ -53,6 +53,7 @@ class FlowAgentPanel(QFrame):
         self._folded = False
         self._talk = ""
         self._call = ""
+        self._away = False
         self.sign = SpeakerSign("live_speaker")
         self._about = elided(role="strong", name="live_about")
         self._doing = elided(role="caption", name="live_doing")
@@ -199,7 +200,7 @@ class FlowAgentPanel(QFrame):
 
     def focus_whisper(self) -> None:
         """To the line."""
-        if self.isVisible() and self._here("agent", "human"):
+        if self.isVisible() and not self._away and self._here("agent", "human"):
             self._fold(folded=False)
             self.line.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
@@ -207,9 +208,12 @@ class FlowAgentPanel(QFrame):
         """One line, or all of it."""
         self._fold(folded=not self._folded)
 
-    def render_call(self, call: CallInfo | None) -> None:
-        """The call in hand: what is said on another one is not for this customer's page."""
-        self._call = call.key if call is not None else ""
+    def render_call(self, call: CallInfo | None, *, away: bool = False) -> None:
+        """The call in hand: what is said on another one is not for this customer's page.
+
+        `away`: the Desk is out of sight; one line is left there.
+        """
+        self._call, self._away = call.key if call is not None else "", away
         self._render()
 
     def _here(self, *modes: Mode) -> bool:
@@ -241,15 +245,13 @@ class FlowAgentPanel(QFrame):
         self.take_button.setVisible(view.mode == "agent")
         self.back_button.setVisible(view.mode == "human")
         self.away_button.setVisible(view.mode != "")
-        speaks = view.mode in ("agent", "human")
         words = tr("A word to the flow agent; the caller does not hear it")
         if view.mode == "human":
             words = tr("What it should know when you hand back")
         self.line.setPlaceholderText(words)
         self.line.setAccessibleName(words)
-        self.fold_button.setVisible(bool(view.call))
-        self._body.setVisible(bool(view.call) and not self._folded)
-        self._foot.setVisible(speaks and not self._folded)
+        self.fold_button.setVisible(bool(view.call) and not self._away)
+        self._show_parts(view)
         self.said.show_html(live_words.transcript(view.said), follow=True)
         self._render_wish(view)
 
@@ -277,10 +279,13 @@ class FlowAgentPanel(QFrame):
         self.fold_button.setAccessibleName(words)
         self.fold_button.setToolTip(words)
         self.fold_button.update()
-        view = self._live.view if self._live is not None else None
-        if view is not None:
-            self._body.setVisible(bool(view.call) and not folded)
-            self._foot.setVisible(view.mode in ("agent", "human") and not folded)
+        if self._live is not None:
+            self._show_parts(self._live.view)
+
+    def _show_parts(self, view: LiveView) -> None:
+        whole = not self._folded and not self._away
+        self._body.setVisible(bool(view.call) and whole)
+        self._foot.setVisible(view.mode in ("agent", "human") and whole)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In a narrow window the buttons' keys are left out."""

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QDialog, QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from halodesk.ui.parts.buttons import Button
-from halodesk.ui.parts.labels import label
+from halodesk.ui.parts.labels import label, pane
 from halodesk.ui.theme.tokens import Space
+
+_LEAST = 200
 
 
 class Shortcuts(QDialog):
-    """Opened with `open()`; Escape or F1 closes it."""
+    """Opened with `open()`; Escape or F1 closes it. Longer than the window, it scrolls by the arrow keys."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("shortcuts")
         self.setWindowTitle(self.tr("Keyboard shortcuts"))
-        grid = QGridLayout()
+        self._page = pane("scrolled")
+        grid = QGridLayout(self._page)
+        grid.setContentsMargins(0, 0, Space.L, 0)
         grid.setHorizontalSpacing(Space.XL)
         grid.setVerticalSpacing(Space.S)
         known = self._keys()
@@ -30,12 +34,31 @@ class Shortcuts(QDialog):
         close = Button(self.tr("Close"), hint="Esc", name="close_shortcuts")
         close.clicked.connect(self.accept)
         QShortcut(QKeySequence("F1"), self).activated.connect(self.accept)
+        self.list = QScrollArea()
+        self.list.setObjectName("shortcut_list")
+        self.list.setAccessibleName(self.tr("Keyboard shortcuts"))
+        self.list.setFrameShape(QFrame.Shape.NoFrame)
+        self.list.setWidgetResizable(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setWidget(self._page)
+        self._window = parent
         layout = QVBoxLayout(self)
         layout.setContentsMargins(Space.XXL, Space.XL, Space.XXL, Space.XL)
         layout.setSpacing(Space.XL)
         layout.addWidget(label(self.tr("Everything by keyboard"), "title"))
-        layout.addLayout(grid)
+        layout.addWidget(self.list, 1)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """No longer than the window it lies on."""
+        keys = self._page.sizeHint()
+        self.list.setMinimumWidth(keys.width())
+        around = self.sizeHint().height() - self.list.sizeHint().height()
+        room = max(self._window.height() - around - 2 * Space.XL, _LEAST)
+        self.list.setFixedHeight(min(keys.height(), room))
+        self.adjustSize()
+        self.list.setFocus(Qt.FocusReason.PopupFocusReason)
+        super().showEvent(event)
 
     def _keys(self) -> tuple[tuple[str, str], ...]:
         return (

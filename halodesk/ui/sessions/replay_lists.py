@@ -32,6 +32,7 @@ _SIGNS: dict[MomentKind, tuple[str, str]] = {
     "incident": ("flag", "warning_ink"),
     "erased": ("erase", "muted"),
     "mask": ("lock", "mask_ink"),
+    "flow_agent": ("flow_agents", "text"),
 }
 
 
