@@ -11,6 +11,8 @@ from halodesk.ui.parts.labels import label, pane
 from halodesk.ui.theme.tokens import Space
 
 _LEAST = 200
+_WIDE = 1240
+"""From this width of the window on there are two columns."""
 
 
 class Shortcuts(QDialog):
@@ -26,7 +28,8 @@ class Shortcuts(QDialog):
         grid.setHorizontalSpacing(Space.XL)
         grid.setVerticalSpacing(Space.S)
         known = self._keys()
-        half = (len(known) + 1) // 2  # in two columns: in one they are higher than a screen
+        # In two columns where there is room: in one they are higher than a screen.
+        half = (len(known) + 1) // 2 if parent.width() >= _WIDE else len(known)
         for place, (keys, meaning) in enumerate(known):
             row, column = place % half, 2 * (place // half)
             grid.addWidget(label(keys, "label"), row, column)
