@@ -16,6 +16,7 @@ from tests.bench import (
     call,
     copilot,
     data,
+    driven,
     engine,
     flow_agent,
     flow_agent_voice,
@@ -55,6 +56,7 @@ PARTS = (
     take_over,
     flow_agent_voice,
     copilot,
+    driven,
 )
 
 

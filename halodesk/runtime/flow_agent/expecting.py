@@ -15,7 +15,7 @@ _ESCAPES = ("yes", "no", "call me back", "not interested", "I am busy", "a perso
 
 
 def expected(document: Document, key: str, form: Form | None = None) -> Expected:
-    """Enum values, numbers, a form's buttons, the phrases of every call. `free` where text is asked for."""
+    """Enum values, numbers, buttons of a form, the phrases of every call. `free` where text is asked for."""
     node = with_form(document.node(key), form)
     if node is None:
         return Expected(node=key, phrases=_ESCAPES)
