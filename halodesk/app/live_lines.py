@@ -26,6 +26,7 @@ from halodesk.protocol.phone_link import (
     SpeechStarted,
 )
 from halodesk.runtime.call_voice import CallVoice
+from halodesk.runtime.flow_agent_ports import ChatLLM
 from halodesk.sip.call_voice import PhoneCallVoice
 from halodesk.sip.keeper import PhoneKeeper
 from halodesk.voice.call_duplex import CallDuplex
@@ -98,7 +99,7 @@ class CallLine(CallDuplex):
     """See `runtime.flow_agent.live_line.LiveLine`."""
 
     def __init__(self, voice: PhoneCallVoice, speech: Speech, forget: Callable[[], None]) -> None:
-        super().__init__(voice, speech.stt, speech.tts)
+        super().__init__(voice, speech.stt, speech.tts, played=speech.played)
         self._line, self._opened, self._forget = voice, speech, forget
         self._left: Callable[[], None] = lambda: None
         self._keeps_call = False
@@ -107,6 +108,11 @@ class CallLine(CallDuplex):
     def said(self) -> tuple[str, ...]:
         """In words: what is not as the settings ask for."""
         return self._opened.said
+
+    @property
+    def model(self) -> ChatLLM | None:
+        """See `LiveLine`."""
+        return self._opened.model
 
     async def begin(self, *, keeps_call: bool, left: Callable[[], None]) -> None:
         """See `LiveLine`."""
@@ -128,6 +134,7 @@ class CallLine(CallDuplex):
         """Gives the microphone back, if the call is still up, and ends."""
         try:
             await super().close()
+            await self._opened.close()
         finally:
             self._forget()
             self._left()

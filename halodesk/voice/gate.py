@@ -1,6 +1,6 @@
 """The fast gate: is the caller speaking? Three of four frames say yes, and then it takes some to say no.
 
-It decides within 60 to 90 ms of speech, where the endpointer, which must find words, takes about 300.
+It decides within 60 to 90 ms of speech.
 `hush_ms` is the other side of it: how long nothing was said, without the time a voice-activity detector
 takes until it believes in silence.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 FRAME_MS = 20
 FRAME_BYTES = 2 * 16 * FRAME_MS
-_WINDOW = 4
+WINDOW = 4
 _ENOUGH = 3
 _QUIET_FRAMES = 20
 """400 ms without speech end it: the pause between two words does not."""
@@ -30,9 +30,10 @@ class Gate:
 
     def __init__(self, is_speech: Callable[[bytes], bool]) -> None:
         self._is_speech = is_speech
-        self._last: deque[bool] = deque(maxlen=_WINDOW)
+        self._last: deque[bool] = deque(maxlen=WINDOW)
         self._quiet = 0
         self._hush = 0
+        self._voiced = 0
         self._peak = 0.0
         self._noise = 0.0
         self.open = False
@@ -41,6 +42,11 @@ class Gate:
     def hush_ms(self) -> int:
         """Since the last sound that may belong to a word."""
         return self._hush * FRAME_MS
+
+    @property
+    def voiced_ms(self) -> int:
+        """How much of what is being said is voice."""
+        return self._voiced * FRAME_MS
 
     def take(self, frame: bytes) -> bool | None:
         """One frame; True when speech has begun with it, False when it is over, else None."""
@@ -51,7 +57,9 @@ class Gate:
         self._listen_for_hush(loudness)
         if not self.open and sum(self._last) >= _ENOUGH:
             self.open = True
+            self._voiced = sum(self._last)
             return True
+        self._voiced += speech
         if self.open and self._quiet >= _QUIET_FRAMES:
             self.close()
             return False

@@ -51,6 +51,7 @@ class RealtimeLine:
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = asyncio.Event()
         self._refused = ""
+        self._open = False
         self.lost = False
         """Nothing will come any more."""
 
@@ -89,6 +90,7 @@ class RealtimeLine:
             raise SpeechAwayError(f"The Realtime server {words}.", _TODO) from None
         except (OSError, websockets.WebSocketException, openai.OpenAIError):
             raise SpeechAwayError("The Realtime server cannot be reached.", _TODO) from None
+        self._open = not self.lost
         if self.lost:
             raise SpeechAwayError(f"The Realtime server {self._refused or 'closed the line'}.", _TODO)
 
@@ -118,9 +120,11 @@ class RealtimeLine:
                 event = json.loads(await connection.recv_bytes())
                 if event["type"] == "session.updated":
                     self._ready.set()
-                elif event["type"] == "error" and not self._ready.is_set():
-                    self._refused = "refused the session"
-                    return
+                elif event["type"] == "error":
+                    _log.info("realtime_error", code=str(event["error"].get("code"))[:60])
+                    if not self._ready.is_set():
+                        self._refused = "refused the session"
+                        return
                 for listener in self._listeners:
                     listener(event)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
@@ -146,9 +150,10 @@ class RealtimeLine:
             return
         self.lost = True
         self._ready.set()
-        _log.warning("realtime_lost")
-        for told in self._when_lost:
-            told()
+        if self._open:
+            _log.warning("realtime_lost")
+            for told in self._when_lost:
+                told()
 
 
 _TODO = "Check `speech.realtime`."

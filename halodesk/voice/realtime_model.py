@@ -170,6 +170,8 @@ class RealtimeModel:
         match event["type"]:
             case "conversation.item.added":
                 self._added(event["item"], event.get("previous_item_id"))
+            case "conversation.item.deleted":
+                self._held = [held for held in self._held if held.id != event["item_id"]]
             case "response.created" if self._answer is not None and not self._answer.id:
                 self._answer.id = str(event["response"]["id"])
             case "response.done":

@@ -1,22 +1,28 @@
 """The speech worker: a process that recognises one caller, so that this never delays the window.
 
-It ends when its input does. What it hears is kept nowhere.
+It goes before other programs where the system allows it, since somebody waits for its answer; the phone goes
+before it. It ends when its input does. What it hears is kept nowhere.
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 
 import msgspec
+import psutil
 
 from halodesk.voice.messages import Expect, Finish, Finished, Ready, Sound, Told, framed, next_asked
 from halodesk.voice.sphinx import Recogniser
+
+_NICE = -5
 
 
 def main() -> int:
     """Serves until the input ends; 1 when it is no sense."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the seat, which ends us
+    _come_soon()
     source, sink = sys.stdin.buffer, sys.stdout.buffer
 
     def tell(message: Told) -> None:
@@ -40,3 +46,11 @@ def main() -> int:
     except BrokenPipeError:  # the seat has gone
         sys.stderr.close()
     return 0
+
+
+def _come_soon() -> None:
+    with contextlib.suppress(psutil.AccessDenied):
+        if sys.platform == "win32":
+            psutil.Process().nice(psutil.ABOVE_NORMAL_PRIORITY_CLASS)
+        else:
+            psutil.Process().nice(_NICE)

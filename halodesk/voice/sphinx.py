@@ -2,13 +2,14 @@
 
 Rules:
 - One thread, in the speech worker: recognition is CPU work.
-- An utterance is what the endpointer cuts out. While it lasts, both recognisers follow it. A grammar
+- An utterance is what the cutter cuts out. While it lasts, both recognisers follow it. A grammar
   always finds something: its words count when its score is good and the free words agree with half of
   them, or when they are next to certain. Else the free words count, where the node takes such, lists
   just these, or they are fairly sure. Else the text is empty: a sound that is no answer.
 - What is expected counts from the next utterance on.
-- Both agree on a whole listed answer: it ends after a short hush, and is told before the last passes over
-  the utterance, which could not change it. Anything else may go on.
+- Both agree on a whole listed answer: it ends after a short hush. Anything else may go on.
+- The free recogniser goes over an utterance once more when it has ended, for a tenth of a second: where it
+  agrees with the grammar already, nobody waits for that.
 """
 
 from __future__ import annotations
@@ -113,25 +114,35 @@ class Recogniser:
 
     def _end(self) -> None:
         self._speaking = False
-        agreed, self._agreed = self._agreed, None
-        if agreed is not None:
-            self._tell(agreed)
-        for decoder in self._decoders():
-            decoder.end_utt()
-        if agreed is None:
-            self._tell(self._found())
+        found, self._agreed = self._agreed, None
+        if found is not None:
+            self._tell(found)
+        if self._built.text:
+            self._listed.end_utt()
+        if found is None and (found := self._found_listed()) is not None:
+            self._tell(found)
+        self._free.end_utt()
+        if found is None:
+            self._tell(self._found_listed() or self._found_free())
 
-    def _found(self) -> Words:
+    def _found_listed(self) -> Words | None:
+        """What the grammar found, if that was said: the free words as they stand now agree."""
         listed = self._listed.hyp() if self._built.text else None
+        if listed is None or not listed.hypstr or listed.best_score < GOOD:
+            return None
         free = self._free.hyp()
         text = free.hypstr if free is not None else ""
-        if listed is not None and listed.hypstr and listed.best_score >= GOOD:
-            share = agreement(listed.hypstr, text)
-            if share >= 0.5 or listed.prob >= CERTAIN:
-                sure = max(share, listed.prob) * listed.best_score
-                # "eighty nine" of which the other heard "nine" alone: the grammar made a word of a breath.
-                words = text if text and agreement(text, listed.hypstr) == 1 else listed.hypstr
-                return Words(text=with_figures(words), final=True, confidence=_share(sure))
+        share = agreement(listed.hypstr, text)
+        if share < 0.5 and listed.prob < CERTAIN:
+            return None
+        sure = max(share, listed.prob) * listed.best_score
+        # "eighty nine" of which the other heard "nine" alone: the grammar made a word of a breath.
+        words = text if text and agreement(text, listed.hypstr) == 1 else listed.hypstr
+        return Words(text=with_figures(words), final=True, confidence=_share(sure))
+
+    def _found_free(self) -> Words:
+        free = self._free.hyp()
+        text = free.hypstr if free is not None else ""
         sure = _posterior(free)
         if not self._takes_free and text not in self._built.phrases and sure < FAIR:
             text = ""

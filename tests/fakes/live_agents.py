@@ -15,6 +15,7 @@ from halodesk.runtime.flow_agent.library import Library
 from halodesk.runtime.flow_agent.live import LiveAgents
 from halodesk.runtime.flow_agent.mock_tools import MockTools
 from halodesk.runtime.flow_agent.scripted import Completion, ScriptedLLM
+from halodesk.runtime.flow_agent_ports import ChatLLM
 from tests.fakes.flow_agent import sample_flow
 from tests.fakes.live_line import FakeLine
 from tests.fakes.seat import Seat
@@ -26,6 +27,7 @@ class Live:
     def __init__(self, seat: Seat, folder: Path, *script: Completion, **more: Any) -> None:
         self.seat, self.lines = seat, list[FakeLine]()
         self.model = ScriptedLLM(script)
+        self.line_model: ChatLLM | None = None
         self.wanted: list[str] = []
         self.refuse: SettingsError | None = None
         self.ready = threading.Event()
@@ -50,6 +52,7 @@ class Live:
         if self.refuse is not None:
             raise self.refuse
         self.lines.append(FakeLine(call))
+        self.line.model = self.line_model
         return self.lines[-1]
 
     @property

@@ -10,7 +10,7 @@ from halodesk.engine.errors import PhoneAwayError
 from halodesk.engine.flow_agent import events as e
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.protocol.phone_link import CallInfo
-from halodesk.runtime.flow_agent_ports import Expected
+from halodesk.runtime.flow_agent_ports import ChatLLM, Expected
 
 
 class FakeLine:
@@ -21,6 +21,7 @@ class FakeLine:
         self.did: list[str] = []
         self.spoken: list[str] = []
         self.said: tuple[str, ...] = ()
+        self.model: ChatLLM | None = None
         self.plays = True
         self.away = False
         self.keeps_call = False

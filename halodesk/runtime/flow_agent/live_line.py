@@ -14,7 +14,7 @@ from halodesk.engine.errors import PhoneError
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.protocol.phone_link import CallInfo
 from halodesk.runtime.flow_agent.runner import Runner
-from halodesk.runtime.flow_agent_ports import Duplex
+from halodesk.runtime.flow_agent_ports import ChatLLM, Duplex
 
 
 class LiveLine(Duplex, Protocol):
@@ -23,6 +23,11 @@ class LiveLine(Duplex, Protocol):
     @property
     def said(self) -> tuple[str, ...]:
         """In words: what is not as the settings ask for."""
+        ...
+
+    @property
+    def model(self) -> ChatLLM | None:
+        """One that hears and speaks on the same line: it goes before those of the settings."""
         ...
 
     async def begin(self, *, keeps_call: bool, left: Callable[[], None]) -> None:

@@ -109,7 +109,7 @@ class LiveRun:
                 self._tell(words)
             runner = Runner(
                 wanted.document,
-                models=chain,
+                models=[*([line.model] if line.model is not None else []), *chain],
                 duplex=line,
                 tools=wanted.tools,
                 call=i.CallMeta(

@@ -297,3 +297,23 @@ async def test_what_speech_costs_is_told_once_when_words_are_over() -> None:
                     break
     await duplex.close()
     assert charged == [0.5, 0.25]
+
+
+@in_loop
+async def test_who_made_the_sound_is_told_how_much_of_it_was_heard() -> None:
+    phone, played = Phone(), list[tuple[str, int, bool]]()
+    duplex = CallDuplex(
+        phone, Ear(), Mouth(), played=lambda text, ms, whole: played.append((text, ms, whole))
+    )
+    await duplex.start()
+    news = duplex.news()
+    for number, whole in ((1, True), (2, False)):
+        await duplex.say(speech(number, f"Speech {number}."))
+        async with asyncio.timeout(5):
+            while ("speak", number, 0, True) not in phone.did:
+                phone.more.clear()
+                await phone.more.wait()
+            phone.happens.put_nowait(SpeechEnded(call="a", speech=number, played_ms=700, whole=whole))
+            await anext(news)
+    await duplex.close()
+    assert played == [("Speech 1.", 700, True), ("Speech 2.", 700, False)]

@@ -18,6 +18,7 @@ async def _spoken(text: str) -> bytes:
 
 
 SAID = asyncio.run(_spoken("I would like to speak with somebody."))
+NO = asyncio.run(_spoken("No."))
 YES = asyncio.run(_spoken("Yes."))
 
 
@@ -64,7 +65,7 @@ def test_two_utterances_are_two_in_pieces_of_any_length() -> None:
     assert len(found[0]) < len(sound) - len(PAUSE)
 
 
-def test_the_gate_is_sooner_than_the_endpointer() -> None:
+def test_an_utterance_is_under_way_as_long_as_somebody_speaks() -> None:
     heard = Heard()
     for at in range(0, len(SAID), 640):
         heard.cutter.feed(SAID[at : at + 640])
@@ -79,7 +80,7 @@ def test_a_soft_beginning_is_given_too(monkeypatch: pytest.MonkeyPatch) -> None:
     bare = Heard()
     bare.cutter.feed(PAUSE + SAID + PAUSE)
     more = len(whole.speech) - len(bare.speech)
-    assert more == 3 * 960, "three frames of 30 ms"
+    assert more == 5 * 640, "five frames of 20 ms"
     assert whole.speech.endswith(bare.speech)
 
 
@@ -116,3 +117,12 @@ def test_who_goes_on_after_a_short_hush_is_heard_again_from_the_first_word() -> 
     heard.cutter.feed(YES + PAUSE)
     assert heard.told == ["on", "speech", "end", "off"] * 2
     assert abs(len(heard.speech) - 2 * first) < 2 * 16 * 150
+
+
+def test_a_short_word_is_an_utterance_and_a_click_is_none() -> None:
+    heard = Heard()
+    heard.cutter.feed(PAUSE + NO + PAUSE)
+    assert heard.told == ["on", "speech", "end", "off"]
+    click = Heard()
+    click.cutter.feed(PAUSE + SAID[6400 : 6400 + 2 * 16 * 60] + PAUSE)
+    assert "speech" not in click.told
