@@ -196,7 +196,7 @@ def flow_agents(folder: Path, settings: s.Settings) -> Check:
     missing = unknown_agents(library, wanted)
     if missing:
         return problem("flow_agents", " ".join(missing), IMPORT)
-    if not settings.llm:
+    if not settings.llm and "realtime" not in settings.speech:  # which is a model, too
         return problem(
             "flow_agents",
             "A flow agent is to answer calls, and there is no model.",

@@ -15,6 +15,8 @@ from halodesk.runtime.review import SessionQuery
 from halodesk.runtime.threads import SystemClock
 from halodesk.store.erasing import Wish
 from halodesk.store.flow_agent_words import flow_agent_words
+from halodesk.store.record import read
+from halodesk.store.replay import review
 from tests.fakes.order import Run, sample
 from tests.fakes.records import BEGAN, keep, new_store
 from tests.histories.make import FLOW_AGENT
@@ -95,6 +97,9 @@ def test_what_was_said_is_found_and_erased_with_its_session(tmp_path: Path) -> N
         return len(store.search.find(SessionQuery(text=words)).lines)
 
     assert found("good morning") == found("clinic") == found("be brief") == 1
+    moments = review(read(store.sessions, "talk")).moments
+    shown = [moment.words for moment in moments if moment.kind == "flow_agent"]
+    assert shown == [flow_agent_words(fact) for fact in FLOW_AGENT], "a replay shows all of it"
     wish = Wish(session="talk", reason="The caller asked.", by="Ann", role="admin")
     store.eraser.erase(wish, SystemClock())
     kept = [row.payload or b"" for row in store.sessions.events("talk")]

@@ -92,9 +92,16 @@ class LiveRun:
     async def prepare(self, agent: str | Document, call: CallInfo) -> Prepared:
         """All that can be had before the call is answered. Raises `HaloDeskError`."""
         document = await self.load(agent) if isinstance(agent, str) else agent
-        for llm in self._models():
+        chain = self._open_models()
+        for llm in chain:
             await llm.close()
-        return Prepared(call.key, document, await self._open_line(call))
+        line = await self._open_line(call)
+        try:
+            _models(line, chain)
+        except SettingsError:
+            await line.close()
+            raise
+        return Prepared(call.key, document, line)
 
     async def converse(self, wanted: Wanted, talk: LiveTalk, before: LiveTalk | None, shown: Shown) -> How:
         """From the first word to the last. `before`: who has to have left the call first."""
@@ -103,13 +110,13 @@ class LiveRun:
         try:
             if before is not None:
                 await before.left.wait()
-            chain = self._models()
+            chain = self._open_models()
             line = line or await self._open_line(call)
             for words in line.said:
                 self._tell(words)
             runner = Runner(
                 wanted.document,
-                models=[*([line.model] if line.model is not None else []), *chain],
+                models=_models(line, chain),
                 duplex=line,
                 tools=wanted.tools,
                 call=i.CallMeta(
@@ -139,17 +146,19 @@ class LiveRun:
             for llm in chain:
                 await llm.close()
 
-    def _models(self) -> Sequence[ChatLLM]:
-        chain = self._open_models()
-        if not chain:
-            raise SettingsError("There is no model that could speak.", "Put one into `llm` of the settings.")
-        return chain
-
     def _id(self, call: CallInfo) -> str:
         """The keys of a tool's requests are made of it: another conversation on a call has others."""
         known = call.sip_call_id in self._met
         self._met.add(call.sip_call_id)
         return f"{call.sip_call_id}/{secrets.token_hex(4)}" if known else call.sip_call_id
+
+
+def _models(line: LiveLine, chain: Sequence[ChatLLM]) -> Sequence[ChatLLM]:
+    """Those of the settings, after the one that speaks by itself, where the line has one."""
+    models = [*([line.model] if line.model is not None else []), *chain]
+    if not models:
+        raise SettingsError("There is no model that could speak.", "Put one into `llm` of the settings.")
+    return models
 
 
 def _watch(shown: Shown) -> Watch:

@@ -20,7 +20,7 @@ from halodesk.engine.flow_agent.log import digest
 from halodesk.engine.flow_agent.manner import Manner
 from halodesk.engine.flow_agent.state import State
 from halodesk.protocol import phone_link as link
-from halodesk.runtime.flow_agent.scripted import Completion, Said
+from halodesk.runtime.flow_agent.scripted import Completion, Said, ScriptedLLM
 from halodesk.runtime.flow_agent_ports import ToolAnswer, ToolRequest
 from halodesk.runtime.live_agent_port import Utterance
 from tests.fakes.flow_agent import agent, node, sample_flow
@@ -265,6 +265,22 @@ def test_what_cannot_be_is_said_and_nothing_else_happens(open_: Callable[..., Li
     assert live.view.mode == ""
     assert any(notice.message == "Nothing here speaks." for notice in live.seat.desk.notices)
     assert live.facts(s.FlowAgentEnded)[0].reason == "broken"
+
+
+def test_without_a_model_it_does_not_begin_unless_the_voice_brings_one(open_: Callable[..., Live]) -> None:
+    live = open_(ON)
+    live.live._run._open_models = tuple
+    live.seat.take()
+    live.live.begin("test-agent")
+    live.until(lambda: live.view.problem)
+    assert live.view.problem == "There is no model that could speak."
+    assert live.line.did == ["close"]
+    own = ScriptedLLM([Completion(text="I speak by myself.")])
+    live.line_model = own
+    live.live.begin("test-agent")
+    live.until(lambda: live.view.phase == "listening" and live.told())
+    live.hear("Hello?")
+    live.until(lambda: "I speak by myself." in live.told())
 
 
 def test_one_that_is_taken_over_before_its_first_word_is_gone(open_: Callable[..., Live]) -> None:
