@@ -14,6 +14,7 @@ from tests.bench import (
     audio,
     audit,
     call,
+    copilot,
     data,
     driven,
     engine,
@@ -54,6 +55,7 @@ PARTS = (
     flow_agent,
     take_over,
     flow_agent_voice,
+    copilot,
     driven,
 )
 
