@@ -203,6 +203,7 @@ class AuthCredInfo:
 
 class AccountRegConfig:
     registrarUri: str
+    registerOnAdd: bool
     timeoutSec: int
     retryIntervalSec: int
     firstRetryIntervalSec: int

@@ -10,12 +10,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
-from PySide6.QtCore import QMessageLogContext, Qt, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QMessageBox
 
+from halodesk.app.qt_words import QtWords
 from halodesk.app.seat import Seat
 from halodesk.engine.errors import HaloDeskError, SettingsError
-from halodesk.runtime.crash import message_digest
 from halodesk.runtime.settings import Settings
 
 _log = structlog.get_logger("app")
@@ -56,20 +56,12 @@ def has_screen() -> bool:
     return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in names)
 
 
-def _qt_said(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
-    """Qt's warnings, without their text: it may hold an address or a name."""
-    category = str(context.category or "")
-    if kind is QtMsgType.QtDebugMsg or kind is QtMsgType.QtInfoMsg:
-        return
-    _log.warning("qt_message", kind=category, code=message_digest(text), state=kind.name)
-
-
 def run(settings: Settings, folder: Path, link: str = "") -> int:
     """Open the window and serve until the agent quits; the exit code. `link`: what it was opened with."""
     if not has_screen():
         raise SettingsError("There is no screen here.", "Start HaloDesk in a desktop session.")
-    qInstallMessageHandler(_qt_said)
     app = QApplication.instance() or QApplication(sys.argv[:1])
+    words = QtWords()
     if isinstance(app, QApplication):
         app.setQuitOnLastWindowClosed(False)  # a dialog may be the last one, over a window in the tray
     seat = Seat(settings, folder)
@@ -85,3 +77,4 @@ def run(settings: Settings, folder: Path, link: str = "") -> int:
         return app.exec()
     finally:
         seat.close()
+        del words

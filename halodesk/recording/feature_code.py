@@ -338,4 +338,16 @@ def _peer(settings: Mapping[str, Any]) -> tuple[str, int] | None:
     return None if ami is None else (ami.host, ami.port)
 
 
+def manager_of(settings: Mapping[str, Any]) -> CodeAmi:
+    """The manager in the settings of a seat, for whoever looks whether it may do what is needed.
+
+    Raises `SettingsError`: there is none, or it is written wrongly.
+    """
+    own = {name: value for name, value in settings.items() if name != "control"}
+    ami = parsed(CONTROL.key, own, FeatureCodeSettings).ami
+    if ami is None:
+        raise SettingsError("Recorder “feature_code” has no `ami`.", "Name the PBX's manager.")
+    return ami
+
+
 CONTROL = ControlType(key="feature_code", build=_build, peer=_peer)

@@ -15,7 +15,7 @@ from halodesk.engine.page import Page
 RecordFormat = Literal["jsonl", "csv", "html"]
 ExportFormat = RecordFormat | Literal["flac"]
 """`flac`: the sound, in clear."""
-MomentKind = Literal["", "step", "incident", "erased", "mask", "flow_agent"]
+MomentKind = Literal["", "step", "incident", "erased", "mask", "flow_agent", "proposal"]
 
 
 class SessionQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ import psutil
 
 from halodesk.connectors.payments import providers
 from halodesk.engine.errors import RecorderError
-from halodesk.recording import control_type, peer
+from halodesk.recording import control_type, feature_code, peer
 from halodesk.recording.ami import AmiAccess, AmiClient
 from halodesk.recording.ami_wire import AmiMessage
 from halodesk.recording.asterisk_ami import AmiSettings
@@ -30,6 +30,8 @@ SLOW_MS = 300.0
 AMI_S = 6.0
 AMI_NEEDS = ("BridgeList", "CoreShowChannels", "Getvar", "MixMonitorMute")
 """What masking asks of the manager (`recording.asterisk`, `recording.mixmonitor`)."""
+AMI_PROOF_NEEDS = ("BridgeList", "CoreShowChannels", "Getvar")
+"""What it takes to follow recordings (`recording.feature_watch`)."""
 
 _ALONE = "A phone without a window holds this seat's line; asking it would take over what it keeps."
 
@@ -169,13 +171,20 @@ def recorders(given: s.Settings) -> Check:
 
 def _recorder(wanted: Mapping[str, Any]) -> Check:
     key, where = control_type(wanted).key, peer(wanted)
+    if where is None and key == feature_code.CONTROL.key:
+        words = "Nothing proves what the code of the recorder feature_code does."
+        return warning("recorders", words, "Name the PBX's manager in its `ami`: see docs/it.md.")
     if where is None:
         return not_checked("recorders", f"The recorder {key} is asked through the server, see its line.")
     reached = reach("recorders", *where, "The PBX's manager (AMI)" if key == "ami" else f"The recorder {key}")
+    if reached.state == "ok" and key == feature_code.CONTROL.key:
+        code = feature_code.manager_of(wanted)
+        return asyncio.run(_manager(code, AMI_PROOF_NEEDS, "read = call and write = reporting"))
     if reached.state != "ok" or key != "ami":
         return reached
     own = {name: value for name, value in wanted.items() if name in AmiSettings.__struct_fields__}
-    return asyncio.run(_manager(parsed(key, own, AmiSettings)))
+    access = parsed(key, own, AmiSettings)
+    return asyncio.run(_manager(access, AMI_NEEDS, "read = call and write = call,reporting"))
 
 
 def gateways(given: s.Settings) -> Check:
@@ -292,7 +301,7 @@ class _Ears:
         """Nothing is followed here."""
 
 
-async def _manager(ami: AmiSettings) -> Check:
+async def _manager(ami: AmiSettings | feature_code.CodeAmi, needs: Sequence[str], rights: str) -> Check:
     ears = _Ears()
     access = AmiAccess(host=ami.host, port=ami.port, username=ami.username, secret=ami.secret)
     client = AmiClient(access, ears, chance=lambda: 1.0)
@@ -306,7 +315,8 @@ async def _manager(ami: AmiSettings) -> Check:
                         await ears.up.wait()
         if not ears.up.is_set():
             raise TimeoutError
-        return _rights(ami, await client.ask("ListCommands", timeout_s=AMI_S))
+        said = await client.ask("ListCommands", timeout_s=AMI_S)
+        return _rights(f"{ami.username} at {ami.host}:{ami.port}", said, needs, rights)
     except TimeoutError:
         return problem(
             "recorders", client.problem, "Check `ami` in the settings and manager.conf of the PBX."
@@ -321,16 +331,15 @@ _LOOK_S = 0.1
 _REFUSED = ("The PBX refuses the manager user", "The PBX offers no challenge login")
 
 
-def _rights(ami: AmiSettings, said: AmiMessage) -> Check:
-    user = f"{ami.username} at {ami.host}:{ami.port}"
+def _rights(user: str, said: AmiMessage, needs: Sequence[str], rights: str) -> Check:
     if not said.success:
         return ok("recorders", f"The manager user {user} is let in. What it may do was not told.")
     may = {name for name, _ in said.headers}
-    lacks: Sequence[str] = [name for name in AMI_NEEDS if name not in may]
+    lacks: Sequence[str] = [name for name in needs if name not in may]
     if lacks:
         return problem(
             "recorders",
             f"The manager user {user} is let in, but may not use {', '.join(lacks)}.",
-            "Give it read = call and write = call,reporting in manager.conf.",
+            f"Give it {rights} in manager.conf.",
         )
     return ok("recorders", f"The manager user {user} is let in and may do what masking needs.")

@@ -156,7 +156,8 @@ def _words(known: Flow, frame: Frame) -> str:
         case e.ProposalSettled():
             verdict = "accepted" if event.accepted else "turned down"
             said = f", from “{event.because}”" if event.because else ""
-            return f"Proposed by {event.source}: {event.title}{said} – {verdict} by {event.by}"
+            source = "the recogniser" if event.source == "words" else event.source
+            return f"Proposed by {source}: {event.title}{said} – {verdict} by {event.by}"
         case e.NoteAdded():
             return f"Note: {event.text}"
         case e.Incident():

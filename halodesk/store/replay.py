@@ -32,6 +32,7 @@ _KINDS: dict[str, MomentKind] = {
     "flow_agent_talk": "flow_agent",
     "flow_agent_acted": "flow_agent",
     "flow_agent_ended": "flow_agent",
+    "proposal_settled": "proposal",
     ERASED: "erased",
 }
 

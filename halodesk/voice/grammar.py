@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from halodesk.engine.flow_agent.figures import TEENS, TENS, UNITS
+from halodesk.engine.flow_agent.figures import with_figures as with_figures
 from halodesk.voice.messages import Expect
 
 YES = ("yes", "yeah", "yep", "sure", "okay", "correct", "that is right", "that's right", "i agree", "i do")
@@ -22,13 +24,10 @@ _BEFORE = "[well | um | uh | okay | so]"
 _AFTER = "[please | thank you | thanks]"
 _polite = re.compile(r"^(?:well|um|uh|okay|so) (?=.)|(?<=.) (?:please|thank you|thanks)$")
 
-_UNITS = "one two three four five six seven eight nine".split()
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _NUMBERS = f"""
-<unit> = {" | ".join(_UNITS)};
-<teen> = {" | ".join(_TEENS)};
-<ten> = {" | ".join(_TENS)};
+<unit> = {" | ".join(UNITS)};
+<teen> = {" | ".join(TEENS)};
+<ten> = {" | ".join(TENS)};
 <below100> = <unit> | <teen> | <ten> [<unit>];
 <below1000> = <below100> | (a | <unit>) hundred [[and] <below100>];
 <number> = zero | <below1000> | <below1000> thousand [[and] <below1000>];
@@ -97,55 +96,10 @@ def _number_words(number: int) -> list[str]:
         return [*_number_words(number // 1000), "thousand", *(_number_words(rest) if rest else [])]
     if number >= 100:
         rest = number % 100
-        return [_UNITS[number // 100 - 1], "hundred", *(_number_words(rest) if rest else [])]
+        return [UNITS[number // 100 - 1], "hundred", *(_number_words(rest) if rest else [])]
     if number >= 20:
-        unit = [_UNITS[number % 10 - 1]] if number % 10 else []
-        return [_TENS[number // 10 - 2], *unit]
+        unit = [UNITS[number % 10 - 1]] if number % 10 else []
+        return [TENS[number // 10 - 2], *unit]
     if number >= 10:
-        return [_TEENS[number - 10]]
-    return [_UNITS[number - 1]] if number else ["zero"]
-
-
-_VALUES = {"zero": 0, "oh": 0, "a": 1} | {word: place + 1 for place, word in enumerate(_UNITS)}
-_VALUES |= {word: place + 10 for place, word in enumerate(_TEENS)}
-_VALUES |= {word: 10 * place + 20 for place, word in enumerate(_TENS)}
-
-
-def with_figures(text: str) -> str:
-    """Numbers as figures: "two hundred and five dollars" as "205 dollars", "four oh two" as "402"."""
-    words = text.split()
-    out: list[str] = []
-    at = 0
-    while at < len(words):
-        end = at
-        while end < len(words) and (
-            words[end] in _VALUES
-            or words[end] in ("hundred", "thousand")
-            or (words[end] == "and" and end > at and words[end - 1] in ("hundred", "thousand"))
-        ):
-            end += 1
-        if end < len(words) and words[end - 1 : end] == ["and"]:
-            end -= 1
-        run = words[at:end]
-        if not run or run == ["a"]:
-            out.append(words[at])
-            at += 1
-            continue
-        out.append(_figures(run))
-        at = end
-    return " ".join(out)
-
-
-def _figures(run: list[str]) -> str:
-    single = [word for word in run if _VALUES.get(word, 10) < 10]
-    if len(run) > 1 and len(single) == len(run):
-        return "".join(str(_VALUES[word]) for word in run)
-    total = part = 0
-    for word in run:
-        if word == "hundred":
-            part = max(part, 1) * 100
-        elif word == "thousand":
-            total, part = total + max(part, 1) * 1000, 0
-        elif word != "and":
-            part += _VALUES[word]
-    return str(total + part)
+        return [TEENS[number - 10]]
+    return [UNITS[number - 1]] if number else ["zero"]

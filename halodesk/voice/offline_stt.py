@@ -169,9 +169,12 @@ class _Ended(Exception):
 
 async def _open(account: SpeechAccount) -> STT:
     found = OfflineSTT([*command(), "speech-worker"])
-    if not await found.start():
+    try:
+        if not await found.start():
+            raise SpeechAwayError("Speech recognition does not start here.", "Run: halodesk doctor")
+    except BaseException:  # whoever has changed their mind meanwhile leaves no process behind
         await found.close()
-        raise SpeechAwayError("Speech recognition does not start here.", "Run: halodesk doctor")
+        raise
     return found
 
 

@@ -14,7 +14,9 @@ from tests.bench import (
     audio,
     audit,
     call,
+    copilot,
     data,
+    driven,
     engine,
     flow_agent,
     flow_agent_voice,
@@ -53,6 +55,8 @@ PARTS = (
     flow_agent,
     take_over,
     flow_agent_voice,
+    copilot,
+    driven,
 )
 
 

@@ -22,6 +22,7 @@ from tests.lab import bulk
 from tests.lab.baresip import RATE as BARESIP_RATE
 from tests.lab.baresip import Baresip, modules
 from tests.lab.bulk import Counted
+from tests.lab.linphone import installed, linphone
 from tests.lab.pbx import HOST, Pbx, start
 from tests.lab.phones import FRAME, Seat, read_stereo, talk, tone_levels, write_tone
 from tests.lab.sipp import Sipp, ask
@@ -80,6 +81,9 @@ def _against_baresip(folder: Path, pbx: Pbx) -> Iterator[Figure]:
                 theirs.append((time.perf_counter() - begun) * 1e3)
                 peer.do("hangup")
                 peer.until("CALL_CLOSED")
+            linphones = _linphone(folder / "linphone", pbx)
+            if linphones:
+                yield figure("INVITE to answered media, linphonec", linphones, "ms")
             middle = float(np.median(theirs))
             yield figure("INVITE to answered media, baresip", theirs, "ms")
             yield figure(
@@ -88,7 +92,8 @@ def _against_baresip(folder: Path, pbx: Pbx) -> Iterator[Figure]:
                 "ms",
                 goal="not slower than baresip + 20 ms",
                 met=lambda value: value <= middle + 20,
-                note="each wish over its control connection to the word that it is connected",
+                note="each wish over its control connection to the word that it is connected"
+                + ("" if linphones else "; linphonec (linphone-cli) is not installed: not compared"),
             )
             peer.forget()
             peer.do("dial", f"sip:601@{pbx.registrar}")
@@ -96,6 +101,14 @@ def _against_baresip(folder: Path, pbx: Pbx) -> Iterator[Figure]:
             yield from _cpu(folder / "kept", pbx, tone, ours, peer)
     finally:
         ours.quit()
+
+
+def _linphone(folder: Path, pbx: Pbx) -> list[float]:
+    """Milliseconds of each call of linphonec; none where it is not installed."""
+    if not installed():
+        return []
+    with linphone(pbx, "1006", folder) as phone:
+        return [phone.call("601") * 1e3 for _ in range(SETUPS)]
 
 
 def _cpu(folder: Path, pbx: Pbx, tone: str, bare: Seat, peer: Baresip) -> Iterator[Figure]:

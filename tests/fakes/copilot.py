@@ -107,9 +107,11 @@ class FakeEar:
         self._news: asyncio.Queue[i.Heard | None] = asyncio.Queue()
         self.fed = 0
         self.closed = False
+        self.cost = 0.0
         self.expected = Expected()
 
     def hear(self, heard: i.Heard) -> None:
+        self.cost += 0.01
         self._news.put_nowait(heard)
 
     def feed(self, pcm: bytes) -> None:

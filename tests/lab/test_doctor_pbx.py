@@ -6,10 +6,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from halodesk.runtime import settings as s
 from halodesk.selftest import children, telephone
+from halodesk.selftest.checks import Check
 from tests.lab.pbx import HOST, SECRET, Pbx
 from tests.lab.phones import Seat
 from tests.unit.test_doctor_seat import said
@@ -133,3 +135,16 @@ def test_a_manager_user_with_too_few_rights(pbx: Pbx) -> None:
 def test_a_manager_user_with_a_wrong_secret(pbx: Pbx) -> None:
     given = s.Settings(ami=s.Ami(host=HOST, port=pbx.ami_port, username="lab", secret="wrong"))
     said(telephone.recorders(given), "problem", "refuses the manager user")
+
+
+def test_a_manager_that_only_proves_needs_no_right_to_act(pbx: Pbx) -> None:
+    ami = {"host": pbx.host, "port": pbx.ami_port, "username": "proof", "secret": pbx.secret}
+    code = {"control": "feature_code", "pause": "*8", "resume": "*9"}
+    plain = msgspec.structs.replace(settings(pbx, "1005"), ami=None)
+
+    def recorders(**more: object) -> Check:
+        return telephone.recorders(msgspec.structs.replace(plain, recorders=({**code, **more},)))
+
+    said(recorders(ami=ami), "ok", "may do what masking needs")
+    said(recorders(), "warning", "Nothing proves")
+    said(recorders(ami={**ami, "secret": "wrong"}), "problem", "refuses the manager user")

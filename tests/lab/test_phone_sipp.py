@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from halodesk.protocol.phone_link import Account, AnswerCall, CallChanged, CallInfo, HangUp, Notice, Register
+from halodesk.engine.errors import PhoneRefusedError
+from halodesk.protocol.phone_link import (
+    Account,
+    AnswerCall,
+    CallChanged,
+    CallInfo,
+    Dial,
+    HangUp,
+    Notice,
+    Register,
+    Unregister,
+)
 from halodesk.sip.phone.vigil import SILENT_S
 from tests.lab.pbx import HOST
 from tests.lab.phones import Seat, read_stereo, talk
@@ -334,3 +345,19 @@ def test_a_call_whose_other_side_forgot_it_ends_by_itself(phone: Seat, tmp_path:
         ended = phone.call("ended", key, timeout_s=3 * SILENT_S)
         assert ended.reason == "The other side has gone without a word."
         sipp.wait()
+
+
+def test_a_line_that_policy_shuts_makes_calls_for_help_alone(phone: Seat, tmp_path: Path) -> None:
+    with Sipp(tmp_path, expect("INVITE"), *ANSWER, *ENDED_BY_PHONE) as sipp:
+        address = f"{HOST}:{sipp.port}"
+        shut = Account(key="shut", uri=f"sip:1002@{address}", registrar=address, secured_only=True)
+        phone.ask(Register(account=shut))
+        words = "policy allows no line without TLS and SRTP"
+        assert words in phone.registration("shut", "failed").message
+        with pytest.raises(PhoneRefusedError, match=words):
+            phone.ask(Dial(call="order", account="shut", to="700"))
+        phone.ask(Dial(call="help", account="shut", to="112", emergency=True))
+        phone.call("active", "help")
+        phone.hang_up("help")
+        sipp.wait()  # neither a REGISTER nor the other call has reached it
+    phone.ask(Unregister(account="shut"))

@@ -10,7 +10,7 @@ import pytest
 from halodesk.engine.errors import SettingsError
 from halodesk.protocol.phone_link import Account
 from halodesk.runtime import settings as s
-from halodesk.runtime.phone_settings import accounts_of, flow_agents_of, network_options
+from halodesk.runtime.phone_settings import accounts_of, flow_agents_of, network_options, open_lines
 
 ONE = s.SipAccount(uri="sip:1@x", registrar="x", password="p", transport="tls", srtp="required", stun=("st",))
 TWO = s.SipAccount(uri="sip:2@y", name="Service", ice=True, turn="t:3478", turn_password="q")
@@ -26,7 +26,8 @@ def load(folder: Path, **given: object) -> s.Settings:
 def test_every_field_of_an_account_reaches_the_phone() -> None:
     """A field added at one end only would be a setting that does nothing."""
     seats_own = {"flow_agent"}  # who answers is no business of the phone
-    assert set(Account.__struct_fields__) - {"key"} == set(s.SipAccount.__struct_fields__) - seats_own
+    policys = {"key", "secured_only"}
+    assert set(Account.__struct_fields__) - policys == set(s.SipAccount.__struct_fields__) - seats_own
     first, second = accounts_of(s.Settings(accounts=(ONE, TWO)))
     assert (first.key, first.transport, first.srtp, first.stun) == ("main", "tls", "required", ("st",))
     assert (second.key, second.name, second.turn) == ("sip:2@y", "Service", "t:3478")
@@ -72,6 +73,18 @@ def test_options_of_the_network() -> None:
     assert "--codecs" not in network_options(s.Settings())
     wide = s.Settings(network=s.Network(codecs=("g722", "pcma")))
     assert network_options(wide)[-2:] == ["--codecs", "g722,pcma"]
+
+
+def test_policy_reaches_every_line_and_open_ones_are_named() -> None:
+    open_one, encrypted = (
+        s.SipAccount(uri="sip:1@pbx"),
+        s.SipAccount(uri="sip:2@pbx", transport="tls", srtp="required"),
+    )
+    half = s.SipAccount(uri="sip:3@pbx", transport="tls", srtp="offered")
+    settings = s.Settings(accounts=(open_one, encrypted, half))
+    assert [account.secured_only for account in accounts_of(settings, secured_only=True)] == [True] * 3
+    assert not any(account.secured_only for account in accounts_of(settings))
+    assert open_lines(settings) == ("sip:1@pbx", "sip:3@pbx")
 
 
 def test_which_flow_agent_answers_which_line() -> None:

@@ -107,6 +107,15 @@ def test_a_replay_says_who_took_what_a_machine_proposed(accepted: bool) -> None:
     assert f"Proposed by openai/m-1: Boxes: 3, from “three please” – {verdict} by Ann" in shown
 
 
+def test_words_alone_are_the_recognisers() -> None:
+    started = decide(ORDER, Session(), c.Start(agent="Ann"))
+    assert isinstance(started, list)
+    done = decide(ORDER, fold(started), proposal(because=""))
+    assert isinstance(done, list)
+    shown = [_words(ORDER, frame) for frame in frames(ORDER, [*started, *done])]
+    assert "Proposed by the recogniser: Boxes: 3 – accepted by Ann" in shown
+
+
 def test_erasing_a_field_takes_what_was_proposed_for_it() -> None:
     fact = e.ProposalSettled(
         step="sure",

@@ -3,8 +3,8 @@
 Rules:
 - It never speaks, types or presses: a proposal is done when the agent accepts it, by the engine's rules
   for what is typed (`commands.SettleProposal`). What the engine would refuse is not shown.
-- One completion at a time, for the newest transcript; an answer to an older one, or for a page that was
-  left, counts for nothing but its cost.
+- A model (`copilot_model`) is asked for the newest transcript; an answer to an older one, or for a page
+  that was left, counts for nothing but its cost.
 - Nothing is proposed for what the agent has typed on this visit, nor again what was turned down.
 - On a sensitive page, while a mask is held and while the call is held, nothing is heard and nothing asked.
 - A model that is away, slow or talks nonsense is one quiet line; what the words alone say is proposed
@@ -14,18 +14,17 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from datetime import date
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import structlog
 
 from halodesk.engine import commands as c
-from halodesk.engine import events as e
-from halodesk.engine.errors import SettingsError
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.engine.flow_agent.data import spoken
 from halodesk.engine.flow_agent.manner import Manner
@@ -33,12 +32,11 @@ from halodesk.engine.page import Page
 from halodesk.protocol.phone_link import CallInfo
 from halodesk.runtime.call_hearing import CallHearing
 from halodesk.runtime.flow_agent import copilot_ear as ear
-from halodesk.runtime.flow_agent.clock import LoopClock
-from halodesk.runtime.flow_agent.completions import complete
-from halodesk.runtime.flow_agent.copilot_ask import ideas_of, request_for
+from halodesk.runtime.flow_agent.copilot_ask import ideas_of
+from halodesk.runtime.flow_agent.copilot_model import Adviser
 from halodesk.runtime.flow_agent.page_words import certain, expected_on
-from halodesk.runtime.flow_agent.proposals import Proposals
-from halodesk.runtime.flow_agent_ports import ChatLLM, ChatRequest
+from halodesk.runtime.flow_agent.proposals import ProposalDesk, Proposals
+from halodesk.runtime.flow_agent_ports import ChatLLM
 from halodesk.runtime.live_agent_port import CopilotView, LiveView, Utterance
 from halodesk.runtime.ports import DeskNotice, Topic, Unsubscribe
 from halodesk.runtime.threads import IoThread, Post
@@ -54,11 +52,8 @@ _STARTS = 3
 """How often listening to a call is begun by itself."""
 
 
-class CopilotDesk(Protocol):
+class CopilotDesk(ProposalDesk, Protocol):
     """What the co-pilot needs of the desk."""
-
-    @property
-    def agent(self) -> str: ...
 
     @property
     def call(self) -> CallInfo | None: ...
@@ -67,19 +62,9 @@ class CopilotDesk(Protocol):
     def session_id(self) -> str: ...
 
     @property
-    def page(self) -> Page | None: ...
-
-    @property
-    def drafts(self) -> Mapping[str, Any]: ...
-
-    @property
     def phone_problem(self) -> DeskNotice | None: ...
 
     def subscribe(self, listener: Callable[[Topic], None]) -> Unsubscribe: ...
-
-    def do(self, command: c.Command) -> c.Refused | None: ...
-
-    def weigh(self, command: c.Command) -> Sequence[e.AnyEvent] | c.Refused: ...
 
 
 class Copilot:
@@ -108,6 +93,7 @@ class Copilot:
         self._desk, self._io, self._post = desk, io, post
         self._hearing, self._open_ear, self._open_models = hearing, open_ear, open_models
         self._has_models, self._manner = has_models, manner or Manner()
+        self._adviser: Adviser | None = None
         self._always, self._free, self._today = always, free, today
         self.view = LiveView()
         self._listeners: list[Callable[[], None]] = []
@@ -117,14 +103,12 @@ class Copilot:
         self._number = 0
         self._listening: Future[None] | None = None
         self._ears: ear.Listener | None = None
-        self._models: Sequence[ChatLLM] = ()
         self._paused, self._pauses = "", 0
-        self._asked = 0
-        self._asking: Future[None] | None = None
         self._place: tuple[str, str, int] | None = None
         self._expected: object = None
         self._proposals = Proposals(desk)
-        self._remarks: dict[str, str] = {}
+        self._ear_said = ""
+        self._ear_cost, self._ear_cost_before = 0.0, 0.0
         self._leave = desk.subscribe(self._changed)
         self.look()
 
@@ -250,25 +234,37 @@ class Copilot:
         number = self._number
         self._starts[key] = self._starts.get(key, 0) + 1
         self._paused, self._pauses, self._place, self._expected = "", 0, None, None
-        self._remarks = {}
+        self._ear_said = ""
         self._ears = ear.Listener(
             partial(self._hearing, key, self._has_models),
             self._open_ear,
             lambda told: self._post(partial(self._told, number, told)),
             near=self._has_models,
         )
-        again = self.view.call == key
-        self.view = LiveView(
-            mode="copilot",
-            call=key,
-            said=self.view.said if again else (),
-            tokens=self.view.tokens if again else 0,
-            cost=self.view.cost if again else 0.0,
-            copilot=CopilotView(on=True, possible=True),
+        self._ear_cost_before = self._ear_cost
+        if self.view.call != key:
+            self._ear_cost = self._ear_cost_before = 0.0
+            self._adviser = None
+            self.view = LiveView()
+        if self._has_models and self._adviser is None:
+            self._adviser = self._new_adviser()
+        self.view = msgspec.structs.replace(
+            self.view, mode="copilot", call=key, copilot=CopilotView(on=True, possible=True)
         )
         _log.info("copilot_started")
-        self._listening = self._io.submit(self._listen(number, self._ears))
+        self._listening = self._io.submit(self._listen(self._ears, self._adviser))
         self._tell()
+
+    def _new_adviser(self) -> Adviser:
+        return Adviser(
+            io=self._io,
+            post=self._post,
+            open_models=self._open_models,
+            manner=self._manner,
+            today=self._today,
+            answered=self._advised,
+            changed=self._show,
+        )
 
     def _stop(self) -> None:
         if self._listening is None:
@@ -282,26 +278,16 @@ class Copilot:
         _log.info("copilot_stopped")
         self._change(mode="", proposals=(), copilot=CopilotView(possible=self.view.copilot.possible))
 
-    async def _listen(self, number: int, ears: ear.Listener) -> None:
-        models: Sequence[ChatLLM] = ()
-        try:
-            if self._has_models:
-                try:
-                    models = self._open_models()
-                except SettingsError as error:
-                    self._post(partial(self._remark, number, "model", error.message))
-            self._models = models
+    async def _listen(self, ears: ear.Listener, adviser: Adviser | None) -> None:
+        async with adviser.opened() if adviser is not None else nullcontext():
             await ears.run()
-        finally:
-            for llm in models:
-                await llm.close()
 
     def _told(self, number: int, told: ear.Told) -> None:
         if number != self._number:
             return
         match told:
             case ear.Listens(away=away, said=said):
-                self._remarks["ear"] = said
+                self._ear_said = said
                 listening = "away" if away else "here"
                 self._change(copilot=msgspec.structs.replace(self.view.copilot, listening=listening))
                 self._show()
@@ -326,6 +312,12 @@ class Copilot:
     def _heard(self, words: ear.Words) -> None:
         text = spoken(words.text)
         page = self._desk.page
+        self._ear_cost = self._ear_cost_before + words.cost
+        if self._adviser is not None:
+            self._adviser.beside = self._ear_cost
+        if self._manner.most_cost and self._ear_cost >= self._manner.most_cost:
+            self._deaf("Listening has used up what a call may cost.", "")
+            return
         if not text or page is None:
             return
         said = Utterance(who=words.who, text=text, node=page.step, confidence=words.confidence)
@@ -339,89 +331,43 @@ class Copilot:
         self._ask(page)
         self._show()
 
-    # the model
-
     def _ask(self, page: Page) -> None:
-        if not self._has_models or self._paused or self._over_cap():
-            return
-        manner = self._manner
-        request = request_for(
-            page, self.view.said, self._today(), first_token_s=manner.first_token_s, stall_s=manner.stall_s
-        )
-        if request is None:
-            return
-        self._drop_question()
-        said = self.view.said
-        self._asking = self._io.submit(self._complete(self._asked, request, said))
+        if self._adviser is not None and not self._paused:
+            self._adviser.ask(page, self.view.said)
 
     def _drop_question(self) -> None:
-        """What is being asked counts no more."""
-        self._asked += 1
-        if self._asking is not None:
-            self._asking.cancel()
-            self._asking = None
+        if self._adviser is not None:
+            self._adviser.drop()
 
-    async def _complete(self, number: int, request: ChatRequest, said: tuple[Utterance, ...]) -> None:
-        lost: i.ModelFailed | None = None
-        for llm in self._models:
-            news: list[i.AnyNews] = []
-            await complete(llm, request, number, LoopClock(), news.append)
-            match news[-1]:
-                case i.ModelDone() as done:
-                    self._post(partial(self._answered, number, done, said))
-                    return
-                case i.ModelFailed() as failed:
-                    lost = failed
-        self._post(partial(self._unanswered, number, lost))
-
-    def _answered(self, number: int, done: i.ModelDone, said: tuple[Utterance, ...]) -> None:
-        usage = done.usage
-        self._change(
-            tokens=self.view.tokens + usage.prompt + usage.completion, cost=self.view.cost + usage.cost
-        )
-        self._over_cap()
+    def _advised(self, done: i.ModelDone, said: tuple[Utterance, ...]) -> None:
         page = self._desk.page
-        if number == self._asked and page is not None and self._listening is not None:
-            self._asking = None
-            self._remarks.pop("model", None)
+        if page is not None and self._listening is not None:
             for idea in ideas_of(page, said, done.calls, done.model or "model"):
                 self._proposals.offer(idea)
-            self._show()
-
-    def _unanswered(self, number: int, lost: i.ModelFailed | None) -> None:
-        if number == self._asked and lost is not None:
-            self._asking = None
-            self._remark(self._number, "model", f"The model does not answer ({_HOW[lost.failure]}).")
-
-    def _over_cap(self) -> bool:
-        most_tokens, most_cost = self._manner.most_tokens, self._manner.most_cost
-        over = bool(
-            (most_tokens and self.view.tokens >= most_tokens) or (most_cost and self.view.cost >= most_cost)
-        )
-        if over:
-            self._remarks["cap"] = "The model has used up what a call may cost."
-        return over
 
     # the view
-
-    def _remark(self, number: int, about: str, words: str) -> None:
-        if number == self._number:
-            self._remarks[about] = words
-            self._show()
 
     def _show(self) -> None:
         """Proposals and words as they are now; told only where something is new."""
         if self._listening is None:
             return
-        copilot = msgspec.structs.replace(
-            self.view.copilot,
-            paused=self._paused,
-            thinks=self._asking is not None,
-            remark=" ".join(words for words in self._remarks.values() if words),
+        adviser = self._adviser
+        remarks = (self._ear_said, adviser.remark if adviser is not None else "")
+        now = msgspec.structs.replace(
+            self.view,
+            proposals=() if self._paused else self._proposals.shown(),
+            tokens=adviser.tokens if adviser is not None else 0,
+            cost=self._ear_cost + (adviser.cost if adviser is not None else 0.0),
+            copilot=msgspec.structs.replace(
+                self.view.copilot,
+                paused=self._paused,
+                thinks=adviser is not None and adviser.thinks,
+                remark=" ".join(filter(None, remarks)),
+            ),
         )
-        proposals = () if self._paused else self._proposals.shown()
-        if (copilot, proposals) != (self.view.copilot, self.view.proposals):
-            self._change(copilot=copilot, proposals=proposals)
+        if now != self.view:
+            self.view = now
+            self._tell()
 
     def _change(self, **changes: object) -> None:
         self.view = msgspec.structs.replace(self.view, **changes)
@@ -430,17 +376,6 @@ class Copilot:
     def _tell(self) -> None:
         for listener in tuple(self._listeners):
             listener()
-
-
-_HOW = {
-    "timeout": "too slow",
-    "stalled": "it stopped in the middle",
-    "cut": "it broke off",
-    "rate_limited": "too many requests",
-    "away": "not reached",
-    "refused": "it refuses: see the settings",
-    "malformed": "its answer is no sense",
-}
 
 
 def _why_deaf(call: CallInfo, page: Page) -> str:

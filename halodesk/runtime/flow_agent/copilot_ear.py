@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -20,7 +20,7 @@ from halodesk.engine.errors import HaloDeskError
 from halodesk.engine.flow_agent import inputs as i
 from halodesk.protocol.phone_link import FarSound
 from halodesk.runtime.call_hearing import CallHearing
-from halodesk.runtime.flow_agent_ports import STT, Expected
+from halodesk.runtime.flow_agent_ports import STT, Expected, Priced
 
 _log = structlog.get_logger("copilot")
 
@@ -56,6 +56,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     pauses: int = 0
     """How often listening had paused before it was said."""
+    cost: float = 0.0
+    """What listening has cost so far, in units of the price list."""
 
 
 class Deaf(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +91,13 @@ class Listener:
         self._expected = Expected()
         self._paused = False
         self._pauses = 0
+        self._spent = 0.0
+        """By ears that are closed."""
+
+    @property
+    def cost(self) -> float:
+        """What listening has cost so far."""
+        return self._spent + _cost(self._ears.values())
 
     async def run(self) -> None:
         """Listens. Tells `Deaf` at its end, whatever happens."""
@@ -122,6 +131,7 @@ class Listener:
             if self._ears:  # those that are just being opened have heard nothing yet
                 for task in self._tasks.values():
                     task.cancel()
+                self._spent = self.cost
                 old, self._ears, self._tasks = tuple(self._ears.values()), {}, {}
                 self._renewing = asyncio.create_task(self._renew(old))
         self._paused = paused
@@ -155,7 +165,15 @@ class Listener:
     async def _words(self, who: Who, ear: STT) -> None:
         async for news in ear.news():
             if isinstance(news, i.Heard) and news.final and news.text.strip():
-                self._tell(Words(who=who, text=news.text, confidence=news.confidence, pauses=self._pauses))
+                self._tell(
+                    Words(
+                        who=who,
+                        text=news.text,
+                        confidence=news.confidence,
+                        pauses=self._pauses,
+                        cost=self.cost,
+                    )
+                )
 
     async def _close(self) -> None:
         if self._hearing is not None:
@@ -168,3 +186,7 @@ class Listener:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         for ear in self._ears.values():
             await ear.close()
+
+
+def _cost(ears: Iterable[STT]) -> float:
+    return sum(ear.cost for ear in ears if isinstance(ear, Priced))

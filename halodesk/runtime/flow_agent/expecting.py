@@ -15,16 +15,17 @@ _ESCAPES = ("yes", "no", "call me back", "not interested", "I am busy", "a perso
 
 
 def expected(document: Document, key: str, form: Form | None = None) -> Expected:
-    """Enum values, numbers and the phrases of every call. `free` where text is asked for too."""
+    """Enum values, numbers, buttons of a form, the phrases of every call. `free` where text is asked for."""
     node = with_form(document.node(key), form)
     if node is None:
         return Expected(node=key, phrases=_ESCAPES)
     properties = list(_properties(document, node))
+    buttons = [one.name for one in form.functions if one.moves] if form is not None else []
     words = [str(value).replace("_", " ") for one in properties for value in one.get("enum", [])]
     words += [str(value) for one in properties for value in _few(one)]
     return Expected(
         node=key,
-        phrases=tuple(dict.fromkeys([*_ESCAPES, *words])),
+        phrases=tuple(dict.fromkeys([*_ESCAPES, *words, *(name.replace("_", " ") for name in buttons)])),
         numbers=any(one.get("type") in ("number", "integer") for one in properties),
         free=any(one.get("type", "string") == "string" and not one.get("enum") for one in properties),
     )

@@ -8,6 +8,7 @@ Rules:
   gave after the page was last shown to the model is not replaced: the call is refused and the model is told
   the value; only another value than the one it was refused may then correct it. While a human types the
   page is not left, and a page that went on without the model takes no call at all.
+- Whoever takes over has the page at that moment: a call that comes to it later is refused.
 - A call is one piece: all of its commands, or those up to the first the engine refuses. What was written
   down by then stays, as if a person had typed it.
 - Work outside (requests, functions, look-ups) is waited for, so that the model is shown the page that
@@ -36,6 +37,7 @@ from halodesk.runtime.threads import Post
 
 Result = TypeVar("Result")
 _GONE = "The session was put away."
+_TAKEN = "A colleague has taken over."
 
 
 class HaloSession(Protocol):
@@ -75,7 +77,9 @@ class _Mark(msgspec.Struct, frozen=True):
 class HaloDriver:
     """`ToolCaller` of the document that a halo flow becomes (`of_flow`). Made on the main thread.
 
-    `tell` hands news to the conversation, from the main thread; set it once there is one. `stop` ends it.
+    `tell` hands news to the conversation, from the main thread; set it once there is one. `may` says, there
+    too, whether the flow agent has the call: one that a human has just taken works no page any more, though
+    its call was on the way. `stop` ends it.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class HaloDriver:
     ) -> None:
         self.document: Document = of_flow.document(session.flow)
         self.tell: Callable[[i.AnyNews], None] = lambda news: None
+        self.may: Callable[[], bool] = lambda: True
         self._session, self._post, self._patience_s = session, post, patience_s
         self._shown, self._told = _Mark(), _Mark()
         self._values: dict[str, Any] = {}
@@ -142,8 +147,8 @@ class HaloDriver:
 
     def _work(self, function: str, given: Mapping[str, Any]) -> _Started | ToolAnswer:
         page = self._session.page
-        if page is None:
-            return self._refused(_GONE)
+        if page is None or not self.may():
+            return self._refused(_GONE if page is None else _TAKEN)
         way = next((way for way in of_page.ways(page) if way.name == function), None)
         moves = way is None or way.kind != "note"
         why = self._not_now(page) or self._typing(page, given, moves) or self._filled_in(page, given)

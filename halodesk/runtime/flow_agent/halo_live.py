@@ -121,6 +121,7 @@ class HaloAgents:
         self._stop()
         driver = HaloDriver(DeskSession(self._desk, session), post=self._post)
         driver.tell = self._live.tell
+        driver.may = lambda: self._live.view.mode == "agent"
         self._driver = driver
 
         def over(_state: State) -> None:

@@ -50,6 +50,7 @@ class RehearsedSession:
         self._guide = Guide(flow, given, seed=0)
         self._listeners: list[Callable[[], None]] = []
         self._played = begin(flow, given.begin, functions)
+        self._page: tuple[Session, Page] | None = None
         self._outside()
 
     @property
@@ -65,7 +66,9 @@ class RehearsedSession:
     @property
     def page(self) -> Page | None:
         """What a person would see."""
-        return page(self._flow, self.state, self._played.roles)
+        if self._page is None or self._page[0] is not self.state:
+            self._page = (self.state, page(self._flow, self.state, self._played.roles))
+        return self._page[1]
 
     @property
     def drafts(self) -> Mapping[str, Any]:

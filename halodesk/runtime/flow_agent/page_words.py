@@ -17,6 +17,7 @@ import msgspec
 
 from halodesk.engine.conditions import is_empty
 from halodesk.engine.flow import Field
+from halodesk.engine.flow_agent.figures import with_figures
 from halodesk.engine.page import ChoiceView, FieldView, Page
 from halodesk.engine.registry import field_types
 from halodesk.runtime.flow_agent_ports import Expected
@@ -104,7 +105,7 @@ def _readings(page: Page, said: str, text: str) -> Iterator[Idea]:
             ):
                 yield Idea(values={field.name: value}, because=text)
                 break
-        if field.type in _NUMBERS and (number := number_in(said)):
+        if field.type in _NUMBERS and (number := number_in(said, field.label)):
             yield Idea(values={field.name: number}, because=text)
     if page.sensitive or page.ended:
         return
@@ -133,19 +134,21 @@ def _options(field: FieldView) -> list[tuple[str, Any]]:
 
 
 def plain(text: str) -> str:
-    """Bare words without the polite ones around them."""
+    """Bare words without the polite ones around them, numbers as figures."""
     words = _WORD.findall(_BREAK.sub(" ", text).lower().replace("’", "'"))
     while len(words) > 1 and words[0] in _BEFORE:
         words = words[1:]
     while len(words) > 1 and words[-1] in _AFTER and " ".join(words) not in NO:
         words = words[:-1]
-    return " ".join(words)
+    return with_figures(" ".join(words))
 
 
-def number_in(said: str) -> str:
-    """The number that plain words are, alone or with a unit behind it; else nothing."""
+def number_in(said: str, label: str = "") -> str:
+    """The number that plain words are, alone or with a unit, or the label's word, behind it; else nothing."""
     words = said.split()
-    if len(words) == 2 and words[1] in _UNITS:
+    named = plain(label).split()
+    units = {form for word in named for form in (word, word.removesuffix("s"), word.removesuffix("es"))}
+    if len(words) == 2 and words[1] in _UNITS | units:
         words = words[:1]
     return words[0] if len(words) == 1 and words[0][0].isdigit() else ""
 

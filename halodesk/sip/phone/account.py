@@ -34,7 +34,7 @@ from halodesk.protocol.phone_link import (
     RegistrationChanged,
     RegistrationState,
 )
-from halodesk.sip.phone.account_config import build, host_and_port, impossible, transport_parameter
+from halodesk.sip.phone.account_config import build, forbidden, host_and_port, impossible, transport_parameter
 from halodesk.sip.phone.board import Board
 from halodesk.sip.phone.endpoint import Guard, SipThread, Timer
 from halodesk.sip.phone.invite import host_of
@@ -146,6 +146,11 @@ class PhoneAccount:
         return self._state == "registered"
 
     @property
+    def forbidden(self) -> tuple[str, str] | None:
+        """Why policy allows only calls for help, and what to do; None: it allows all."""
+        return forbidden(self.account)
+
+    @property
     def settled(self) -> bool:
         """Nothing is wrong: registered, on the way to it, or without a registrar."""
         return self._state != "failed"
@@ -164,6 +169,8 @@ class PhoneAccount:
 
     def takes(self, source: str, via: str) -> bool:
         """Whether an INVITE from `source` (address and port) over `via` ("UDP", say) is taken."""
+        if self.forbidden is not None:
+            return False
         if self.account.transport == "tls" and self.account.registrar:
             return via == "TLS" and source == self.registered_at
         return host_of(source) in self.trusted
@@ -177,7 +184,10 @@ class PhoneAccount:
             self._cancel()
             self._say("failed", message=refusal[0], todo=refusal[1])
             return
-        if self.account.registrar:
+        if self.forbidden is not None:
+            self._cancel()
+            self._say("failed", message=self.forbidden[0], todo=self.forbidden[1])
+        elif self.account.registrar:
             self._say("registering")
             self._await_answer()
         else:
@@ -192,7 +202,7 @@ class PhoneAccount:
 
     def renew(self) -> None:
         """Registers again now: on renewal, or when the connection to the server broke."""
-        if self._pj is None or not self.account.registrar:
+        if self._pj is None or not self.account.registrar or self.forbidden is not None:
             return
         self._await_answer()
         try:

@@ -17,18 +17,20 @@ _SRTP = {
 }
 
 
+def forbidden(account: Account) -> tuple[str, str] | None:
+    """Why policy allows no call on the account but one for help, and what to do; None: it allows all."""
+    needed = {"TLS": account.transport == "tls", "SRTP": account.srtp == "required"}
+    lacks = " and ".join(name for name, there in needed.items() if not there)
+    if not account.secured_only or not lacks:
+        return None
+    return (
+        f"this seat takes card data, and policy allows no line without {lacks}",
+        'Ask IT for "transport": "tls" and "srtp": "required" on this line. Emergency numbers can be called.',
+    )
+
+
 def impossible(account: Account, found: Capabilities) -> tuple[str, str] | None:
     """Why the account cannot be used here, and what to do; None: it can. Nothing weaker is tried."""
-    if account.secured_only and not (account.transport == "tls" and account.srtp == "required"):
-        lacks = " and ".join(
-            name
-            for name, there in (("TLS", account.transport == "tls"), ("SRTP", account.srtp == "required"))
-            if not there
-        )
-        return (
-            f"this seat takes card data, and policy allows no line without {lacks}",
-            'Ask IT for "transport": "tls" and "srtp": "required" on this line.',
-        )
     if account.transport == "tls" and not found.tls:
         return (
             "this build of the phone has no TLS, and the account demands it",
@@ -69,6 +71,7 @@ def build(account: Account, sip: SipThread) -> pj.AccountConfig:
     if account.registrar:
         registrar = host_and_port(account.registrar)
         config.regConfig.registrarUri = f"sip:{registrar}{transport_parameter(account)}"
+        config.regConfig.registerOnAdd = forbidden(account) is None
         config.regConfig.timeoutSec = account.expires_s
         config.regConfig.retryIntervalSec = 0
         config.regConfig.firstRetryIntervalSec = 0

@@ -83,6 +83,8 @@ class Calls:
         key is taken or all lines are busy.
         """
         account = self._accounts.get(request.account)
+        if account.forbidden is not None and not request.emergency:
+            raise PhoneRefusedError(f"This line is not used: {account.forbidden[0]}.", account.forbidden[1])
         uri = uri_of(request.to, account)
         if request.emergency and not self._free():
             self._make_room(request)

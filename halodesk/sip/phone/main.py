@@ -283,10 +283,11 @@ class _Phone:
         if self._sound is None:
             return
         try:
+            # All of Qt first: while a library is loaded nothing of it may call Python (`qt_waiting`).
+            from halodesk.sip.phone.audio.qt_backend import QtBackend
             from halodesk.sip.phone.audio.qt_waiting import QtWaiting
 
-            self._wake = QtWaiting(self._log)  # first: what Qt says while it loads belongs into the log
-            from halodesk.sip.phone.audio.qt_backend import QtBackend
+            self._wake = QtWaiting(self._log)
         except ImportError as error:  # no library of the system's sound server, say
             self._sound.do_without(
                 f"The sound library cannot be loaded: {error}.",

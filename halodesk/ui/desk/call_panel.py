@@ -21,8 +21,10 @@ from halodesk.ui.theme.fonts import font
 from halodesk.ui.theme.icons import pixmap
 from halodesk.ui.theme.tokens import Space, Type
 
-_NARROW = 980
+_NARROW = 1120
 """Below this width the controls have no words."""
+_SMALL = 900
+"""Below this width its key and the codec are left out."""
 _TIGHT = 740
 """Below this width the button to hang up has none either, and the picture makes room for the name."""
 
@@ -132,9 +134,10 @@ class CallPanel(QFrame):
         ringing = self.call is not None and self.call.state == "incoming"
         words = self.tr("Decline") if ringing else self.tr("Hang up")
         tight = self.width() < _TIGHT and not ringing
-        self._codec.setVisible(not tight)
+        small = self.width() < _SMALL and not ringing
+        self._codec.setVisible(not small)
         self._avatar.setVisible(not tight)
-        self.hang_up_button.hint = "" if tight else "F4"
+        self.hang_up_button.hint = "" if small else "F4"
         self.hang_up_button.set_words("" if tight else words)
         self.hang_up_button.setAccessibleName(words)
         self.hang_up_button.setToolTip(f"{words} (F4)")

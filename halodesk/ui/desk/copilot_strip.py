@@ -164,12 +164,14 @@ class CopilotStrip(QFrame):
         self._own = True
         if not self._step.take(proposal.kind == "field", proposal.name, lambda: live.accept(proposal.id)):
             live.typed(proposal.name)  # the hand was faster than the proposal
+        self._own = False
 
     def refuse(self, proposal: Proposal) -> None:
         """Turns this one down."""
         if self._live is not None:
             self._own = True
             self._live.turn_down(proposal.id)
+            self._own = False
 
     def _standing(self) -> Proposal | None:
         proposals = self._live.view.proposals if self._live is not None and self.isVisible() else ()
@@ -207,10 +209,11 @@ class CopilotStrip(QFrame):
     def _show_cards(self, proposals: tuple[Proposal, ...]) -> None:
         first = proposals[0].id if proposals else 0
         if first != self._first:
-            by_itself = self._first and not self._own
-            self._first_since = self._now() if first and by_itself else -_SETTLE_S
+            if self._own:
+                self._first_since = -_SETTLE_S
+            elif self._first:  # also where it is gone: the next one may come before the hand has noticed
+                self._first_since = self._now()
             self._first = first
-        self._own = False
         room = max(1, min(_MOST, (self.width() - 2 * Space.L) // _WIDE))
         for place, card in enumerate(self._cards):
             card.render_proposal(proposals[place] if place < min(len(proposals), room) else None)

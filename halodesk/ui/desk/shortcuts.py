@@ -11,6 +11,8 @@ from halodesk.ui.parts.labels import label, pane
 from halodesk.ui.theme.tokens import Space
 
 _LEAST = 200
+_WIDE = 1240
+"""From this width of the window on there are two columns."""
 
 
 class Shortcuts(QDialog):
@@ -24,10 +26,14 @@ class Shortcuts(QDialog):
         grid = QGridLayout(self._page)
         grid.setContentsMargins(0, 0, Space.L, 0)
         grid.setHorizontalSpacing(Space.XL)
-        grid.setVerticalSpacing(Space.M)
-        for row, (keys, meaning) in enumerate(self._keys()):
-            grid.addWidget(label(keys, "label"), row, 0)
-            grid.addWidget(label(meaning, "body"), row, 1)
+        grid.setVerticalSpacing(Space.S)
+        known = self._keys()
+        # In two columns where there is room: in one they are higher than a screen.
+        half = (len(known) + 1) // 2 if parent.width() >= _WIDE else len(known)
+        for place, (keys, meaning) in enumerate(known):
+            row, column = place % half, 2 * (place // half)
+            grid.addWidget(label(keys, "label"), row, column)
+            grid.addWidget(label(meaning, "body"), row, column + 1)
         close = Button(self.tr("Close"), hint="Esc", name="close_shortcuts")
         close.clicked.connect(self.accept)
         QShortcut(QKeySequence("F1"), self).activated.connect(self.accept)

@@ -33,6 +33,7 @@ _SIGNS: dict[MomentKind, tuple[str, str]] = {
     "erased": ("erase", "muted"),
     "mask": ("lock", "mask_ink"),
     "flow_agent": ("flow_agents", "text"),
+    "proposal": ("listen", "text"),
 }
 
 

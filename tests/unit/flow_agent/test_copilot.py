@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from halodesk.engine import commands as c
 from halodesk.engine.errors import SettingsError
+from halodesk.engine.flow_agent.manner import Manner
 from tests.fakes.copilot import Room, heard, settled, values
 from tests.ui.fake_desk import FakeDesk
 from tests.unit.flow_agent.conftest import Opens
@@ -222,3 +223,17 @@ def test_another_call_in_hand_is_not_listened_to_by_itself(desk: FakeDesk, open_
     desk.call = replace(desk.call, key="call-2", sip_call_id="sip-2")
     desk.tell("call")
     assert room.copilot.view.mode == ""
+
+
+def test_an_ear_that_costs_is_counted_and_capped(desk: FakeDesk, open_room: Opens) -> None:
+    room = open_room(manner=Manner(most_cost=0.025))
+    room.say("3")
+    assert room.copilot.view.cost == pytest.approx(0.01)
+    desk.hold()
+    desk.unhold()
+    room.until(lambda: len(room.ears) == 2)
+    room.say("4")
+    assert room.copilot.view.cost == pytest.approx(0.02), "with what the first ear cost"
+    room.say("5")
+    assert room.copilot.view.mode == ""
+    assert "used up" in room.copilot.view.copilot.remark

@@ -41,7 +41,7 @@ def test_a_model_fills_fields_with_the_callers_words_behind_them(
     assert room.shown == ["Name: Robin", "Boxes: 6"]
     assert room.proposals[0].source == "openai/m-1"
     assert room.copilot.view.tokens == 920
-    assert room.copilot.view.cost == pytest.approx(0.0009)
+    assert room.copilot.view.cost == pytest.approx(0.0009 + 0.02)
     asked = json.dumps(server.seen[0])
     assert "How many boxes" in asked
     assert "2026-11-21" in asked

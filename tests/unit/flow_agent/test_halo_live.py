@@ -158,6 +158,32 @@ def test_a_step_of_either_is_offered_and_begins_when_the_human_says_so(world: An
     assert began.by == "Ann"
 
 
+def test_a_call_on_its_way_moves_no_page_that_a_human_has_taken(world: Any) -> None:
+    here: World = world(
+        "flow_agent", says("Why do you call?"), does("continue", why="A bill."), says("Where were we?")
+    )
+    seat = here.seat
+    seat.take()
+    seat.do(c.Submit())
+    here.told("Why do you call?")
+    seat.still()
+    here.hear("A bill.")
+    for _ in range(1000):
+        seat.turn()
+        if here.model.left == 1:  # the model has called; the main thread, this one, has not heard of it
+            break
+    here.live.take_over()
+    seat.until(
+        lambda: any(one.kind == "taken_over" for one in seat.events if isinstance(one, s.FlowAgentActed))
+    )
+    seat.still()
+    assert seat.at == "ask"
+    assert seat.desk.session is not None
+    assert "why" not in seat.desk.session.state.values
+    here.live.hand_back()
+    here.told("Where were we?")
+
+
 def test_a_page_that_a_human_works_on_is_followed_on_the_call(world: Any) -> None:
     here: World = world("flow_agent", says("Why do you call?"), says("And this is the rest."))
     seat = here.seat

@@ -10,6 +10,7 @@ from halodesk.engine.drivers import driven, driver_of, theirs
 from halodesk.engine.flow import Flow, Step, from_builtins
 from halodesk.engine.flow_agent.lints import findings
 from halodesk.engine.flow_agent.of_flow import GOODBYE, PROMPT, TASK, document, form_of, node_key
+from halodesk.runtime.flow_agent.expecting import expected
 from tests.fakes.order import Run, sample, small
 
 SECRET = {"name": "ssn", "type": "encrypted", "kind": "ssn", "retention": "sealed"}
@@ -122,6 +123,16 @@ def test_a_page_as_a_form() -> None:
     run.submit("offer_response=yes").submit("journal=false")
     notes = [one for one in form_of(run.flow, run.page).functions if not one.moves]
     assert [one.name for one in notes] == ["note_answers"]
+
+
+def test_an_ear_is_told_the_buttons_and_the_choices_of_a_page() -> None:
+    run = Run()
+    listens = expected(document(run.flow), "start", form_of(run.flow, run.page))
+    assert {"place an order", "wrong number", "radio"} <= set(listens.phrases)
+    assert "note answers" not in listens.phrases
+    assert not listens.free
+    run.submit("call_type=order")
+    assert expected(document(run.flow), "gather", form_of(run.flow, run.page)).free
 
 
 def test_a_page_of_a_human_asks_for_one_and_the_end_says_goodbye() -> None:

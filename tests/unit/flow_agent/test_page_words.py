@@ -18,6 +18,8 @@ from tests.fakes.copilot import order_desk
         ("extraLarge, thanks", "extra large"),
         ("so 25 dollars please", "25 dollars"),
         ("please", "please"),
+        ("twelve boxes", "12 boxes"),
+        ("Oh, two hundred and five.", "205"),
         ("…", ""),
     ],
 )
@@ -26,10 +28,20 @@ def test_polite_words_around_an_answer_do_not_count(text: str, words: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "number"), [("25", "25"), ("25 dollars", "25"), ("two", ""), ("25 or 30", ""), ("1.5", "1.5")]
+    ("said", "number"),
+    [
+        ("25", "25"),
+        ("25 dollars", "25"),
+        ("12 boxes", "12"),
+        ("1 box", "1"),
+        ("1 day", ""),
+        ("two", ""),
+        ("25 or 30", ""),
+        ("1.5", "1.5"),
+    ],
 )
 def test_a_number_stands_alone_or_with_a_unit(said: str, number: str) -> None:
-    assert number_in(said) == number
+    assert number_in(said, "Boxes") == number
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,15 @@
 
 Python runs a signal's handler when it next runs bytecode of the main thread, and inside Qt's loop it
 runs none. So the signal's number is written to a socket, and the loop wakes up for it.
+
+What Qt says goes to the log, but not in Qt's call: that may be in the middle of loading a library, with the
+loader's lock held. Writing to the log lets go of the interpreter's lock; another thread that takes it and
+then needs the loader (cffi does, at the first use of a function) waits for ever, and the phone with it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import threading
@@ -30,10 +35,10 @@ class QtWaiting(QObject):
     """Like a `threading.Event` for the main thread, which makes it."""
 
     _woken = Signal()
+    _told = Signal(str)
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        qInstallMessageHandler(self._said)
         self._application = QCoreApplication.instance() or QCoreApplication(["halodesk-phone"])
         super().__init__()
         self._flag = threading.Event()
@@ -42,6 +47,8 @@ class QtWaiting(QObject):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._loop.quit)
         self._woken.connect(self._loop.quit, Qt.ConnectionType.QueuedConnection)
+        self._told.connect(self._write_down, Qt.ConnectionType.QueuedConnection)
+        qInstallMessageHandler(self._said)
         self._ear, self._mouth = socket.socketpair()
         self._ear.setblocking(False)
         self._mouth.setblocking(False)
@@ -75,4 +82,9 @@ class QtWaiting(QObject):
     def _said(self, kind: QtMsgType, _context: object, text: str) -> None:
         """Qt's own words go to the log; standard error is for what ends the process."""
         if kind not in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg):
-            self._log.info("qt", text=text)
+            with contextlib.suppress(RuntimeError):  # the process ends: nobody is left to write it down
+                self._told.emit(text)
+
+    @Slot(str)
+    def _write_down(self, text: str) -> None:
+        self._log.info("qt", text=text)
