@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,14 @@ class Central:
         finally:
             store.close()
 
-    def publish(self, flow: Flow, io: IoThread, second: SecondSeat) -> Script:
-        """Publish it as its next version and wait until the second seat has that."""
+    def publish(self, flow: Flow, io: IoThread, seat: Path, second: SecondSeat) -> Script:
+        """Publish it as its next version, once both seats hear the server, and wait until the second has it.
+
+        `seat`: the data folder of the first one.
+        """
+        for name, folder in (("first", seat), ("second", second.folder)):
+            hears = partial(_has_logged, folder / "logs" / "seat.log", "push_up")
+            yield Until(hears, f"the {name} seat to hear the server", START_S)
         begun = time.monotonic()
         client = PublisherClient(self.url, self.keys.load(PUBLISHER))
         asked = io.submit(client.publish(flow))
@@ -115,6 +122,7 @@ class SecondSeat:
     """The program as it ships, in its own process, on its own data folder, without a screen."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._store = SeatStore(folder)
 
     def version(self, flow: str) -> int:
@@ -190,6 +198,10 @@ def _announced_port(process: subprocess.Popen[bytes]) -> int:
     if not line:
         raise DemoError("The demo's server did not start.", "See work/server/stderr.log in the demo folder.")
     return int(msgspec.json.decode(line)["port"])
+
+
+def _has_logged(log: Path, event: str) -> bool:
+    return log.exists() and f'"event": "{event}"'.encode() in log.read_bytes()
 
 
 def _made(folder: Path) -> Path:

@@ -86,7 +86,7 @@ def run(
                 news = load_file(SAMPLE)
                 driver = Driver(
                     order_call.order_call(
-                        hands, caller.marker, lambda: server.publish(news, seat.io, second)
+                        hands, caller.marker, lambda: server.publish(news, seat.io, seat_folder, second)
                     ),
                     done,
                 )

@@ -90,6 +90,7 @@ class Push:
             self._failures = pace.back(self._failures, self._on_back)
             try:
                 await socket.send(msgspec.json.encode(Hello(cursor=self._cursor())))
+                _log.info("push_up")
                 async for data in socket:
                     said = _decoder.decode(data)
                     if isinstance(said, Poke):

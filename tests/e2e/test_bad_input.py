@@ -148,6 +148,7 @@ def test_a_start_without_a_screen_says_so(tmp_path: Path) -> None:
     refused(halodesk("--data", str(tmp_path), screen=False), "There is no screen here.")
 
 
+@pytest.mark.slow
 def test_a_second_window_on_the_same_folder_is_refused(pbx: Pbx, open_desk: OpenDesk) -> None:
     with open_desk(seat_settings(pbx, "1003", GATEWAY)) as desk:
         refused(halodesk("--data", str(desk.folder)), "already runs", "Use the window that is open.")

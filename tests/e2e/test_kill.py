@@ -138,6 +138,7 @@ def pay(seat: XSeat, card: str) -> None:
     seat.key("ctrl+Return")
 
 
+@pytest.mark.slow
 def test_a_window_killed_in_mid_word_comes_back_with_the_word(
     pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat
 ) -> None:
@@ -295,6 +296,7 @@ def test_a_window_killed_during_a_charge_charges_once(
     assert not caller.up(number)
 
 
+@pytest.mark.slow
 def test_window_and_phone_killed_at_the_card_lead_to_the_wrap_up_without_a_mask(
     pbx: Pbx, caller: Caller, gateway: StartGateway, seat: OpenSeat
 ) -> None:

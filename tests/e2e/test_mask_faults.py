@@ -228,7 +228,7 @@ def test_a_window_that_is_closed_at_the_card_keeps_the_end_of_the_call_and_its_r
 @pytest.mark.parametrize(
     ("act", "last_step"),
     [
-        ("hang", "declined"),
+        pytest.param("hang", "declined", marks=pytest.mark.slow),
         pytest.param("timeout_after_charge", "confirmation", marks=pytest.mark.slow),
         ("nonsense", "confirmation"),
     ],
@@ -280,6 +280,7 @@ def test_a_gateway_that_dies_after_the_charge_is_asked_when_it_is_back(
     assert [charge.last4 for charge in charges(tmp_path / LEDGER)] == [CARD[-4:]]
 
 
+@pytest.mark.slow
 def test_an_agent_who_does_not_wait_for_the_gateway_leaves_a_note_and_no_second_charge(
     pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk, tmp_path: Path
 ) -> None:
@@ -356,6 +357,7 @@ def test_a_phone_that_dies_at_the_card_is_told_and_takes_the_digits_with_it(
         desk.until("no mask", lambda: desk.page.mask.phase == "none" and not desk.seat.keeper.leases)
 
 
+@pytest.mark.slow
 def test_a_call_held_at_the_card_stays_masked_and_is_proved_again(
     pbx: Pbx, caller: Caller, gateway: StartGateway, flow: Path, open_desk: OpenDesk
 ) -> None:

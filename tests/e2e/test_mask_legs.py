@@ -148,6 +148,7 @@ def test_a_card_in_a_conference_is_on_the_recording_of_neither_leg(
         desk.until("masked again", lambda: len(held(desk)) > proofs)
         desk.until("unlocked again", desk.unlocked)
         assert desk.typed("card_number") == 0, "the leg beside the customer's blanks the boxes, too"
+        talk(desk)  # a gap that is long enough to be found
 
         desk.card(CARD)
         desk.hands.click("choice:")

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.lab]
 OpenSeat = Callable[..., Seat]
 AGENTS = resources_dir() / "flow_agents"
 CALLERS = sorted(path.relative_to(AGENTS / "callers") for path in (AGENTS / "callers").glob("*/*.json"))
-FIRST = [path for path in CALLERS if path.parent.name == "service_survey"][:1]
+FIRST = [path for path in CALLERS if path.stem == "gives_up_late"]
 
 
 async def converse(pbx: Pbx, seat: Seat, folder: Path, path: Path) -> tuple[Talked, simulate.Talked, str]:

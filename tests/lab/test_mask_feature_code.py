@@ -145,6 +145,7 @@ def test_the_pbxs_recording_is_stopped_by_a_code_proven_and_started_again(
     assert caller.call("ended", "coded").keys_heard == "", "the PBX keeps its codes from the other side"
 
 
+@pytest.mark.slow
 def test_a_toggle_is_pressed_by_what_the_pbx_tells(play: Callable[..., None], agent: Seat) -> None:
     async def scene(desk: Desk, call: CallInfo) -> None:
         await desk.holds(call)

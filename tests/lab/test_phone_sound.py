@@ -142,6 +142,7 @@ def test_a_headset_pulled_out_in_mid_call(call: tuple[Seat, Seat, str], card: So
     assert len(mine) > 0.9 * len(at_far), "the recording has no hole"
 
 
+@pytest.mark.slow
 def test_the_only_microphone_pulled_out_in_mid_call(call: tuple[Seat, Seat, str], card: SoundCard) -> None:
     agent, far, key = call
     for name in ("builtin_mic", "headset_mic", "builtin", "headset"):

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.ui.conftest import desk, open_window, pictures, review, sound
+from tests.ui.conftest import desk, live, open_window, pictures, review, sound
 
-__all__ = ["desk", "open_window", "pictures", "review", "sound"]
+__all__ = ["desk", "live", "open_window", "pictures", "review", "sound"]

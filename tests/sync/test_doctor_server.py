@@ -76,6 +76,7 @@ def test_a_server_that_is_there(world: World) -> None:
     assert len(world.held()) == 1, "looking sent nothing, the sync did"
 
 
+@pytest.mark.slow
 def test_a_server_that_has_begun_a_new_history(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.start()
@@ -126,7 +127,11 @@ def test_a_session_the_server_refused(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("off", "state", "words"),
-    [(-3600, "problem", "ahead of"), (3600, "problem", "behind"), (30, "warning", "30.0 s behind")],
+    [
+        (-3600, "problem", "ahead of"),
+        pytest.param(3600, "problem", "behind", marks=pytest.mark.slow),
+        pytest.param(30, "warning", "30.0 s behind", marks=pytest.mark.slow),
+    ],
 )
 def test_a_server_whose_clock_is_wrong(tmp_path: Path, off: int, state: str, words: str) -> None:
     world = World(tmp_path, command=(sys.executable, "-c", SKEWED, str(off)))
@@ -166,9 +171,9 @@ def secured(
     ("begins", "ends", "state", "words"),
     [
         (-1, 200, "ok", "good until"),
-        (-1, 3.1, "warning", "in 3 days"),
+        pytest.param(-1, 3.1, "warning", "in 3 days", marks=pytest.mark.slow),
         (-9, -1, "problem", "has expired"),
-        (1, 9, "problem", "not valid yet"),
+        pytest.param(1, 9, "problem", "not valid yet", marks=pytest.mark.slow),
     ],
 )
 def test_certificates(tmp_path: Path, begins: float, ends: float, state: str, words: str) -> None:

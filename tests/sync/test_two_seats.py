@@ -109,6 +109,7 @@ def halodesk(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_commands_from_nothing_to_a_published_flow(tmp_path: Path) -> None:
     keys, data, seat = tmp_path / "keys", tmp_path / "server", tmp_path / "seat"
     refused = halodesk("server", "token", "--team", "red", "--data", data)

@@ -272,6 +272,7 @@ def test_a_manager_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
         said(telephone.recorders(manager(fake)), "problem", "manager.conf")
 
 
+@pytest.mark.slow
 def test_what_is_no_manager() -> None:
     with ami("greeting", b"220 mail.example.com\r\n") as fake:
         said(telephone.recorders(manager(fake)), "problem", "not an Asterisk manager")
