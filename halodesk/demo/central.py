@@ -73,13 +73,13 @@ class Central:
         finally:
             store.close()
 
-    def publish(self, flow: Flow, io: IoThread, seat: Path, second: SecondSeat) -> Script:
+    def publish(self, flow: Flow, io: IoThread, log: Path, second: SecondSeat) -> Script:
         """Publish it as its next version, once both seats hear the server, and wait until the second has it.
 
-        `seat`: the data folder of the first one.
+        `log`: that of the first one.
         """
-        for name, folder in (("first", seat), ("second", second.folder)):
-            hears = partial(_has_logged, folder / "logs" / "seat.log", "push_up")
+        for name, file in (("first", log), ("second", second.folder / "logs" / "seat.log")):
+            hears = partial(_has_logged, file, "push_up")
             yield Until(hears, f"the {name} seat to hear the server", START_S)
         begun = time.monotonic()
         client = PublisherClient(self.url, self.keys.load(PUBLISHER))
@@ -201,7 +201,7 @@ def _announced_port(process: subprocess.Popen[bytes]) -> int:
 
 
 def _has_logged(log: Path, event: str) -> bool:
-    return log.exists() and f'"event": "{event}"'.encode() in log.read_bytes()
+    return log.exists() and f'"{event}"'.encode() in log.read_bytes()
 
 
 def _made(folder: Path) -> Path:

@@ -86,7 +86,9 @@ def run(
                 news = load_file(SAMPLE)
                 driver = Driver(
                     order_call.order_call(
-                        hands, caller.marker, lambda: server.publish(news, seat.io, seat_folder, second)
+                        hands,
+                        caller.marker,
+                        lambda: server.publish(news, seat.io, out / "work-logs" / "demo.log", second),
                     ),
                     done,
                 )

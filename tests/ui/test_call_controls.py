@@ -101,6 +101,6 @@ def test_a_narrow_window_shows_signs_with_names(hands: Hands) -> None:
         assert button(hands, name).words == ""
     assert button(hands, "hang_up").accessibleName() == "Hang up"
     assert hands.find("caller", QLabel).width() > 60, "the caller's name has room"
-    hands.window.resize(1440, 900)
+    hands.window.resize(1680, 900)
     hands.settle()
     assert button(hands, "hold_call").words == "Hold"
