@@ -152,6 +152,7 @@ def test_recording_is_shown_only_while_it_runs(hands: Hands) -> None:
 
 
 def test_the_call_panel(hands: Hands) -> None:
+    hands.window.resize(1440, 800)
     assert not hands.sees("answer_call")
     hands.desk.ring()
     assert hands.text("caller") == "Robin Ortiz"

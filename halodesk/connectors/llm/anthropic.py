@@ -6,12 +6,13 @@ as the protocol demands.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from halodesk.connectors.llm.faults import lost
+from halodesk.connectors.llm.faults import lost, opened
 from halodesk.connectors.llm.provider import CONNECT_SECONDS, LlmAccount, Provider
 from halodesk.engine.errors import SettingsError
 from halodesk.runtime.flow_agent_ports import (
@@ -49,7 +50,10 @@ class AnthropicChat:
 
         begun = False
         try:
-            stream = await self._client.messages.create(**self._arguments(request))
+            ask: Callable[[], Awaitable[Any]] = partial(
+                self._client.messages.create, **self._arguments(request)
+            )
+            stream = await opened(ask, anthropic, httpx2)
             async with stream:
                 begun = True
                 prompt = completion = 0

@@ -6,13 +6,31 @@ and the same tree, so the module itself says which classes are meant.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from types import ModuleType
+from typing import TypeVar
 
 from halodesk.runtime.flow_agent_ports import ChatError
 
 _BROKE = "The connection broke in the middle of the answer."
 _AWAY = "The model's server cannot be reached."
 _PASSING = (408, 409)
+Answer = TypeVar("Answer")
+
+
+async def opened(ask: Callable[[], Awaitable[Answer]], library: ModuleType, transport: ModuleType) -> Answer:
+    """The beginning of an answer.
+
+    A connection that was kept may have been closed over there just as it was used again: that is no
+    failure of the model, so it is asked once more, on a new one. `transport`: the library's own HTTP.
+    """
+    try:
+        return await ask()
+    except library.APIConnectionError as error:
+        broken = (transport.RemoteProtocolError, transport.ReadError, transport.WriteError)
+        if not isinstance(error.__cause__, broken):
+            raise
+    return await ask()
 
 
 def lost(error: Exception, library: ModuleType, *, begun: bool) -> ChatError:

@@ -7,10 +7,11 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
-from halodesk.connectors.llm.faults import lost
+from halodesk.connectors.llm.faults import lost, opened
 from halodesk.connectors.llm.provider import LlmAccount, Provider
 from halodesk.connectors.openai_client import open_client
 from halodesk.engine.errors import SettingsError
@@ -52,7 +53,10 @@ class OpenAIChat:
 
         begun = False
         try:
-            stream = await self._client.chat.completions.create(**self._arguments(request))
+            ask: Callable[[], Awaitable[Any]] = partial(
+                self._client.chat.completions.create, **self._arguments(request)
+            )
+            stream = await opened(ask, openai, httpx2)
             async with stream:
                 begun = True
                 end, counted, said = "", Usage(), 0

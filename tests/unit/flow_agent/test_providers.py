@@ -29,8 +29,8 @@ ASKED = ChatRequest(
         ChatMessage(role="tool", content='{"ok": true}', call_id="c1"),
     ),
     tools=(ToolSpec(name="book", description="Books.", parameters={"type": "object", "properties": {}}),),
-    first_token_s=0.5,
-    stall_s=0.4,
+    first_token_s=2.0,
+    stall_s=2.0,
 )
 BOTH = pytest.mark.parametrize("provider", ["openai", "anthropic"])
 
@@ -153,3 +153,12 @@ def test_a_wrong_account_is_named(wrong: dict[str, Any]) -> None:
 
 def test_a_key_is_in_no_text() -> None:
     assert "secret" not in repr(LlmAccount(model="m", api_key="secret"))
+
+
+@BOTH
+def test_a_connection_that_is_closed_unanswered_is_no_failure_of_the_model(provider: str) -> None:
+    with llm_server(Reply(fault="drop"), Reply("Yes.")) as server:
+        news = completed(account(server, provider))
+        assert len(server.seen) == 2
+    assert news[0] == i.ModelSaid(request=7, text="Yes.")
+    assert isinstance(news[-1], i.ModelDone)
