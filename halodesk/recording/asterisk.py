@@ -27,7 +27,7 @@ from halodesk.engine.errors import RecorderError
 from halodesk.recording.ami import AmiAccess, AmiClient, Backoff
 from halodesk.recording.ami_wire import AmiMessage
 from halodesk.recording.mixmonitor import MixMonitors, Outcome
-from halodesk.recording.pbx_calls import Channel
+from halodesk.recording.pbx_calls import Channel, unknown_call
 from halodesk.runtime.ports import RecorderAnswer, RecorderVerdict, is_beside
 
 MAX_EARLY_EVENTS = 20_000
@@ -258,10 +258,7 @@ class AmiRecorderControl:
             await self._pbx.look_again(deadline)
             roots = calls.of_sip_call(sip_call_id)
         if not roots:
-            raise RecorderError(
-                "The PBX knows no call with this SIP Call-ID.",
-                "If a device between phone and PBX changes Call-IDs, this control cannot work: call IT.",
-            )
+            raise unknown_call()
         return roots
 
     # --- what the PBX says --------------------------------------------------------------------

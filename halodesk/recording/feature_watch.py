@@ -22,6 +22,7 @@ from halodesk.engine.errors import RecorderError
 from halodesk.recording.ami import AmiAccess, AmiClient
 from halodesk.recording.ami_wire import AmiMessage
 from halodesk.recording.mixmonitor import MixMonitors
+from halodesk.recording.pbx_calls import unknown_call
 
 Tape = Literal["recording", "paused", "nothing", "unknown", "conference", "gone"]
 """`paused`: there was a recording and it is stopped or mute. `nothing`: there never was one.
@@ -79,10 +80,7 @@ class RecordingWatch:
             await self._pbx.look_again(deadline)
             roots = calls.of_sip_call(sip_call_id)
         if not roots:
-            raise RecorderError(
-                "The PBX knows no call with this SIP Call-ID.",
-                "If a device between phone and PBX changes Call-IDs, this control cannot work: call IT.",
-            )
+            raise unknown_call()
         return calls.call_of(roots)
 
     def state(self, channels: set[str]) -> Tape:

@@ -22,6 +22,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from halodesk.engine.errors import RecorderError
 from halodesk.recording.ami_wire import AmiMessage
 
 HOLDING = "holding_bridge"
@@ -187,6 +188,14 @@ class PbxCalls:
         self._holding.add(bridge)
         for uniqueid in self._by_bridge.pop(bridge, set()):
             self._channels[uniqueid].bridge = ""
+
+
+def unknown_call() -> RecorderError:
+    """What is told of a SIP Call-ID that none of the channels carries."""
+    return RecorderError(
+        "The PBX knows no call with this SIP Call-ID.",
+        "If a device between phone and PBX changes Call-IDs, this control cannot work: call IT.",
+    )
 
 
 def _discard(index: dict[str, set[str]], key: str, uniqueid: str) -> None:

@@ -278,7 +278,7 @@ async def _messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what announces itself to nobody; polls, ten seconds at most."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110
+        while not condition():  # noqa: ASYNC110  # what is waited for is any state at all
             await asyncio.sleep(0.001)
 
 

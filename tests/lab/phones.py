@@ -232,6 +232,17 @@ def read_stereo(call: CallInfo) -> Sound:
     return np.asarray(sound, dtype=np.float64)
 
 
+def read_closed(file: Path) -> tuple[Sound, int]:
+    """A recording of the PBX, mono, once it is whole, and its sample rate."""
+    end = time.monotonic() + 10
+    while True:  # MixMonitor completes the header after the channel is gone, and tells nobody
+        samples, rate = soundfile.read(file, dtype="float64")
+        if len(samples) * 2 + 44 == file.stat().st_size and len(samples):
+            return np.asarray(samples, dtype=np.float64), int(rate)
+        assert time.monotonic() < end, "the recording was not closed"
+        time.sleep(0.02)
+
+
 def tone_levels(channel: Sound, hertz: float = 1000.0) -> Sound:
     """Level in dB (full-scale sine: 0) of a tone in each 20 ms frame, by Goertzel's sum."""
     frames = channel[: len(channel) // FRAME * FRAME].reshape(-1, FRAME)

@@ -6,7 +6,6 @@ What counts are those files: silent as long as the lease said "held", and not ou
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -18,7 +17,7 @@ import soundfile
 
 from halodesk.protocol.phone_link import CallInfo
 from tests.lab.pbx import Pbx
-from tests.lab.phones import Seat
+from tests.lab.phones import Seat, read_closed
 from tests.lab.test_conference_pbx import Table
 from tests.lab.test_mask_pbx import Desk, desk, sound
 
@@ -59,13 +58,7 @@ async def blanked(one: Desk) -> None:
 
 def silences(file: Path, longer_than: float) -> list[tuple[float, float, float]]:
     """Start, length, and what is left of the file after it (s), of each silence among the tones."""
-    end = time.monotonic() + 10
-    while True:  # MixMonitor completes the header after the channel is gone, and tells nobody
-        samples, rate = soundfile.read(file, dtype="float64")
-        if len(samples) * 2 + 44 == file.stat().st_size and len(samples):
-            break
-        assert time.monotonic() < end, "the recording was not closed"
-        time.sleep(0.02)
+    samples, rate = read_closed(file)
     size = int(rate * FRAME_S)
     frames = samples[: len(samples) // size * size].reshape(-1, size)
     loud = np.flatnonzero(np.abs(frames).max(axis=1) > 0.001)

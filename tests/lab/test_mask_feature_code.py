@@ -54,7 +54,7 @@ class Desk:
     async def ready(self) -> None:
         self.control.start()
         async with asyncio.timeout(20):
-            while "not connected" in (await self.control.mask("none", "probe")).detail:  # noqa: ASYNC110
+            while "not connected" in (await self.control.mask("none", "probe")).detail:  # noqa: ASYNC110  # the control tells nobody that it is connected
                 await asyncio.sleep(0.05)
 
     async def holds(self, call: CallInfo) -> None:

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import soundfile
 
 from halodesk.protocol.phone_link import CallInfo
 from halodesk.recording.ami import AmiAccess, AmiClient, Backoff
@@ -25,7 +24,7 @@ from halodesk.recording.asterisk import AmiRecorderControl
 from halodesk.runtime.lease import LeaseState, MaskLeases
 from halodesk.runtime.ports import RecorderAnswer
 from tests.lab.pbx import HOST, Pbx
-from tests.lab.phones import Seat
+from tests.lab.phones import Seat, read_closed
 
 pytestmark = [pytest.mark.lab]
 
@@ -244,13 +243,7 @@ async def sound(seconds: float) -> None:
 
 def levels(file: Path) -> npt.NDArray[np.float64]:
     """Level of the caller's 1 kHz in each 20 ms (Goertzel's sum; dB, full-scale sine: 0)."""
-    end = time.monotonic() + 10
-    while True:  # MixMonitor completes the header after the channel is gone, and tells nobody
-        samples, rate = soundfile.read(file, dtype="float64")
-        if len(samples) * 2 + 44 == file.stat().st_size and len(samples):
-            break
-        assert time.monotonic() < end, "the recording was not closed"
-        time.sleep(0.02)
+    samples, rate = read_closed(file)
     size = int(rate * FRAME_S)
     frames = samples[: len(samples) // size * size].reshape(-1, size)
     wave = np.exp(-2j * np.pi * 1000 * np.arange(size) / rate)
@@ -455,7 +448,7 @@ def test_a_wrong_secret_is_said(pbx: Pbx) -> None:
         one = Somebody(AmiAccess(host=HOST, port=pbx.ami_port, username="lab", secret="wrong"))
         one.client.start()
         async with asyncio.timeout(20):
-            while "refuses the manager user 'lab'" not in one.client.problem:  # noqa: ASYNC110
+            while "refuses the manager user 'lab'" not in one.client.problem:  # noqa: ASYNC110  # it tells nobody
                 await asyncio.sleep(0.05)
         await one.client.close()
 

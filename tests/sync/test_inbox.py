@@ -393,7 +393,7 @@ def test_a_poke_is_a_hint_and_a_lost_one_only_delays(seat: Recorder) -> None:
             await asyncio.sleep(0.5)
             server.publish(2, 2)
             box.wake()
-            while heard.flows != [1, 2]:  # noqa: ASYNC110
+            while heard.flows != [1, 2]:  # noqa: ASYNC110  # nobody pokes: the poll finds it
                 await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -70,7 +70,7 @@ class Desk:
 
 async def told(ask: Callable[[], Coroutine[Any, Any, RecorderAnswer]], *verdicts: str) -> RecorderAnswer:
     """Asks, as a lease does, until one of these is the answer."""
-    while (answer := await ask()).verdict not in verdicts:  # noqa: ASYNC110
+    while (answer := await ask()).verdict not in verdicts:  # noqa: ASYNC110  # asked as a lease asks
         await asyncio.sleep(0.005)
     return answer
 
@@ -96,7 +96,7 @@ def scene(
             desk.follows = desk.stop_and_start
             desk.control.start()
             await until(lambda: len(server.sent("CoreShowChannels")) == 1)
-            while "not connected" in (await desk.control.mask("none", "probe")).detail:  # noqa: ASYNC110
+            while "not connected" in (await desk.control.mask("none", "probe")).detail:  # noqa: ASYNC110  # asked as a lease asks
                 await asyncio.sleep(0.005)
             if not born_before:
                 queue_call(server)

@@ -17,9 +17,9 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from halodesk.runtime.live_agent_port import CopilotView, LivePort, LiveView, Proposal
-from halodesk.runtime.ports import Unsubscribe
+from halodesk.runtime.live_agent_port import CopilotView, LiveView, Proposal
 from halodesk.ui.desk.copilot_button import CopilotButton
+from halodesk.ui.desk.live_part import LivePart
 from halodesk.ui.desk.step_page import StepPage
 from halodesk.ui.parts import pill
 from halodesk.ui.parts.buttons import Button
@@ -40,7 +40,7 @@ def tr(words: str) -> str:
     return QCoreApplication.translate("CopilotStrip", words)
 
 
-class CopilotStrip(QFrame):
+class CopilotStrip(LivePart, QFrame):
     """Renders `LiveView`; hidden while the co-pilot is off and has nothing to say."""
 
     def __init__(
@@ -51,8 +51,6 @@ class CopilotStrip(QFrame):
         self.setProperty("pane", "card")
         self.setAccessibleName(tr("Co-pilot"))
         self._step, self._button, self._now = step, button, now
-        self._live: LivePort | None = None
-        self._leave: Unsubscribe | None = None
         self._away = False
         self._dismissed = ""
         self._first = 0
@@ -95,19 +93,6 @@ class CopilotStrip(QFrame):
         step.typed.connect(self._typed)
         button.clicked.connect(self.toggle)
         self.hide()
-
-    def attach(self, live: LivePort | None) -> None:
-        """Shows what this one proposes."""
-        self._live = live
-        if live is not None:
-            self._leave = live.subscribe(self._render)
-            self._render()
-
-    def detach(self) -> None:
-        """The window closes."""
-        if self._leave is not None:
-            self._leave()
-            self._leave = None
 
     def keys(self) -> dict[str, Callable[[], object]]:
         """What its keys do, anywhere on the Desk."""

@@ -15,9 +15,9 @@ from PySide6.QtGui import QFont, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from halodesk.protocol.phone_link import CallInfo
-from halodesk.runtime.live_agent_port import LivePort, LiveView, Mode
-from halodesk.runtime.ports import Unsubscribe
+from halodesk.runtime.live_agent_port import LiveView, Mode
 from halodesk.ui.desk import live_words
+from halodesk.ui.desk.live_part import LivePart
 from halodesk.ui.desk.live_words import tr
 from halodesk.ui.flow_agents.reading import Reading
 from halodesk.ui.parts import pill
@@ -37,7 +37,7 @@ _LOW = 700
 """A window lower than this begins folded: the page needs the room."""
 
 
-class FlowAgentPanel(QFrame):
+class FlowAgentPanel(LivePart, QFrame):
     """Between the call and the page; hidden while no flow agent is, or was, on the call."""
 
     left = Signal()
@@ -48,8 +48,6 @@ class FlowAgentPanel(QFrame):
         self.setObjectName("flow_agent_panel")
         self.setProperty("pane", "card")
         self.setAccessibleName(tr("Flow agent on the call"))
-        self._live: LivePort | None = None
-        self._leave: Unsubscribe | None = None
         self._folded = False
         self._talk = ""
         self._call = ""
@@ -149,19 +147,6 @@ class FlowAgentPanel(QFrame):
         layout.addWidget(self._banner)
         layout.addWidget(self._body)
         layout.addWidget(self._foot)
-
-    def attach(self, live: LivePort | None) -> None:
-        """Shows what this one tells."""
-        self._live = live
-        if live is not None:
-            self._leave = live.subscribe(self._render)
-            self._render()
-
-    def detach(self) -> None:
-        """The window closes."""
-        if self._leave is not None:
-            self._leave()
-            self._leave = None
 
     def keys(self) -> dict[str, Callable[[], object]]:
         """What its keys do, anywhere in the window."""

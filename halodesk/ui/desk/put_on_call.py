@@ -8,13 +8,12 @@ from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QMenu
 
 from halodesk.protocol.phone_link import CallInfo
-from halodesk.runtime.live_agent_port import LivePort
-from halodesk.runtime.ports import Unsubscribe
+from halodesk.ui.desk.live_part import LivePart
 from halodesk.ui.desk.live_words import tr
 from halodesk.ui.parts.buttons import Button
 
 
-class PutOnCall(Button):
+class PutOnCall(LivePart, Button):
     """Shown where the seat has flow agents, the call is connected, and none is on it."""
 
     def __init__(self) -> None:
@@ -24,24 +23,9 @@ class PutOnCall(Button):
         self.setToolTip(f"{words} (Ctrl+G)")
         self.menu_of_agents = QMenu(self)
         self.menu_of_agents.setObjectName("put_on_call_menu")
-        self._live: LivePort | None = None
-        self._leave: Unsubscribe | None = None
         self._call = ""
         self.clicked.connect(self.choose)
         self.hide()
-
-    def attach(self, live: LivePort | None) -> None:
-        """Whom to ask."""
-        self._live = live
-        if live is not None:
-            self._leave = live.subscribe(self._render)
-            self._render()
-
-    def detach(self) -> None:
-        """The window closes."""
-        if self._leave is not None:
-            self._leave()
-            self._leave = None
 
     def render_call(self, call: CallInfo | None) -> None:
         """The call in hand."""

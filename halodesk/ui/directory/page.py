@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout
 
 from halodesk.runtime.agent_ports import DayPort, DayTopic
@@ -21,6 +21,7 @@ from halodesk.ui.directory.table import Column, LineTable
 from halodesk.ui.pages import PageEntry, RailPage
 from halodesk.ui.parts.banner import Banner
 from halodesk.ui.parts.buttons import Button
+from halodesk.ui.parts.keys import bind_keys
 from halodesk.ui.parts.labels import label
 from halodesk.ui.parts.tabs import Tabs
 from halodesk.ui.sessions.list_page import SearchLine
@@ -199,11 +200,7 @@ class DirectoryPage(RailPage):
             "Ctrl+L": self.put_off,
             "Ctrl+J": self.show_record,
         }
-        for key, action in keys.items():
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.setAutoRepeat(False)
-            shortcut.activated.connect(action)
+        bind_keys(self, keys)
 
     # as a page of the rail
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout
 
 from halodesk.runtime.ports import Unsubscribe
@@ -20,6 +20,7 @@ from halodesk.ui.pages import PageEntry, RailPage
 from halodesk.ui.parts.banner import Banner, Level
 from halodesk.ui.parts.buttons import Button
 from halodesk.ui.parts.combo import Combo
+from halodesk.ui.parts.keys import bind_keys
 from halodesk.ui.parts.labels import elided, label, pane
 from halodesk.ui.parts.tabs import Tabs
 from halodesk.ui.theme.tokens import Size, Space
@@ -177,11 +178,7 @@ class FlowAgentsPage(RailPage):
             "Ctrl+F": self.agents.setFocus,
             "Ctrl+Tab": lambda: self.show_tab((self._stack.currentIndex() + 1) % self._stack.count()),
         }
-        for key, action in keys.items():
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.setAutoRepeat(False)
-            shortcut.activated.connect(action)
+        bind_keys(self, keys)
 
     # as a page of the rail
 
